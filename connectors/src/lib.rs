@@ -1,0 +1,21 @@
+//! Knows calendar providers and nothing of stores, queues or HTTP servers.
+//!
+//! A [`Connector`] speaks for one connection: it lists calendars, pulls pages of changes and reads one
+//! span live. Everything it sends goes through [`transport`], the only sender. What it returns is still
+//! in the provider's words ([`event`]); the hub's words begin in `calhub::sync::normalise`.
+
+pub mod caldav;
+pub mod conformance;
+pub mod connector;
+pub mod error;
+pub mod event;
+pub mod ical;
+pub mod ics;
+pub mod transport;
+
+pub use connector::{
+    Account, CalendarRef, Change, Connector, Coverage, Cursor, Draft, Known, Next, Page,
+    RemoteCalendar, Traits, Versions, Window, WriteKey, Writer, Written,
+};
+pub use error::{Effect, Error, Kind, Remedy, Result, RetryAfter, Verb};
+pub use event::{Item, ItemRef, RemoteEvent, Version};

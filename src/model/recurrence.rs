@@ -1,0 +1,1 @@
+//! Expanding a series inside a window, within a work budget.
