@@ -1,0 +1,95 @@
+//! Bodies under their limits: cut ones are errors, and compressed ones may not grow without end.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use flate2::bufread::MultiGzDecoder;
+use http::{HeaderMap, Response, StatusCode, header};
+
+use super::Limits;
+use crate::error::{Error, Kind};
+
+/// Below this size no ratio is judged: small calendars repeat themselves a lot.
+const RATIO_FLOOR: usize = 256 << 10;
+
+/// Checks a reply as received and undoes its content coding.
+pub(super) fn finish(
+    reply: Response<Bytes>,
+    limits: &Limits,
+    host: &str,
+) -> Result<Response<Bytes>, Error> {
+    let (mut parts, body) = reply.into_parts();
+    check_headers(&parts.headers, limits, host)?;
+    if body.len() > limits.body {
+        return Err(too_large(host));
+    }
+    check_whole(parts.status, &parts.headers, &body, host)?;
+    let body = match coding(&parts.headers).as_deref() {
+        None | Some("" | "identity") => body,
+        Some("gzip" | "x-gzip") => Bytes::from(gunzip(&body, limits, host)?),
+        Some(_) => {
+            return Err(Kind::BadReply
+                .error(format!("{host} answered in a content coding that was not asked for")));
+        }
+    };
+    parts.headers.remove(header::CONTENT_ENCODING);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Ok(Response::from_parts(parts, body))
+}
+
+pub(super) fn too_large(host: &str) -> Error {
+    Kind::BadReply.error(format!("the reply of {host} is beyond the size limit"))
+}
+
+fn check_headers(headers: &HeaderMap, limits: &Limits, host: &str) -> Result<(), Error> {
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size > limits.headers {
+        return Err(
+            Kind::BadReply.error(format!("the headers of {host} are beyond the size limit"))
+        );
+    }
+    Ok(())
+}
+
+/// The network backend reports cut bodies by itself; this catches them in-process.
+fn check_whole(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &Bytes,
+    host: &str,
+) -> Result<(), Error> {
+    let stated = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.trim().parse::<usize>().ok());
+    let bodiless = matches!(status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT);
+    match stated {
+        Some(stated) if stated != body.len() && !bodiless => {
+            Err(Kind::Unavailable.error(format!("the reply of {host} was cut short")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn coding(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_ENCODING)?;
+    // An unreadable header is a coding we did not ask for.
+    Some(value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
+}
+
+fn gunzip(body: &Bytes, limits: &Limits, host: &str) -> Result<Vec<u8>, Error> {
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
+    let most = limits
+        .decoded
+        .min(body.len().saturating_mul(limits.ratio).max(RATIO_FLOOR.min(limits.decoded)));
+    let mut decoded = Vec::new();
+    MultiGzDecoder::new(body.as_ref()).take(most as u64 + 1).read_to_end(&mut decoded).map_err(
+        |error| {
+            Kind::BadReply
+                .error(format!("the compressed reply of {host} cannot be read"))
+                .caused_by(error)
+        },
+    )?;
+    if decoded.len() > most { Err(too_large(host)) } else { Ok(decoded) }
+}
