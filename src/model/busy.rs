@@ -62,3 +62,35 @@ pub struct BusyInterval {
     pub span: Span,
     pub class: BusyClass,
 }
+
+/// How strongly a span is taken, as answers tell it. Ordered: the strongest wins where spans overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Tentative,
+    Busy,
+    OutOfOffice,
+}
+
+impl Kind {
+    /// Every kind, the strongest first.
+    pub const STRONGEST_FIRST: [Self; 3] = [Self::OutOfOffice, Self::Busy, Self::Tentative];
+
+    /// The word used in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tentative => "tentative",
+            Self::Busy => "busy",
+            Self::OutOfOffice => "out_of_office",
+        }
+    }
+
+    /// FBTYPE of RFC 5545 3.2.9. Out of office has no word of its own there and is plain `BUSY`:
+    /// `BUSY-UNAVAILABLE` is kept for what is unknown.
+    pub fn fbtype(self) -> &'static str {
+        match self {
+            Self::Tentative => "BUSY-TENTATIVE",
+            Self::Busy | Self::OutOfOffice => "BUSY",
+        }
+    }
+}

@@ -1,8 +1,11 @@
 //! Plain values and pure rules: no I/O, no clock, no provider.
 
+pub mod bitmap;
 pub mod busy;
 pub mod event;
 pub mod ids;
 pub mod interval;
+pub mod merge;
+pub mod policy;
 pub mod recurrence;
 pub mod time;
