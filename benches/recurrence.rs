@@ -1,0 +1,5 @@
+//! What a window of a series costs, near its start and far from it.
+
+fn main() {
+    divan::main();
+}

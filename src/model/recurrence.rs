@@ -1,1 +1,0 @@
-//! Expanding a series inside a window, within a work budget.

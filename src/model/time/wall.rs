@@ -1,0 +1,107 @@
+//! From wall clocks to instants, as RFC 5545 3.3.5 says: a time in a gap has the offset from before the
+//! gap, a time that happens twice is the first of the two.
+
+use jiff::{
+    Timestamp,
+    civil::{Date, DateTime},
+    tz::{AmbiguousOffset, TimeZone},
+};
+
+pub(crate) const DAY_S: i64 = 86_400;
+
+/// The instant of a wall-clock time; times beyond the calendar's ends are held at its ends.
+pub fn instant(at: DateTime, zone: &TimeZone) -> Timestamp {
+    zone.to_ambiguous_timestamp(at).compatible().unwrap_or_else(|_| held(at))
+}
+
+/// The first instant of a day: its midnight or, where the clock jumps over midnight, the instant of the jump.
+pub fn day_start(day: Date, zone: &TimeZone) -> Timestamp {
+    let midnight = day.to_datetime(jiff::civil::Time::midnight());
+    let ambiguous = zone.to_ambiguous_timestamp(midnight);
+    if let AmbiguousOffset::Gap { after, .. } = ambiguous.offset() {
+        let before_jump = after.to_timestamp(midnight).unwrap_or_else(|_| held(midnight));
+        if let Some(jump) = zone.following(before_jump).next() {
+            return jump.timestamp();
+        }
+    }
+    ambiguous.compatible().unwrap_or_else(|_| held(midnight))
+}
+
+fn held(at: DateTime) -> Timestamp {
+    if at.year() > 0 { Timestamp::MAX } else { Timestamp::MIN }
+}
+
+/// Maps wall-clock seconds of one zone to instants, remembering the stretch between two clock changes it is in.
+///
+/// With the rules above, the instant is `wall - offset`, where the offset is a step function of the wall
+/// clock: it steps at the later of the two wall-clock readings of each change.
+#[derive(Debug)]
+pub(crate) struct WallClock {
+    zone: TimeZone,
+    from: i64,
+    to: i64,
+    offset: i64,
+}
+
+impl WallClock {
+    pub(crate) fn new(zone: TimeZone) -> Self {
+        Self { zone, from: 0, to: 0, offset: 0 }
+    }
+
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// The instant, in seconds since 1970, of a wall clock that shows `wall` seconds since 1970.
+    pub(crate) fn instant(&mut self, wall: i64) -> i64 {
+        if !(self.from <= wall && wall < self.to) {
+            self.enter(wall);
+        }
+        wall - self.offset
+    }
+
+    /// What the wall clock shows at an instant.
+    pub(crate) fn wall(&self, instant: i64) -> i64 {
+        instant + self.offset_at(instant)
+    }
+
+    /// Bounds of what the wall clock shows (or skips) for the instants from `from` to `to`.
+    pub(crate) fn reach(&self, from: i64, to: i64) -> (i64, i64) {
+        let around = |at: i64| (self.offset_at(at), self.offset_at(at.saturating_sub(DAY_S)));
+        let (a, b) = around(from);
+        let (c, d) = around(to);
+        (from.saturating_add(a.min(b)), to.saturating_add(c.max(d)))
+    }
+
+    fn offset_at(&self, instant: i64) -> i64 {
+        i64::from(self.zone.to_offset(clamped(instant)).seconds())
+    }
+
+    fn enter(&mut self, wall: i64) {
+        // A guess one day early is before every change that could matter for `wall`.
+        let mut at = wall.saturating_sub(self.offset_at(wall)).saturating_sub(2 * DAY_S);
+        let mut offset = self.offset_at(at);
+        self.from = i64::MIN;
+        self.to = i64::MAX;
+        for change in self.zone.following(clamped(at)) {
+            at = change.timestamp().as_second();
+            let next = i64::from(change.offset().seconds());
+            let step = at.saturating_add(offset.max(next));
+            if wall < step {
+                self.to = step;
+                break;
+            }
+            self.from = step;
+            offset = next;
+        }
+        if self.from == i64::MIN {
+            self.from = wall;
+        }
+        self.offset = offset;
+    }
+}
+
+fn clamped(second: i64) -> Timestamp {
+    let held = second.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    Timestamp::from_second(held).expect("the bounds of Timestamp are valid")
+}
