@@ -2,6 +2,8 @@
 //!
 //! Titles, texts and attendees are not kept: the hub does not need them to know when somebody is busy.
 
+use std::sync::Arc;
+
 use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
@@ -38,13 +40,13 @@ pub struct Item {
     pub version: Option<Version>,
     pub events: Vec<RemoteEvent>,
     /// The VTIMEZONEs that came along, for TZIDs that are no public name.
-    pub zones: Vec<ZoneDefinition>,
+    pub zones: Vec<Arc<ZoneDefinition>>,
     /// Parts that could not be read, one short sentence each, without personal content.
     pub faults: Vec<String>,
 }
 
 /// One VEVENT, or its equivalent. An override replaces its instance as a whole and inherits nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RemoteEvent {
     pub uid: String,
     /// The original start of the instance that this component replaces.
@@ -71,14 +73,14 @@ pub struct RemoteEvent {
 }
 
 /// RECURRENCE-ID with its RANGE.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecurrenceId {
     pub at: RemoteTime,
     pub this_and_future: bool,
 }
 
 /// A time as written. Only `Utc` is an instant already.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RemoteTime {
     Date(civil::Date),
     Floating(civil::DateTime),
@@ -87,7 +89,7 @@ pub enum RemoteTime {
 }
 
 /// How a component states its extent (RFC 5545 3.6.1: DTEND, DURATION or neither).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RemoteEnd {
     At(RemoteTime),
     Lasts(RemoteDuration),
@@ -95,14 +97,14 @@ pub enum RemoteEnd {
 }
 
 /// RFC 5545 DURATION: weeks and days are nominal (wall clock), the rest is exact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RemoteDuration {
     pub days: i64,
     pub seconds: i64,
 }
 
 /// One RDATE value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RemoteDate {
     At(RemoteTime),
     /// `VALUE=PERIOD`: its own extent wins for that instance.
@@ -112,7 +114,7 @@ pub enum RemoteDate {
     },
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Status {
     #[default]
     Confirmed,
@@ -120,7 +122,7 @@ pub enum Status {
     Cancelled,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BusyStatus {
     Free,
     Tentative,
@@ -130,7 +132,7 @@ pub enum BusyStatus {
 }
 
 /// PARTSTAT of the account's own attendee entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Response {
     Accepted,
     Declined,
@@ -138,7 +140,7 @@ pub enum Response {
     NeedsAction,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum EventType {
     #[default]
     Default,
