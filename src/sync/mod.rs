@@ -4,6 +4,7 @@
 //! thin shell around them.
 
 pub mod gate;
+pub mod normalise;
 pub mod plan;
 pub mod quarantine;
 pub mod schedule;

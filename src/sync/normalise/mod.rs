@@ -1,0 +1,164 @@
+//! A provider's words to the hub's: what kind of busy an event is, how long it lasts, which zone it means.
+//!
+//! Pure, and decided once (`providers.md` 5.1, 5.2, 5.5, 6). What a class blocks is not decided here: the
+//! link's policy does that when an answer is merged.
+
+mod class;
+mod extent;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use connectors::{
+    Item, RemoteEvent,
+    event::{RecurrenceId, RemoteDate, RemoteEnd, RemoteTime, Status},
+};
+
+use crate::model::{
+    event::{Event, Extra, Moment, Replaces, Series},
+    time::{Observance, Zone, ZoneDefinition, resolve_zone},
+};
+
+/// What of an event is asked when its kind of busy is judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Judge {
+    /// Everything that is known: answers, vendor properties, event types.
+    #[default]
+    Facts,
+    /// STATUS and TRANSP alone, as RFC 4791 7.10 reads them.
+    Plain,
+}
+
+/// How the events of one calendar are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judging<'a> {
+    pub by: Judge,
+    /// The whole calendar does not count as busy (`C:schedule-calendar-transp`).
+    pub calendar_is_transparent: bool,
+    /// A zone name for floating times, where the file states one and the caller has no better.
+    pub floating_zone: Option<&'a str>,
+}
+
+/// An item in the hub's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Normalised {
+    pub series: Series,
+    /// What of the item could not be understood, one sentence each, without personal content.
+    pub faults: Vec<String>,
+}
+
+/// Turns everything that a provider keeps under one version into one series. Never fails: what is not
+/// understood is listed in [`Normalised::faults`].
+pub fn normalise(item: &Item, judging: Judging<'_>) -> Normalised {
+    let mut words = Words::of(item, judging);
+    let events = item.events.iter().map(|event| words.event(event)).collect();
+    let mut faults = item.faults.clone();
+    if words.has_unknown_zone() {
+        faults.push("a time zone is unknown and was taken as the owner's".to_owned());
+    }
+    Normalised { series: Series { events }, faults }
+}
+
+/// Translates the parts of one item, resolving each zone name once.
+#[derive(Debug)]
+struct Words<'a> {
+    judging: Judging<'a>,
+    definitions: Vec<ZoneDefinition>,
+    zones: HashMap<&'a str, Zone>,
+    floating: Option<Zone>,
+}
+
+impl<'a> Words<'a> {
+    fn of(item: &Item, judging: Judging<'a>) -> Self {
+        let definitions: Vec<_> = item.zones.iter().map(|zone| definition(zone)).collect();
+        let floating = judging
+            .floating_zone
+            .map(|name| resolve_zone(name, &definitions))
+            .filter(|zone| !matches!(zone, Zone::Unknown(_)));
+        Self { judging, definitions, zones: HashMap::new(), floating }
+    }
+
+    fn has_unknown_zone(&self) -> bool {
+        self.zones.values().any(|zone| matches!(zone, Zone::Unknown(_)))
+    }
+
+    fn event(&mut self, event: &'a RemoteEvent) -> Event {
+        let start = self.moment(&event.start);
+        Event {
+            length: self.length(&start, &event.end),
+            class: class::of(event, &self.judging),
+            replaces: event.recurrence_id.as_ref().map(|id| self.replaces(event, id)),
+            rules: event.rules.clone(),
+            exrules: event.exrules.clone(),
+            rdates: event.rdates.iter().map(|date| self.extra(date)).collect(),
+            exdates: event.exdates.iter().map(|date| self.moment(date)).collect(),
+            sequence: event.sequence,
+            stamped: event.stamped,
+            start,
+        }
+    }
+
+    fn replaces(&mut self, event: &RemoteEvent, id: &'a RecurrenceId) -> Replaces {
+        Replaces {
+            at: self.moment(&id.at),
+            this_and_future: id.this_and_future,
+            cancelled: event.status == Status::Cancelled,
+        }
+    }
+
+    fn extra(&mut self, date: &'a RemoteDate) -> Extra {
+        match date {
+            RemoteDate::At(at) => Extra { at: self.moment(at), length: None },
+            RemoteDate::Period { start, end } => {
+                let at = self.moment(start);
+                let length = Some(self.length(&at, end));
+                Extra { at, length }
+            }
+        }
+    }
+
+    fn length(&mut self, start: &Moment, end: &'a RemoteEnd) -> crate::model::event::Length {
+        let end = match end {
+            RemoteEnd::At(end) => extent::End::At(self.moment(end)),
+            RemoteEnd::Lasts(duration) => {
+                extent::End::Lasts { days: duration.days, seconds: duration.seconds }
+            }
+            RemoteEnd::Unstated => extent::End::Unstated,
+        };
+        extent::length(start, end)
+    }
+
+    fn moment(&mut self, time: &'a RemoteTime) -> Moment {
+        match time {
+            RemoteTime::Date(date) => Moment::Date(*date),
+            RemoteTime::Utc(at) => Moment::Utc(*at),
+            RemoteTime::Zoned { at, tzid } => Moment::Zoned(*at, self.zone(tzid)),
+            RemoteTime::Floating(at) => match &self.floating {
+                Some(zone) => Moment::Zoned(*at, zone.clone()),
+                None => Moment::Floating(*at),
+            },
+        }
+    }
+
+    fn zone(&mut self, tzid: &'a str) -> Zone {
+        let definitions = &self.definitions;
+        self.zones.entry(tzid).or_insert_with(|| resolve_zone(tzid, definitions)).clone()
+    }
+}
+
+fn definition(zone: &connectors::event::ZoneDefinition) -> ZoneDefinition {
+    let observances = zone.observances.iter().map(|block| Observance {
+        daylight: block.daylight,
+        starts: block.starts,
+        offset_from_s: block.offset_from_s,
+        offset_to_s: block.offset_to_s,
+        rule: block.rule.clone(),
+        rdates: block.rdates.clone(),
+    });
+    ZoneDefinition {
+        tzid: zone.tzid.clone(),
+        aliases: zone.aliases.clone(),
+        observances: observances.collect(),
+    }
+}
