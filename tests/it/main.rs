@@ -1,1 +1,12 @@
-fn main() {}
+//! The one integration-test binary. One module a part; `tests/support` starts hubs, servers and databases.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    unreachable_pub,
+    dead_code
+)]
+#![allow(clippy::disallowed_methods, reason = "tests may look at the environment and the clock")]
+
+#[path = "../support/mod.rs"]
+mod support;

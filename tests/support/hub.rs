@@ -26,7 +26,10 @@ pub fn free_port() -> u16 {
 }
 
 /// Asks again, up to half a minute, until `probe` answers something.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+pub async fn until<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut probe: impl FnMut() -> F,
+) -> T {
     for _ in 0..600 {
         if let Some(found) = probe().await {
             return found;

@@ -1,0 +1,4 @@
+//! What the integration tests start: hubs, servers, databases.
+
+pub mod hub;
+pub mod servers;
