@@ -1,0 +1,146 @@
+//! Answers: plain statuses, refusals with a precondition body, and multistatus documents.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+
+use super::{
+    Call, Reply, Shape,
+    xml::{APPLE, CAL, CS, DAV, Element},
+};
+use crate::profile::{Profile, Refusal, Xml};
+
+pub(crate) fn status(status: u16) -> Reply {
+    body(status, "", Bytes::new())
+}
+
+pub(crate) fn text(status: u16, text: &str) -> Reply {
+    body(status, "text/plain; charset=utf-8", Bytes::copy_from_slice(text.as_bytes()))
+}
+
+pub(crate) fn body(status: u16, content_type: &str, bytes: Bytes) -> Reply {
+    let mut reply = Response::new(bytes);
+    *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if !content_type.is_empty() {
+        set(&mut reply, "content-type", content_type);
+    }
+    reply
+}
+
+pub(crate) fn set(reply: &mut Reply, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+        reply.headers_mut().append(name, value);
+    }
+}
+
+pub(super) fn options() -> Reply {
+    let mut reply = status(200);
+    set(&mut reply, "allow", "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, REPORT, MKCALENDAR");
+    reply
+}
+
+/// Adds what every answer of a server carries.
+pub(super) fn sign(reply: &mut Reply, profile: &Profile) {
+    for (name, value) in [("server", &profile.server), ("dav", &profile.dav)] {
+        if !value.is_empty() {
+            set(reply, name, value);
+        }
+    }
+}
+
+/// Refuses in the profile's way; `href` names the resource in the way, where the profile tells it.
+pub(crate) fn refuse(refusal: &Refusal, style: &Xml, href: Option<&str>) -> Reply {
+    let Some(precondition) = &refusal.precondition else {
+        return text(refusal.status, &refusal.text);
+    };
+    let named = match precondition.split_once(':') {
+        Some(("C", name)) => Element::new(CAL, name),
+        Some(("CS", name)) => Element::new(CS, name),
+        Some(("A", name)) => Element::new(APPLE, name),
+        Some((_, name)) => Element::new(DAV, name),
+        None => Element::new(DAV, precondition),
+    };
+    let href =
+        href.filter(|_| refusal.with_href).map(|href| Element::new(DAV, "href").with_text(href));
+    let error = Element::new(DAV, "error").with(named.with_all(href));
+    xml(refusal.status, &error, style)
+}
+
+pub(crate) fn xml(status: u16, root: &Element, style: &Xml) -> Reply {
+    body(status, &style.content_type, Bytes::from(root.render(style)))
+}
+
+/// One `DAV:response`.
+#[derive(Clone, Debug)]
+pub(crate) enum Row {
+    Properties { href: String, found: Vec<Element>, missing: Vec<Element> },
+    Status { href: String, status: u16, error: Option<Element> },
+}
+
+impl Row {
+    fn element(self, style: &Xml) -> Element {
+        let response = |href: &str| {
+            Element::new(DAV, "response").with(Element::new(DAV, "href").with_text(href))
+        };
+        match self {
+            Self::Properties { href, found, missing } => {
+                let told = style.missing_told && !missing.is_empty();
+                let found = (!found.is_empty() || !told).then(|| propstat(found, 200));
+                response(&href).with_all(found).with_all(told.then(|| propstat(missing, 404)))
+            }
+            Self::Status { href, status, error } => {
+                let error = error.map(|inner| Element::new(DAV, "error").with(inner));
+                response(&href).with(status_line(status)).with_all(error)
+            }
+        }
+    }
+}
+
+fn propstat(properties: Vec<Element>, status: u16) -> Element {
+    Element::new(DAV, "propstat")
+        .with(Element::new(DAV, "prop").with_all(properties))
+        .with(status_line(status))
+}
+
+fn status_line(status: u16) -> Element {
+    let reason =
+        StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("Unknown");
+    Element::new(DAV, "status").with_text(format!("HTTP/1.1 {status} {reason}"))
+}
+
+/// A 207 with rows and, for a sync report, the token.
+pub(crate) fn multistatus(call: &Call<'_>, rows: Vec<Row>, token: Option<String>) -> Reply {
+    let style = call.profile().xml;
+    let mut rows: Vec<Element> = rows.into_iter().map(|row| row.element(&style)).collect();
+    if style.crowded {
+        rows.extend(rows.first().cloned());
+        let href = format!("{}unasked.ics", call.request.uri().path());
+        rows.push(Row::Status { href, status: 404, error: None }.element(&style));
+    }
+    let token = token.map(|token| Element::new(DAV, "sync-token").with_text(token));
+    let (first, last) = if style.token_first { (token, None) } else { (None, token) };
+    let root = Element::new(DAV, "multistatus")
+        .with_all(first)
+        .with_all(shaped(rows, call.shape))
+        .with_all(last);
+    xml(207, &root, &style)
+}
+
+fn shaped(mut rows: Vec<Element>, shape: Shape) -> Vec<Element> {
+    if shape.is_empty {
+        rows.clear();
+    }
+    if shape.is_doubled {
+        rows = rows.into_iter().flat_map(|row| [row.clone(), row]).collect();
+    }
+    if shape.is_reversed {
+        rows.reverse();
+    }
+    rows
+}
+
+/// A redirect.
+pub(crate) fn redirect(status: u16, location: &str) -> Reply {
+    let mut reply = self::status(status);
+    set(&mut reply, header::LOCATION.as_str(), location);
+    reply
+}

@@ -1,0 +1,295 @@
+//! One request from its arrival to its answer: faults, the front it belongs to, the log.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+
+use crate::{
+    caldav::{self, Call, Reply, Shape},
+    control,
+    fault::{Act, Asked, Planted},
+    feed,
+    log::Entry,
+    page,
+    state::State,
+    world::World,
+};
+
+/// How the bytes of an answer reach the client; travels as an extension of the response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    #[default]
+    Whole,
+    /// Without a `Content-Length`.
+    Chunked,
+    /// The connection is cut after so many bytes.
+    Cut {
+        keep: usize,
+    },
+    Drip {
+        bytes: usize,
+        pause_ms: u64,
+    },
+}
+
+/// The connection was cut instead of an answer.
+#[derive(Clone, Debug)]
+pub enum Cut {
+    /// Nothing was done.
+    BeforeApply,
+    /// The request took effect.
+    AfterApply,
+    /// Part of the answer was sent; the body holds that part.
+    MidBody(Box<Response<Bytes>>),
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BeforeApply => "connection cut before the request was applied",
+            Self::AfterApply => "connection cut after the request was applied",
+            Self::MidBody(_) => "connection cut within the answer",
+        })
+    }
+}
+
+impl std::error::Error for Cut {}
+
+impl World {
+    /// Answers one request in this process, without a socket.
+    ///
+    /// # Errors
+    ///
+    /// [`Cut`] where a fault cuts the connection.
+    pub async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
+        let answer = self.deliver(request).await?;
+        match answer.extensions().get::<Delivery>() {
+            Some(Delivery::Cut { keep }) if *keep < answer.body().len() => {
+                let (parts, body) = answer.into_parts();
+                let Some(Delivery::Cut { keep }) = parts.extensions.get::<Delivery>().copied()
+                else {
+                    return Ok(Response::from_parts(parts, body));
+                };
+                let kept = body.slice(..keep.min(body.len()));
+                Err(Cut::MidBody(Box::new(Response::from_parts(parts, kept))))
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// As [`World::call`], with a cut body still whole and its [`Delivery`] beside it.
+    pub(crate) async fn deliver(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
+        let path = request.uri().path();
+        if path.starts_with("/_sim/") {
+            return Ok(control::answer(self, &request));
+        }
+        if path == "/" && request.method() == http::Method::GET {
+            return Ok(page::answer(self));
+        }
+        let (mut entry, acts) = self.arrive(&request);
+        let wait: u64 =
+            acts.iter().map(|act| if let Act::Latency { ms } = act { *ms } else { 0 }).sum();
+        if wait > 0 {
+            self.sleep(Duration::from_millis(wait)).await;
+        }
+        let now = self.now();
+        let mut state = self.state();
+        let answer = serve(&mut state, now, &request, &acts);
+        match &answer {
+            Ok(reply) => {
+                entry.status = Some(reply.status().as_u16());
+                entry.bytes_out = sent_bytes(reply);
+            }
+            Err(_) => entry.status = None,
+        }
+        state.log.push(entry);
+        answer
+    }
+
+    /// Counts the request and picks the faults that act on it.
+    fn arrive(&self, request: &Request<Bytes>) -> (Entry, Vec<Act>) {
+        let now = self.now();
+        let path = request.uri().path().to_owned();
+        let feed = feed::name_in(&path).map(str::to_owned);
+        let report = caldav::xml::Element::parse(request.body()).map(|root| root.name);
+        let mut state = self.state();
+        state.requests += 1;
+        let n = state.requests;
+        let account = caldav::Place::of(&path).user.or_else(|| caldav::claimed_user(request));
+        let asked = Asked {
+            account: account.as_deref(),
+            feed: feed.as_deref(),
+            method: request.method().as_str(),
+            report: report.as_deref(),
+            path: &path,
+        };
+        let seed = state.seed;
+        let meets = |planted: &mut Planted| planted.meets(&asked, seed, now.as_second());
+        let acts: Vec<Act> =
+            state.faults.iter_mut().filter_map(|p| meets(p).then(|| p.fault.act.clone())).collect();
+        let header = |name: &str| {
+            request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
+        };
+        let conditions = ["if-none-match", "if-modified-since", "if-match"];
+        let entry = Entry {
+            n,
+            at: now,
+            path: feed.as_ref().map_or(path, |name| format!("/ics/{name}")),
+            account: account.filter(|user| state.accounts.contains_key(user)),
+            feed,
+            method: request.method().as_str().to_owned(),
+            depth: header("depth"),
+            report,
+            conditional: conditions.iter().any(|name| request.headers().contains_key(*name)),
+            status: None,
+            bytes_in: request.body().len(),
+            bytes_out: 0,
+            faults: acts.iter().map(|act| act.word().to_owned()).collect(),
+        };
+        (entry, acts)
+    }
+}
+
+fn sent_bytes(reply: &Reply) -> usize {
+    match reply.extensions().get::<Delivery>() {
+        Some(Delivery::Cut { keep }) => reply.body().len().min(*keep),
+        _ => reply.body().len(),
+    }
+}
+
+fn serve(
+    state: &mut State,
+    now: jiff::Timestamp,
+    request: &Request<Bytes>,
+    acts: &[Act],
+) -> Result<Reply, Cut> {
+    let origin = origin(request);
+    let is_feed = feed::name_in(request.uri().path()).is_some();
+    let user =
+        caldav::Place::of(request.uri().path()).user.or_else(|| caldav::claimed_user(request));
+    for act in acts {
+        if let Some(early) = before(state, now, user.as_deref(), act) {
+            return early;
+        }
+    }
+    let mut reply = if is_feed {
+        feed::answer(state, now, request)
+    } else {
+        let shape = Shape {
+            is_doubled: acts.contains(&Act::DuplicateRows),
+            is_reversed: acts.contains(&Act::ReorderRows),
+            is_empty: acts.contains(&Act::EmptyRows),
+        };
+        caldav::answer(&mut Call { state, now, origin, request, shape, user: String::new() })
+    };
+    for act in acts {
+        reply = after(reply, act)?;
+    }
+    Ok(reply)
+}
+
+fn origin(request: &Request<Bytes>) -> String {
+    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().map(http::uri::Authority::as_str);
+    format!(
+        "{}://{}",
+        request.uri().scheme_str().unwrap_or("http"),
+        host.or(authority).unwrap_or("localhost")
+    )
+}
+
+/// What a fault does before the front sees the request; an answer here is final.
+fn before(
+    state: &mut State,
+    now: jiff::Timestamp,
+    user: Option<&str>,
+    act: &Act,
+) -> Option<Result<Reply, Cut>> {
+    let account = user.and_then(|user| state.accounts.get_mut(user));
+    match act {
+        Act::DropBefore => return Some(Err(Cut::BeforeApply)),
+        Act::Status { status, retry_after_s, body } => {
+            return Some(Ok(failure(*status, *retry_after_s, body)));
+        }
+        Act::RateLimit { retry_after_s, .. } => {
+            return Some(Ok(failure(429, Some(*retry_after_s), "")));
+        }
+        Act::ExpireCursors => {
+            account?.calendars.values_mut().for_each(crate::state::CalendarState::expire_cursors);
+        }
+        Act::RevokePassword => account?.revoked = true,
+        Act::ForeignEdit { calendar, name, body } => {
+            let account = account?;
+            let form = account.profile().write.etag;
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            account.calendars.get_mut(calendar)?.store(name, body, form, now);
+        }
+        Act::ForeignDelete { calendar, name } => {
+            account?.calendars.get_mut(calendar)?.remove(name, now);
+        }
+        Act::RoleChange { calendar, access } => {
+            let found = account?.calendars.get_mut(calendar)?;
+            found.spec.access = *access;
+            found.property_edits += 1;
+        }
+        Act::CalendarGone { calendar, status } => {
+            account?.calendars.get_mut(calendar)?.gone = Some(*status)
+        }
+        Act::Latency { .. }
+        | Act::DropAfterApply
+        | Act::Body { .. }
+        | Act::TruncateBody { .. }
+        | Act::DuplicateRows
+        | Act::ReorderRows
+        | Act::EmptyRows
+        | Act::StripHeader { .. } => {}
+    }
+    None
+}
+
+fn failure(status: u16, retry_after_s: Option<u64>, body: &str) -> Reply {
+    let mut reply = crate::caldav_reply(
+        status,
+        "text/plain; charset=utf-8",
+        Bytes::copy_from_slice(body.as_bytes()),
+    );
+    if let Some(seconds) = retry_after_s {
+        reply.headers_mut().insert("retry-after", seconds.into());
+    }
+    reply
+}
+
+/// What a fault does to the answer of a request that took effect.
+fn after(mut reply: Reply, act: &Act) -> Result<Reply, Cut> {
+    match act {
+        Act::DropAfterApply => return Err(Cut::AfterApply),
+        Act::Body { body, content_type } => {
+            return Ok(crate::caldav_reply(
+                StatusCode::OK.as_u16(),
+                content_type,
+                Bytes::copy_from_slice(body.as_bytes()),
+            ));
+        }
+        Act::TruncateBody { keep } => {
+            reply.extensions_mut().insert(Delivery::Cut { keep: *keep });
+        }
+        Act::StripHeader { name } => {
+            reply.headers_mut().remove(name.as_str());
+        }
+        Act::Latency { .. }
+        | Act::DropBefore
+        | Act::Status { .. }
+        | Act::DuplicateRows
+        | Act::ReorderRows
+        | Act::EmptyRows
+        | Act::ExpireCursors
+        | Act::RevokePassword
+        | Act::RateLimit { .. }
+        | Act::ForeignEdit { .. }
+        | Act::ForeignDelete { .. }
+        | Act::RoleChange { .. }
+        | Act::CalendarGone { .. } => {}
+    }
+    Ok(reply)
+}

@@ -1,0 +1,5 @@
+//! The simulators as a client sees them. Nothing here opens a socket or waits, but for `sockets`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, unreachable_pub)]
+
+mod caldav;
+mod client;
