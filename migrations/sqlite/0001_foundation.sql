@@ -161,6 +161,7 @@ CREATE TABLE feeds (
     FOREIGN KEY (tenant_id, resource_id) REFERENCES resources ON DELETE CASCADE
 );
 CREATE INDEX feeds_by_feed ON feeds (feed_id);
+CREATE INDEX feeds_by_resource ON feeds (tenant_id, resource_id);
 
 -- The change log. SQLite has one writer, so the row number is the commit order.
 CREATE TABLE changes (
@@ -178,13 +179,14 @@ CREATE INDEX changes_by_tenant ON changes (tenant_id, txid, n);
 
 -- Due work: one row a (lane, subject). A nudge only counts up; nothing else is ever an input.
 CREATE TABLE work (
-    tenant_id      TEXT NOT NULL,
+    tenant_id      TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,
     lane           TEXT NOT NULL,
     subject        TEXT NOT NULL,
     due_us         BIGINT NOT NULL,
     nudges         BIGINT NOT NULL DEFAULT 0,
     attempts       BIGINT NOT NULL DEFAULT 0,
     demand         TEXT,
+    demand_nudge   BIGINT NOT NULL DEFAULT 0,
     lease_owner    TEXT,
     lease_until_us BIGINT,
     fence          BIGINT NOT NULL DEFAULT 0,
@@ -192,9 +194,10 @@ CREATE TABLE work (
     PRIMARY KEY (tenant_id, lane, subject)
 );
 CREATE INDEX work_by_due ON work (lane, due_us);
+CREATE INDEX work_by_lease ON work (lane, lease_until_us) WHERE lease_until_us IS NOT NULL;
 
 CREATE TABLE idempotency (
-    tenant_id      TEXT NOT NULL,
+    tenant_id      TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,
     route          TEXT NOT NULL,
     key            TEXT NOT NULL,
     body_hash      BLOB NOT NULL,

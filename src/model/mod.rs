@@ -8,4 +8,5 @@ pub mod interval;
 pub mod merge;
 pub mod policy;
 pub mod recurrence;
+pub mod states;
 pub mod time;

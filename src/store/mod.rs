@@ -1,1 +1,42 @@
-//! To be written.
+//! Keeps everything the hub knows, in SQLite or PostgreSQL, and is the only module that names sqlx.
+//!
+//! A [`Store`] hands out transactions ([`Tx`]); a transaction hands out families of statements
+//! (`tx.calendars().get(..)`), each in its own file here, one statement a file in `sql/`. Every statement
+//! on a tenant's rows has the tenant in its predicate. Rows are plain structs; what their columns mean
+//! beyond that is decided by the callers.
+
+mod args;
+mod calendars;
+mod changes;
+mod columns;
+mod connections;
+mod data_keys;
+mod error;
+mod events;
+mod feeds;
+mod idempotency;
+mod instance;
+mod keys;
+mod open;
+mod resources;
+mod sealed;
+mod tenants;
+mod tx;
+mod work;
+
+pub use calendars::{CalendarFilter, CalendarRow, Calendars, PullOutcome, RemoteCalendarRow};
+pub use changes::{BadCursor, ChangeFilter, ChangeRow, Changes, Epoch, LogCursor, NewChange};
+pub use connections::{ConnectionFilter, ConnectionHealth, ConnectionRow, Connections};
+pub use data_keys::{DataKeyRow, DataKeys};
+pub use error::{Result, StoreError, rules};
+pub use events::{BusyRow, CalendarBusyRow, EventRow, Events};
+pub use feeds::{FeedRow, Feeds};
+pub use idempotency::{Begun, Idempotency, IdempotencyKey};
+pub use instance::Instance;
+pub use keys::{KeyRow, Keys};
+pub use open::{Engine, Options, Store};
+pub use resources::{LinkRow, ResourceRow, Resources};
+pub use sealed::Sealed;
+pub use tenants::{TenantRow, Tenants};
+pub use tx::Tx;
+pub use work::{LaneCounts, Work, WorkRow};

@@ -1,0 +1,117 @@
+//! The closed sets of words that connections, calendars and keys carry, as stored and as served.
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of service behind a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    Caldav,
+    Ics,
+    Google,
+    Microsoft,
+}
+
+/// How well a connection works. A state of an already healthy connection never frees time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionState {
+    /// Linked, and its first pull is not complete.
+    Syncing,
+    Healthy,
+    /// Some calls fail; the hub tries again by itself.
+    Degraded,
+    /// The login is refused: a person must sign in again.
+    NeedsReauth,
+    /// The grant was withdrawn at the provider.
+    Revoked,
+    /// Being taken out.
+    Removing,
+}
+
+/// What a connection may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    BusyOnly,
+    Read,
+    ReadWrite,
+}
+
+/// Whether a calendar was ever read completely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InitialSync {
+    Pending,
+    Done,
+}
+
+impl Provider {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Caldav => "caldav",
+            Self::Ics => "ics",
+            Self::Google => "google",
+            Self::Microsoft => "microsoft",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Caldav, Self::Ics, Self::Google, Self::Microsoft]
+            .into_iter()
+            .find(|it| it.as_str() == word)
+    }
+}
+
+impl ConnectionState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Syncing => "syncing",
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::NeedsReauth => "needs_reauth",
+            Self::Revoked => "revoked",
+            Self::Removing => "removing",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Syncing,
+            Self::Healthy,
+            Self::Degraded,
+            Self::NeedsReauth,
+            Self::Revoked,
+            Self::Removing,
+        ]
+        .into_iter()
+        .find(|it| it.as_str() == word)
+    }
+}
+
+impl Access {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BusyOnly => "busy_only",
+            Self::Read => "read",
+            Self::ReadWrite => "read_write",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::BusyOnly, Self::Read, Self::ReadWrite].into_iter().find(|it| it.as_str() == word)
+    }
+}
+
+impl InitialSync {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Done => "done",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Done].into_iter().find(|it| it.as_str() == word)
+    }
+}

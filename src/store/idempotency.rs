@@ -1,0 +1,123 @@
+//! Answers kept so that a repeated request gets the first one's answer.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    Tx,
+    columns::{Columns, Stored},
+    error::Result,
+};
+use crate::model::ids::TenantId;
+
+/// Which request is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    pub tenant_id: TenantId,
+    /// Method and route, so that one key may serve two routes.
+    pub route: String,
+    pub key: String,
+}
+
+/// What a request that begins finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Nothing: it is the first, and holds the key until its lease ends.
+    Fresh,
+    /// The first one's final answer.
+    Replay { status: i64, answer: Vec<u8> },
+    /// The key was used for another body.
+    Mismatch,
+    /// The first one still runs.
+    Running,
+}
+
+struct Kept {
+    body_hash: Vec<u8>,
+    status: Option<i64>,
+    answer: Option<Vec<u8>>,
+}
+
+impl Stored for Kept {
+    const TABLE: &'static str = "idempotency";
+
+    fn read(columns: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            body_hash: columns.get("body_hash")?,
+            status: columns.get("status")?,
+            answer: columns.get("answer")?,
+        })
+    }
+}
+
+/// Statements on kept answers.
+#[derive(Debug)]
+pub struct Idempotency<'t>(&'t mut Tx);
+
+impl Tx {
+    pub fn idempotency(&mut self) -> Idempotency<'_> {
+        Idempotency(self)
+    }
+}
+
+impl Idempotency<'_> {
+    /// Takes the key for a request, or tells what became of the one that has it. A key whose holder's
+    /// lease ended without an answer can be taken again by the same body.
+    pub async fn begin(
+        &mut self,
+        key: &IdempotencyKey,
+        body_hash: &[u8],
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Begun> {
+        let until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
+        let args = [
+            (&key.tenant_id).into(),
+            (&key.route).into(),
+            (&key.key).into(),
+            body_hash.into(),
+            until.into(),
+            now.into(),
+        ];
+        if self.0.execute(include_str!("sql/idempotency_begin.sql"), &args).await? > 0 {
+            return Ok(Begun::Fresh);
+        }
+        let args = [(&key.tenant_id).into(), (&key.route).into(), (&key.key).into()];
+        let kept: Option<Kept> =
+            self.0.optional(include_str!("sql/idempotency_get.sql"), &args).await?;
+        Ok(match kept {
+            Some(kept) if kept.body_hash != body_hash => Begun::Mismatch,
+            Some(Kept { status: Some(status), answer, .. }) => {
+                Begun::Replay { status, answer: answer.unwrap_or_default() }
+            }
+            // Gone between the two statements: pruned, or given up by its holder.
+            Some(_) | None => Begun::Running,
+        })
+    }
+
+    /// Keeps the final answer; in the effect's own transaction.
+    pub async fn finish(&mut self, key: &IdempotencyKey, status: i64, answer: &[u8]) -> Result<()> {
+        let args = [
+            (&key.tenant_id).into(),
+            (&key.route).into(),
+            (&key.key).into(),
+            status.into(),
+            answer.into(),
+        ];
+        self.0.execute(include_str!("sql/idempotency_finish.sql"), &args).await?;
+        Ok(())
+    }
+
+    /// Gives a key back whose request ended without a final answer.
+    pub async fn give_up(&mut self, key: &IdempotencyKey) -> Result<()> {
+        let args = [(&key.tenant_id).into(), (&key.route).into(), (&key.key).into()];
+        self.0.execute(include_str!("sql/idempotency_give_up.sql"), &args).await?;
+        Ok(())
+    }
+
+    /// Forgets answers made before an instant, of every tenant.
+    pub async fn forget(&mut self, before: Timestamp) -> Result<u64> {
+        self.0.execute(include_str!("sql/idempotency_forget.sql"), &[before.into()]).await
+    }
+}

@@ -1,0 +1,33 @@
+//! Named facts about this installation as a whole.
+
+use super::{Tx, error::Result};
+
+/// Statements on instance facts.
+#[derive(Debug)]
+pub struct Instance<'t>(&'t mut Tx);
+
+impl Tx {
+    pub fn instance(&mut self) -> Instance<'_> {
+        Instance(self)
+    }
+}
+
+impl Instance<'_> {
+    pub async fn get(&mut self, name: &str) -> Result<Option<String>> {
+        self.0.optional_value(include_str!("sql/instance_get.sql"), &[name.into()]).await
+    }
+
+    pub async fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let args = [name.into(), value.into()];
+        self.0.execute(include_str!("sql/instance_set.sql"), &args).await?;
+        Ok(())
+    }
+
+    /// Keeps `value` under `name` unless there is one already, and answers what stands there then. Of
+    /// several processes that start at once, all get the same answer.
+    pub async fn settle(&mut self, name: &str, value: &str) -> Result<String> {
+        let args = [name.into(), value.into()];
+        self.0.execute(include_str!("sql/instance_settle.sql"), &args).await?;
+        self.0.value(include_str!("sql/instance_get.sql"), &[name.into()]).await
+    }
+}

@@ -1,0 +1,5 @@
+SELECT series, start_us, end_us, CAST(class AS BIGINT) AS class
+FROM busy
+WHERE tenant_id = $1 AND calendar_id = $2
+    AND series IN (SELECT jsonb_array_elements_text($3::jsonb))
+ORDER BY series, start_us, end_us, class

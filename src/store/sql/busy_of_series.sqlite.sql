@@ -1,0 +1,4 @@
+SELECT series, start_us, end_us, CAST(class AS BIGINT) AS class
+FROM busy
+WHERE tenant_id = $1 AND calendar_id = $2 AND series IN (SELECT value FROM json_each($3))
+ORDER BY series, start_us, end_us, class

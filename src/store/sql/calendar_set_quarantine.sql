@@ -1,0 +1,3 @@
+UPDATE calendars
+SET quarantine = $3, touched_us = $4
+WHERE tenant_id = $1 AND calendar_id = $2

@@ -1,0 +1,6 @@
+UPDATE calendars
+SET listed = FALSE, touched_us = $4, revision = revision + 1
+WHERE tenant_id = $1 AND connection_id = $2 AND listed
+    AND provider_ref NOT IN (
+        SELECT provider_ref FROM jsonb_to_recordset($3::jsonb) AS listed (provider_ref TEXT)
+    )

@@ -1,0 +1,2 @@
+DELETE FROM changes
+WHERE tenant_id = $1

@@ -1,0 +1,2 @@
+DELETE FROM changes
+WHERE (txid, n) <= ($1, $2)

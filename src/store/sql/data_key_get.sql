@@ -1,0 +1,3 @@
+SELECT tenant_id, data_key, sealed, created_us
+FROM data_keys
+WHERE tenant_id = $1 AND data_key = $2

@@ -1,0 +1,2 @@
+DELETE FROM idempotency
+WHERE created_us < $1

@@ -1,0 +1,2 @@
+DELETE FROM idempotency
+WHERE tenant_id = $1 AND route = $2 AND key = $3 AND status IS NULL

@@ -1,0 +1,2 @@
+DELETE FROM tenants
+WHERE tenant_id = $1

@@ -1,0 +1,9 @@
+SELECT
+    tenant_id, lane, subject, due_us, nudges, attempts, demand, lease_owner, lease_until_us, fence,
+    last_error
+FROM work
+WHERE tenant_id = $1
+    AND ($2 IS NULL OR lane = $2)
+    AND (lane, subject) > (COALESCE($3, ''), COALESCE($4, ''))
+ORDER BY lane, subject
+LIMIT $5

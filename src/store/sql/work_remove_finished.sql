@@ -1,0 +1,3 @@
+DELETE FROM work
+WHERE tenant_id = $1 AND lane = $2 AND subject = $3 AND fence = $4 AND nudges = $5
+    AND lease_owner IS NOT NULL
