@@ -1,1 +1,3 @@
-//! To be written.
+//! The command line: one file a command.
+
+pub mod expand;

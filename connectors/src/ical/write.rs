@@ -1,8 +1,95 @@
 //! A draft as the text of a new calendar object.
+//!
+//! The `icalendar` crate writes: it escapes TEXT and folds lines. It does not guard against control
+//! characters, so none reach it.
 
-use crate::connector::{Draft, WriteKey};
+use std::borrow::Cow;
 
-/// Writes a draft as a calendar object of its own: no METHOD, no people, times in UTC.
-pub fn write(_draft: &Draft, _key: &WriteKey) -> String {
-    String::new()
+use icalendar::{Calendar, Component, Event, Property};
+use jiff::{Timestamp, ToSpan, civil::Date};
+
+use crate::connector::{Draft, DraftTime, WriteKey};
+
+const PRODUCT: &str = "-//calhub//calhub//EN";
+
+/// Writes a draft as a calendar object of its own (`providers.md` 3.5): no METHOD and no people, so that no
+/// server sends mail for it; times in UTC, so that it needs no VTIMEZONE; DTEND always.
+pub fn write(draft: &Draft, key: &WriteKey) -> String {
+    let mut event = Event::new();
+    event.append_property(Property::new("UID", opaque(&key.uid)));
+    event.append_property(Property::new("X-HUB-BOOKING", opaque(&key.marker)));
+    for property in properties(draft) {
+        event.append_property(property);
+    }
+    let mut calendar = Calendar::empty();
+    calendar.append_property(Property::new("VERSION", "2.0"));
+    calendar.append_property(Property::new("PRODID", PRODUCT));
+    calendar.push(event);
+    calendar.to_string()
+}
+
+/// The properties of an event that are ours, without its identity.
+pub(super) fn properties(draft: &Draft) -> Vec<Property> {
+    let (start, end) = extent(draft);
+    let stamped = utc(draft.stamped);
+    let mut ours = vec![
+        Property::new("DTSTAMP", stamped.as_str()),
+        Property::new("LAST-MODIFIED", stamped.as_str()),
+        start,
+        end,
+        Property::new("SUMMARY", text(&draft.title)),
+        Property::new("TRANSP", "OPAQUE"),
+        Property::new("STATUS", if draft.tentative { "TENTATIVE" } else { "CONFIRMED" }),
+        Property::new("SEQUENCE", draft.sequence.max(0).to_string()),
+    ];
+    ours.extend(draft.description.as_deref().map(|d| Property::new("DESCRIPTION", text(d))));
+    ours.extend(draft.location.as_deref().map(|l| Property::new("LOCATION", text(l))));
+    ours.extend(draft.private.then(|| Property::new("CLASS", "PRIVATE")));
+    ours
+}
+
+/// DTSTART and DTEND. The end lies after the start and is of its type, as servers demand.
+fn extent(draft: &Draft) -> (Property, Property) {
+    match draft.start {
+        DraftTime::At(start) => {
+            let end = match draft.end {
+                DraftTime::At(end) => end,
+                DraftTime::On(day) => day
+                    .to_zoned(jiff::tz::TimeZone::UTC)
+                    .map_or(start, |midnight| midnight.timestamp()),
+            };
+            let earliest = start.checked_add(1.second()).unwrap_or(start);
+            (Property::new("DTSTART", utc(start)), Property::new("DTEND", utc(end.max(earliest))))
+        }
+        DraftTime::On(start) => {
+            let end = match draft.end {
+                DraftTime::On(end) => end,
+                DraftTime::At(end) => jiff::tz::Offset::UTC.to_datetime(end).date(),
+            };
+            let earliest = start.tomorrow().unwrap_or(start);
+            (day("DTSTART", start), day("DTEND", end.max(earliest)))
+        }
+    }
+}
+
+fn utc(at: Timestamp) -> String {
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+fn day(name: &str, date: Date) -> Property {
+    let mut property = Property::new(name, date.strftime("%Y%m%d").to_string());
+    property.add_parameter("VALUE", "DATE");
+    property
+}
+
+/// Text for a person: line breaks stay, other control characters go.
+fn text(text: &str) -> String {
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    lines.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+}
+
+/// Identities: nothing that could end a line or a parameter.
+fn opaque(text: &str) -> Cow<'_, str> {
+    let is_bad = |c: char| c.is_control() || c == '"';
+    if text.contains(is_bad) { Cow::Owned(text.replace(is_bad, "")) } else { Cow::Borrowed(text) }
 }
