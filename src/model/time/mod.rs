@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use custom::{CustomZone, Observance, ZoneDefinition};
 pub use names::resolve_zone;
 pub use tzdb::{Source, Tzdb, tzdb};
-pub(crate) use wall::{DAY_S, WallClock};
+pub(crate) use wall::{DAY_S, WallClock, at_second, wall_s};
 pub use wall::{day_start, instant};
 
 /// A zone as an event carries it.

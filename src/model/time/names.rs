@@ -1,13 +1,120 @@
 //! Which zone a TZID means (`providers.md` 5.5, steps 2 to 5).
 
-use super::{Zone, ZoneDefinition};
+use std::sync::Arc;
+
+use strum::IntoEnumIterator;
+use windows_timezones::WindowsTimezone;
+
+use super::{CustomZone, Zone, ZoneDefinition, tzdb};
+
+/// Windows names that the table lacks: newer than it, or dropped from it.
+const MORE_WINDOWS: [(&str, &str); 6] = [
+    ("British Columbia Standard Time", "America/Vancouver"),
+    ("Mid-Atlantic Standard Time", "Etc/GMT+2"),
+    ("Kamchatka Standard Time", "Asia/Kamchatka"),
+    ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", "Europe/Berlin"),
+    ("(UTC+02:00) Helsinki, Kyiv, Riga, Sofia, Tallinn, Vilnius", "Europe/Kiev"),
+    ("(UTC) Dublin, Edinburgh, Lisbon, London", "Europe/London"),
+];
+
+/// Names in the database that stand for no place.
+const NO_PLACES: [&str; 4] = ["factory", "localtime", "posixrules", "local"];
 
 /// Resolves a TZID: a public name, a vendor's path to one, a Windows name, a definition that came along, an
 /// offset. What nobody knows is [`Zone::Unknown`].
 pub fn resolve_zone(tzid: &str, definitions: &[ZoneDefinition]) -> Zone {
-    let _ = definitions;
-    match super::tzdb().zone(tzid).as_ref().and_then(|zone| zone.iana_name()) {
-        Some(name) => Zone::Iana(name.to_owned()),
-        None => Zone::Unknown(tzid.to_owned()),
+    let name = tzid.trim().trim_matches('"').trim();
+    public(name)
+        .or_else(|| defined(tzid, name, definitions))
+        .or_else(|| offset(name))
+        .unwrap_or_else(|| Zone::Unknown(tzid.to_owned()))
+}
+
+/// A name that means the same to everybody.
+fn public(name: &str) -> Option<Zone> {
+    iana(name).or_else(|| vendor_path(name)).or_else(|| windows(name))
+}
+
+fn iana(name: &str) -> Option<Zone> {
+    let lower = name.to_ascii_lowercase();
+    let is_place = !NO_PLACES.contains(&lower.as_str())
+        && !lower.starts_with("right/")
+        && !lower.starts_with("posix/");
+    let zone = tzdb().zone(name).filter(|_| is_place)?;
+    zone.iana_name().map(|name| Zone::Iana(name.to_owned()))
+}
+
+/// The longest tail of `/vendor.example/version/Area/City` or `scheme://Vendor/Name` that is a name.
+fn vendor_path(name: &str) -> Option<Zone> {
+    let (host, _) = name.split_once('/')?;
+    if !(host.is_empty() || host.ends_with(':') || host.contains('.')) {
+        return None;
     }
+    name.match_indices('/').find_map(|(at, _)| {
+        let tail = name.split_at(at).1.trim_start_matches('/');
+        iana(tail).or_else(|| windows(tail))
+    })
+}
+
+/// A Windows name, or what Windows shows for it: `(UTC+01:00) Amsterdam, Berlin, ...`, also cut short, since
+/// some writers stop at the first comma.
+fn windows(name: &str) -> Option<Zone> {
+    let is = |known: &str| known.eq_ignore_ascii_case(name);
+    let more = || MORE_WINDOWS.iter().find(|(known, _)| is(known)).map(|(_, zone)| *zone);
+    let known = || WindowsTimezone::iter().find(|zone| is(zone.name()));
+    let shown = || {
+        let shown = name
+            .strip_prefix("(GMT")
+            .map(|rest| format!("(UTC{rest}"))
+            .unwrap_or_else(|| name.to_owned());
+        let shown = shown.to_ascii_lowercase();
+        WindowsTimezone::iter().find(|zone| {
+            let full = zone.description().to_ascii_lowercase();
+            full.strip_prefix(&shown).is_some_and(|rest| rest.is_empty() || rest.starts_with(','))
+        })
+    };
+    let is_shown = name.starts_with('(');
+    let table = || known().or_else(|| is_shown.then(shown).flatten()).map(WindowsTimezone::tzdb_id);
+    more().or_else(table).and_then(iana)
+}
+
+fn defined(tzid: &str, name: &str, definitions: &[ZoneDefinition]) -> Option<Zone> {
+    let exact = definitions.iter().find(|definition| definition.tzid == tzid);
+    let alike = |definition: &&ZoneDefinition| {
+        definition.tzid.trim().trim_matches('"').trim().eq_ignore_ascii_case(name)
+    };
+    let definition = exact.or_else(|| definitions.iter().find(alike))?;
+    let alias = definition.aliases.iter().find_map(|alias| public(alias.trim()));
+    alias.or_else(|| CustomZone::new(definition).map(|zone| Zone::Custom(Arc::new(zone))))
+}
+
+/// `GMT+0100`, `UTC-05:00`, `+0100`, `UTC+1`, `(UTC+01:00) Anything`, `Z`.
+fn offset(name: &str) -> Option<Zone> {
+    let name = name.strip_prefix('(').map_or(name, |rest| rest.split(')').next().unwrap_or(rest));
+    let upper = name.to_ascii_uppercase();
+    let rest = ["GMT", "UTC", "Z"]
+        .iter()
+        .find_map(|prefix| upper.strip_prefix(prefix))
+        .unwrap_or(&upper)
+        .trim();
+    if rest.is_empty() {
+        return (!upper.is_empty()).then_some(Zone::Fixed(0));
+    }
+    let (sign, digits) = match rest.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits.split_once(':') {
+        Some((hours, minutes)) => (hours, minutes),
+        None if digits.len() > 2 => digits.split_at_checked(digits.len() - 2)?,
+        None => (digits, "0"),
+    };
+    let all_digits =
+        |text: &str| (1..=2).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let (hours, minutes): (i32, i32) = (
+        all_digits(hours).then(|| hours.parse().ok())??,
+        all_digits(minutes).then(|| minutes.parse().ok())??,
+    );
+    (hours <= 18 && minutes < 60).then_some(Zone::Fixed(sign * (hours * 3600 + minutes * 60)))
 }

@@ -27,6 +27,11 @@ pub fn day_start(day: Date, zone: &TimeZone) -> Timestamp {
     ambiguous.compatible().unwrap_or_else(|_| held(midnight))
 }
 
+/// A wall-clock time in seconds since 1970 on the same wall clock; fractions are left out.
+pub(crate) fn wall_s(at: DateTime) -> i64 {
+    TimeZone::UTC.to_timestamp(at).map_or_else(|_| held(at).as_second(), Timestamp::as_second)
+}
+
 fn held(at: DateTime) -> Timestamp {
     if at.year() > 0 { Timestamp::MAX } else { Timestamp::MIN }
 }
@@ -41,11 +46,13 @@ pub(crate) struct WallClock {
     from: i64,
     to: i64,
     offset: i64,
+    /// The clock change that ends the stretch.
+    change: i64,
 }
 
 impl WallClock {
     pub(crate) fn new(zone: TimeZone) -> Self {
-        Self { zone, from: 0, to: 0, offset: 0 }
+        Self { zone, from: 0, to: 0, offset: 0, change: 0 }
     }
 
     pub(crate) fn zone(&self) -> &TimeZone {
@@ -57,12 +64,17 @@ impl WallClock {
         if !(self.from <= wall && wall < self.to) {
             self.enter(wall);
         }
-        wall - self.offset
+        wall.saturating_sub(self.offset)
+    }
+
+    /// The first instant of the day whose midnight is `wall`; see [`day_start`].
+    pub(crate) fn day_start(&mut self, wall: i64) -> i64 {
+        self.instant(wall).min(self.change)
     }
 
     /// What the wall clock shows at an instant.
     pub(crate) fn wall(&self, instant: i64) -> i64 {
-        instant + self.offset_at(instant)
+        instant.saturating_add(self.offset_at(instant))
     }
 
     /// Bounds of what the wall clock shows (or skips) for the instants from `from` to `to`.
@@ -74,7 +86,7 @@ impl WallClock {
     }
 
     fn offset_at(&self, instant: i64) -> i64 {
-        i64::from(self.zone.to_offset(clamped(instant)).seconds())
+        i64::from(self.zone.to_offset(at_second(instant)).seconds())
     }
 
     fn enter(&mut self, wall: i64) {
@@ -83,12 +95,13 @@ impl WallClock {
         let mut offset = self.offset_at(at);
         self.from = i64::MIN;
         self.to = i64::MAX;
-        for change in self.zone.following(clamped(at)) {
+        self.change = i64::MAX;
+        for change in self.zone.following(at_second(at)) {
             at = change.timestamp().as_second();
             let next = i64::from(change.offset().seconds());
             let step = at.saturating_add(offset.max(next));
             if wall < step {
-                self.to = step;
+                (self.to, self.change) = (step, at);
                 break;
             }
             self.from = step;
@@ -101,7 +114,8 @@ impl WallClock {
     }
 }
 
-fn clamped(second: i64) -> Timestamp {
+/// The instant of a second since 1970; beyond the ends of time it is the end.
+pub(crate) fn at_second(second: i64) -> Timestamp {
     let held = second.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
     Timestamp::from_second(held).expect("the bounds of Timestamp are valid")
 }
