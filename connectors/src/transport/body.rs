@@ -19,6 +19,7 @@ pub(super) fn finish(
     host: &str,
 ) -> Result<Response<Bytes>, Error> {
     let (mut parts, body) = reply.into_parts();
+    parts.extensions.insert(Framed(is_framed(&parts)));
     check_headers(&parts.headers, limits, host)?;
     if body.len() > limits.body {
         return Err(too_large(host));
@@ -35,6 +36,17 @@ pub(super) fn finish(
     parts.headers.remove(header::CONTENT_ENCODING);
     parts.headers.remove(header::CONTENT_LENGTH);
     Ok(Response::from_parts(parts, body))
+}
+
+/// Whether the protocol itself says where the body ends (a length, chunks, HTTP/2), so that a cut one
+/// would have been noticed; an extension of every reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Framed(pub bool);
+
+fn is_framed(parts: &http::response::Parts) -> bool {
+    parts.version >= http::Version::HTTP_2
+        || parts.headers.contains_key(header::CONTENT_LENGTH)
+        || parts.headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 pub(super) fn too_large(host: &str) -> Error {

@@ -22,11 +22,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ipnet::IpNet;
 
+pub use body::Framed;
 pub use guard::{Blocked, Guard, Reach};
 pub use observe::{Counters, Counts, Exchange, Observer};
+pub(crate) use reply::http_date;
 pub use reply::{Landed, landed, media_type, refusal, retry_after};
 pub use resolve::{Fixed, ResolveFailure, Resolver, ServiceRecord, SystemResolver};
 pub use send::Transport;
+pub(crate) use send::may_see_credentials;
 
 /// A provider that is called in-process, for simulations and tests.
 #[async_trait]

@@ -76,6 +76,7 @@ impl Network {
         }
         let mut whole = Response::new(collected.freeze());
         *whole.status_mut() = reply.status();
+        *whole.version_mut() = reply.version();
         *whole.headers_mut() = std::mem::take(reply.headers_mut());
         Ok(whole)
     }

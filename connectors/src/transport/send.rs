@@ -266,7 +266,7 @@ fn hop(method: &Method, url: &Url, headers: &HeaderMap, body: &Bytes) -> Result<
     *request.headers_mut() = headers.clone();
     let fixed = request.headers_mut();
     fixed.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
-    fixed.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    fixed.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
     Ok(request)
 }
 

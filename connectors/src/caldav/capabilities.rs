@@ -1,0 +1,110 @@
+//! What was learned about a server. Seeded by hints from its headers and host, corrected by what it does.
+
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+/// How far a verb can be trusted; `None` is "not tried yet".
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Capabilities {
+    /// RFC 6578.
+    pub(super) sync_collection: Option<bool>,
+    pub(super) multiget: Option<bool>,
+    /// calendar-query with a time-range answers all that lies in it.
+    pub(super) time_range: Option<bool>,
+    /// `If-None-Match: *` on PUT is honoured.
+    pub(super) create_condition: Option<bool>,
+    /// PUT answers an ETag.
+    pub(super) etag_on_put: Option<bool>,
+    /// Deltas repeat rows that did not change: compare with what is known before fetching.
+    pub(super) repeats_rows: bool,
+    /// An old token is accepted and its diff is silently wrong: list everything more often.
+    pub(super) deltas_lose: bool,
+    /// A fresh write is missing from listings for a while.
+    pub(super) lags: bool,
+    /// Which hint seeded this; for support only.
+    pub(super) seeded_by: Option<String>,
+}
+
+/// A known server and what it is known for.
+struct Quirk {
+    name: &'static str,
+    /// Found in `Server`, `DAV`, `X-Powered-By` or the host, in lower case.
+    hints: &'static [&'static str],
+    seed: fn(&mut Capabilities),
+}
+
+/// Never branched on by name: each row only presets the record that evidence then corrects. Sources: the
+/// servers' own code and runs against them; see `docs/` for the table in words.
+const QUIRKS: &[Quirk] = &[
+    Quirk {
+        name: "sogo",
+        hints: &["sogo"],
+        seed: |known| {
+            known.create_condition = Some(false);
+            known.repeats_rows = true;
+            known.deltas_lose = true;
+        },
+    },
+    Quirk {
+        name: "davmail",
+        hints: &["davmail"],
+        seed: |known| {
+            known.sync_collection = Some(false);
+            known.create_condition = Some(false);
+        },
+    },
+    Quirk {
+        name: "google",
+        hints: &["apidata.googleusercontent.com"],
+        seed: |known| known.create_condition = Some(false),
+    },
+    Quirk {
+        name: "nextcloud",
+        hints: &["nextcloud"],
+        seed: |known| {
+            known.repeats_rows = true;
+            known.deltas_lose = true;
+        },
+    },
+    Quirk {
+        name: "sabre",
+        hints: &["sabre", "calendar-proxy, calendarserver-sharing", "baikal"],
+        seed: |known| known.repeats_rows = true,
+    },
+    Quirk { name: "stalwart", hints: &["stalwart"], seed: |known| known.time_range = Some(false) },
+    Quirk {
+        name: "purelymail",
+        hints: &["purelymail"],
+        seed: |known| {
+            known.sync_collection = Some(false);
+            known.lags = true;
+        },
+    },
+    Quirk {
+        name: "gmx",
+        hints: &["gmx.", "posteo."],
+        seed: |known| known.sync_collection = Some(false),
+    },
+];
+
+impl Capabilities {
+    /// Presets from a first reply, unless evidence has already spoken.
+    pub(super) fn seed(&mut self, headers: &HeaderMap, host: &str) {
+        if self.seeded_by.is_some() {
+            return;
+        }
+        let mut hints = host.to_ascii_lowercase();
+        for name in ["server", "dav", "x-powered-by"] {
+            for value in headers.get_all(name) {
+                hints.push('\n');
+                hints.push_str(&value.to_str().unwrap_or("").to_ascii_lowercase());
+            }
+        }
+        let found = QUIRKS.iter().find(|quirk| quirk.hints.iter().any(|hint| hints.contains(hint)));
+        if let Some(quirk) = found {
+            (quirk.seed)(self);
+            self.seeded_by = Some(quirk.name.to_owned());
+        }
+    }
+}
