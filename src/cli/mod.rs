@@ -1,3 +1,30 @@
-//! The command line: one file a command.
+//! The command line: one file a command. Commands talk HTTP to a hub, except those that work on their own.
+//!
+//! What is printed for a person is built by pure functions; what is printed for scripts is the hub's answer.
 
+mod args;
+mod calendars;
+mod client;
+mod config;
+mod connect;
+mod connections;
+mod ending;
 pub mod expand;
+mod freebusy;
+mod jobs;
+mod keys;
+mod problem;
+mod quarantine;
+mod resources;
+mod run;
+mod serve;
+mod session;
+mod settings;
+mod show;
+mod sync;
+mod tenants;
+mod when;
+mod work;
+
+pub use args::Cli;
+pub use run::run;

@@ -39,6 +39,41 @@ pub struct Overrides {
 /// [`ConfigError`] when a source cannot be read, names a setting that does not exist, or a value is not
 /// of its setting's form.
 pub fn load(environment: &Environment, flags: &Overrides) -> Result<Config, ConfigError> {
+    let mut config: Config = lay_all(environment, flags)?
+        .try_into()
+        .map_err(|e: toml::de::Error| ConfigError::Invalid(e.message().to_owned()))?;
+    read_twins(&mut config)?;
+    Ok(config)
+}
+
+/// The settings in force as a person may see them: a secret shows as `***`.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn in_force(environment: &Environment, flags: &Overrides) -> Result<Table, ConfigError> {
+    load(environment, flags)?;
+    let mut table = lay_all(environment, flags)?;
+    hide(&mut table);
+    Ok(table)
+}
+
+fn hide(table: &mut Table) {
+    for (key, value) in table.iter_mut() {
+        match value {
+            Value::Table(section) => hide(section),
+            Value::String(text)
+                if !text.is_empty()
+                    && ["database_url", "client_secret"].contains(&key.as_str()) =>
+            {
+                "***".clone_into(text);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn lay_all(environment: &Environment, flags: &Overrides) -> Result<Table, ConfigError> {
     let mut table: Table = DEFAULTS.parse().expect("config.default.toml is tested to parse");
     let named = flags.file.clone().or_else(|| environment.get("CALHUB_CONFIG").map(PathBuf::from));
     match named {
@@ -57,11 +92,7 @@ pub fn load(environment: &Environment, flags: &Overrides) -> Result<Config, Conf
     lay_flags(&mut table, flags)?;
     let dir = data_dir(&table, environment);
     table.insert("data_dir".to_owned(), Value::String(dir.to_string_lossy().into_owned()));
-    let mut config: Config = table
-        .try_into()
-        .map_err(|e: toml::de::Error| ConfigError::Invalid(e.message().to_owned()))?;
-    read_twins(&mut config)?;
-    Ok(config)
+    Ok(table)
 }
 
 fn data_dir(table: &Table, environment: &Environment) -> PathBuf {

@@ -7,5 +7,5 @@ mod layers;
 mod settings;
 
 pub use env::Environment;
-pub use layers::{ConfigError, DEFAULTS, Overrides, load};
+pub use layers::{ConfigError, DEFAULTS, Overrides, in_force, load};
 pub use settings::{Config, Http, Keep, Log, LogFormat, OAuthApp, Sync};

@@ -1,0 +1,73 @@
+//! `calhub quarantine`: changes that look like a fault and wait for a decision.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{
+    session::{Ask, Reach, Session, Target},
+    show,
+};
+
+/// Lists changes that look like a fault, and confirms or rejects them
+#[derive(Debug, Args)]
+#[command(after_help = "\
+When a calendar suddenly loses much of its future, the removal is kept aside: the old busy time stays, and the
+calendar's answers are unknown (quarantined) until a second listing misses the same, or you decide.
+
+Examples:
+  calhub quarantine list
+  calhub quarantine confirm cal_...      # the events are really gone
+  calhub quarantine reject cal_...       # it was a fault: keep what was there, read again")]
+pub(crate) struct Quarantine {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Lists what is kept aside, with the difference
+    List,
+    /// The change is right: apply it
+    Confirm {
+        /// The id that `list` shows
+        id: String,
+    },
+    /// The change is a fault: drop it
+    Reject {
+        /// The id that `list` shows
+        id: String,
+    },
+}
+
+impl Ask for Quarantine {
+    fn reach(&self) -> Reach {
+        self.target.reach()
+    }
+
+    async fn ask(&self, session: &Session) -> anyhow::Result<()> {
+        let (id, verb, done) = match &self.verb {
+            Verb::List => {
+                let items = session.client.list(&["v1", "ops", "quarantine"], &[]).await?;
+                return session.print_list(&items, list);
+            }
+            Verb::Confirm { id } => (id, "confirm", "is confirmed and applied"),
+            Verb::Reject { id } => (id, "reject", "is rejected; what was there stays"),
+        };
+        let answer =
+            session.client.post(&["v1", "ops", "quarantine", id, verb], &json!({})).await?;
+        session.print(&answer, |_| format!("{id} {done}"))
+    }
+}
+
+fn list(items: &[Value]) -> String {
+    let columns = [
+        ("calendar", "calendar_id"),
+        ("since", "since"),
+        ("lost", "lost"),
+        ("of", "of"),
+        ("reason", "reason"),
+    ];
+    if items.is_empty() { "nothing is kept aside".to_owned() } else { show::table(&columns, items) }
+}
