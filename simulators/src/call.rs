@@ -6,12 +6,13 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
 use crate::{
-    caldav::{self, Call, Reply, Shape},
+    caldav::{self, Call, Shape},
     control,
     fault::{Act, Asked, Planted},
     feed,
     log::Entry,
     page,
+    reply::{self, Reply},
     state::State,
     world::World,
 };
@@ -81,7 +82,7 @@ impl World {
     /// As [`World::call`], with a cut body still whole and its [`Delivery`] beside it.
     pub(crate) async fn deliver(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
         let path = request.uri().path();
-        if path.starts_with("/_sim/") {
+        if path == "/_sim" || path.starts_with("/_sim/") {
             return Ok(control::answer(self, &request));
         }
         if path == "/" && request.method() == http::Method::GET {
@@ -234,7 +235,7 @@ fn before(
             found.property_edits += 1;
         }
         Act::CalendarGone { calendar, status } => {
-            account?.calendars.get_mut(calendar)?.gone = Some(*status)
+            account?.calendars.get_mut(calendar)?.gone = Some(*status);
         }
         Act::Latency { .. }
         | Act::DropAfterApply
@@ -249,11 +250,8 @@ fn before(
 }
 
 fn failure(status: u16, retry_after_s: Option<u64>, body: &str) -> Reply {
-    let mut reply = crate::caldav_reply(
-        status,
-        "text/plain; charset=utf-8",
-        Bytes::copy_from_slice(body.as_bytes()),
-    );
+    let mut reply =
+        reply::body(status, "text/plain; charset=utf-8", Bytes::copy_from_slice(body.as_bytes()));
     if let Some(seconds) = retry_after_s {
         reply.headers_mut().insert("retry-after", seconds.into());
     }
@@ -265,7 +263,7 @@ fn after(mut reply: Reply, act: &Act) -> Result<Reply, Cut> {
     match act {
         Act::DropAfterApply => return Err(Cut::AfterApply),
         Act::Body { body, content_type } => {
-            return Ok(crate::caldav_reply(
+            return Ok(reply::body(
                 StatusCode::OK.as_u16(),
                 content_type,
                 Bytes::copy_from_slice(body.as_bytes()),

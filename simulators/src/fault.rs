@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::world::Access;
+use crate::spec::Access;
 
 /// A scripted fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

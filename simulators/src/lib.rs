@@ -4,6 +4,7 @@
 //! process ([`World::call`]) or over sockets ([`serve()`]), and read its request log. The crate shares no code with the
 //! connectors, so that it can bear witness against them.
 
+mod account;
 mod caldav;
 mod call;
 mod control;
@@ -14,21 +15,23 @@ mod ics;
 mod log;
 mod page;
 pub mod profile;
+mod reply;
+pub mod seed;
 mod serve;
 mod span;
+mod spec;
 mod state;
 mod world;
 
-pub(crate) use caldav::reply_with as caldav_reply;
-
 pub use crate::{
+    account::{Account, Calendar},
     call::{Cut, Delivery},
     fault::{Act, Calls, Fault, Turn},
     feed::{Content, Feed, FeedKnobs, FeedSpec, Gzip, Validators, giant_event, large_feed, nested},
     log::{Entry, Mail},
     profile::Profile,
+    seed::{BadSeed, Seed},
     serve::serve,
-    world::{
-        Access, Account, AccountSpec, Calendar, CalendarSpec, Clock, Kind, Resource, Sleeper, World,
-    },
+    spec::{Access, AccountSpec, CalendarSpec, Kind, Resource},
+    world::{Clock, Sleeper, World},
 };

@@ -1,10 +1,120 @@
-//! The simulators as a program.
+//! The simulators as a program: a world from seed files, served until it is interrupted.
 
-use anyhow::Result;
+use std::{fmt, future::Future, io::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use simulators::{Clock, Seed, Sleeper, World, seed::DEMO, serve};
+use tokio::net::TcpListener;
+
+/// Behaves as calendar servers: CalDAV dialects and iCalendar feeds, with faults on demand.
+///
+/// Everything lives in memory. Open the printed address in a browser to see the accounts, calendars and feeds, and
+/// ADDRESS/_sim/ for the control API, with which you edit events as their owner would, script faults (lost answers,
+/// expired cursors, throttling, truncated bodies), move the clock and read the request log.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Options {
+    /// Address to listen on; port 0 takes a free one. The second one serves as the other host of servers that keep
+    /// their calendars elsewhere (profile icloud).
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: Vec<SocketAddr>,
+    /// Seed file to sow; may be given more than once.
+    #[arg(long, value_name = "FILE.json")]
+    seed: Vec<PathBuf>,
+    /// Sow the built-in demo: the CalDAV account `anna` (password `anna-secret`) and one feed.
+    #[arg(long)]
+    demo: bool,
+    /// Print the built-in demo seed, as a pattern for your own, and stop.
+    #[arg(long)]
+    print_demo: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  simulators --demo --listen 127.0.0.1:5232
+  simulators --seed fixtures/simulators/demo.json
+  simulators --print-demo > my-seed.json
+
+Profiles for accounts in a seed: generic, sabre, baikal, nextcloud, radicale, xandikos, cyrus, icloud, sogo, davmail,
+stalwart, zimbra, ctag_only, bare. Single knobs of a profile can be set under \"knobs\".";
+
+#[derive(Clone, Copy, Debug)]
+struct WallClock;
+
+impl Clock for WallClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RealSleep;
+
+impl Sleeper for RealSleep {
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(span))
+    }
+}
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let world = simulators::World::new(jiff::Timestamp::UNIX_EPOCH);
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-    Ok(simulators::serve(world, listener).await?)
+    let options = Options::parse();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    if options.print_demo {
+        return say(DEMO);
+    }
+    let world = World::with_clock(Box::new(WallClock), Box::new(RealSleep));
+    sow(&world, &options)?;
+    let mut servers = Vec::new();
+    for address in &options.listen {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}"))?;
+        let address = listener.local_addr()?;
+        if servers.len() == 1 {
+            world.set_partition(&format!("http://{address}"));
+        }
+        announce(&world, address)?;
+        servers.push(serve(world.clone(), listener));
+    }
+    until_interrupted(futures::future::try_join_all(servers)).await
+}
+
+fn sow(world: &World, options: &Options) -> Result<()> {
+    if options.demo {
+        world.sow(&Seed::parse(DEMO)?)?;
+    }
+    for file in &options.seed {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let seed = Seed::parse(&text).with_context(|| format!("cannot use {}", file.display()))?;
+        world.sow(&seed).with_context(|| format!("cannot sow {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn announce(world: &World, address: SocketAddr) -> Result<()> {
+    say(format_args!("listening on http://{address}/"))?;
+    for account in world.accounts() {
+        say(format_args!("  caldav http://{address}{}  user {}", account.path(), account.user()))?;
+    }
+    for feed in world.feeds() {
+        say(format_args!("  feed   http://{address}{}", feed.path()))?;
+    }
+    Ok(())
+}
+
+fn say(text: impl fmt::Display) -> Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("cannot write")
+}
+
+async fn until_interrupted<T>(servers: impl Future<Output = std::io::Result<T>>) -> Result<()> {
+    tokio::select! {
+        ended = servers => ended.map(|_| ()).context("the listener failed"),
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for the interrupt"),
+    }
 }

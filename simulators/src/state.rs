@@ -12,7 +12,7 @@ use crate::{
     ics,
     log::{Entry, Mail},
     profile::{EtagForm, Profile, TokenForm},
-    world::{AccountSpec, CalendarSpec, Resource},
+    spec::{AccountSpec, CalendarSpec, Resource},
 };
 
 #[derive(Debug, Default)]

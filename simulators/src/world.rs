@@ -1,22 +1,20 @@
-//! The shared truth and its handles: what a test or the control API does "as the person in the vendor's own program".
+//! The shared truth: its clock, its accounts, its faults and its log.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::Account,
     fault::{Fault, Planted},
     log::{Entry, Mail},
-    profile::{Profile, Scheme},
-    state::{AccountState, CalendarState, State, home_segment},
+    spec::AccountSpec,
+    state::{AccountState, State},
 };
 
 /// Where the world's base time comes from.
@@ -143,6 +141,11 @@ impl World {
         users.into_iter().map(|user| Account { world: self.clone(), user }).collect()
     }
 
+    /// Removes an account with all it has; tells whether it was there.
+    pub fn remove_account(&self, user: &str) -> bool {
+        self.state().accounts.remove(user).is_some()
+    }
+
     /// Plants a fault; faults act in the order they were planted.
     pub fn fault(&self, fault: Fault) {
         self.state().faults.push(Planted::new(fault));
@@ -173,292 +176,5 @@ impl World {
     /// Mails that auto-scheduling servers would have sent.
     pub fn outbox(&self) -> Vec<Mail> {
         self.state().outbox.clone()
-    }
-}
-
-/// A person's login at a simulated CalDAV server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccountSpec {
-    pub user: String,
-    pub password: String,
-    #[serde(default)]
-    pub bearer: Option<String>,
-    /// Addresses told in `calendar-user-address-set`.
-    #[serde(default)]
-    pub addresses: Vec<String>,
-    #[serde(default = "Profile::generic")]
-    pub profile: Profile,
-}
-
-impl AccountSpec {
-    /// An account of the generic profile with the address `{user}@example.org`.
-    pub fn new(user: &str, password: &str) -> Self {
-        Self {
-            user: user.into(),
-            password: password.into(),
-            bearer: None,
-            addresses: vec![format!("mailto:{user}@example.org")],
-            profile: Profile::generic(),
-        }
-    }
-
-    #[must_use]
-    pub fn profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
-        self
-    }
-
-    #[must_use]
-    pub fn bearer(mut self, token: &str) -> Self {
-        self.bearer = Some(token.into());
-        self.profile.auth.schemes.push(Scheme::Bearer);
-        self
-    }
-}
-
-/// What a collection is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    #[default]
-    Calendar,
-    Inbox,
-    Outbox,
-    Subscribed,
-    Notifications,
-    /// A collection without a calendar in its type.
-    Folder,
-}
-
-/// What the account may do in a collection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Access {
-    #[default]
-    Owner,
-    ReadOnly,
-    /// Only `free-busy-query` is answered.
-    FreeBusyOnly,
-}
-
-/// A collection and its properties.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CalendarSpec {
-    /// The last path segment.
-    pub name: String,
-    pub display_name: Option<String>,
-    pub kind: Kind,
-    pub access: Access,
-    /// `None`: every component is allowed and the property is absent.
-    pub components: Option<Vec<String>>,
-    /// The whole calendar does not count as busy.
-    pub transparent: bool,
-    /// A VCALENDAR with one VTIMEZONE.
-    pub timezone: Option<String>,
-    pub timezone_id: Option<String>,
-    pub color: Option<String>,
-    /// 0 or 1: which home set lists it.
-    pub home: u8,
-}
-
-impl CalendarSpec {
-    /// A calendar of VEVENTs.
-    pub fn new(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            display_name: Some(name.into()),
-            components: Some(vec!["VEVENT".into()]),
-            ..Self::default()
-        }
-    }
-}
-
-/// A stored calendar object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resource {
-    pub name: String,
-    pub body: Bytes,
-    pub etag: String,
-    pub uid: Option<String>,
-    pub at: Timestamp,
-    pub(crate) change: u64,
-    pub(crate) created: u64,
-    pub(crate) schedule_tag: u64,
-    pub(crate) schedule_mark: String,
-}
-
-impl Resource {
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
-
-/// An account of a world.
-#[derive(Clone, Debug)]
-pub struct Account {
-    world: World,
-    user: String,
-}
-
-impl Account {
-    pub fn user(&self) -> &str {
-        &self.user
-    }
-
-    /// Adds a collection (or replaces the one of that name, with its events).
-    pub fn add_calendar(&self, spec: CalendarSpec) -> Calendar {
-        let name = spec.name.clone();
-        self.edit(|account| {
-            account.calendars.insert(name.clone(), CalendarState::new(spec));
-        });
-        Calendar { account: self.clone(), name }
-    }
-
-    pub fn calendar(&self, name: &str) -> Option<Calendar> {
-        self.edit(|account| account.calendars.contains_key(name))
-            .filter(|there| *there)
-            .map(|_| Calendar { account: self.clone(), name: name.to_owned() })
-    }
-
-    pub fn calendars(&self) -> Vec<Calendar> {
-        let names = self
-            .edit(|account| account.calendars.keys().cloned().collect::<Vec<_>>())
-            .unwrap_or_default();
-        names.into_iter().map(|name| Calendar { account: self.clone(), name }).collect()
-    }
-
-    /// The path of the account; a client may start its discovery here.
-    pub fn path(&self) -> String {
-        self.edit(|account| account.root()).unwrap_or_default()
-    }
-
-    /// The path of the first home set.
-    pub fn home(&self) -> String {
-        format!("{}{}/", self.path(), home_segment(0))
-    }
-
-    pub fn revoke_password(&self) {
-        self.edit(|account| account.revoked = true);
-    }
-
-    /// Sets a new password, which also ends a revocation and a brute-force block.
-    pub fn set_password(&self, password: &str) {
-        self.edit(|account| {
-            account.revoked = false;
-            account.wrong_passwords = 0;
-            account.spec.password = password.to_owned();
-        });
-    }
-
-    /// Turns knobs of this account's server.
-    pub fn tune(&self, change: impl FnOnce(&mut Profile)) {
-        self.edit(|account| change(&mut account.spec.profile));
-    }
-
-    fn edit<R>(&self, change: impl FnOnce(&mut AccountState) -> R) -> Option<R> {
-        self.world.state().accounts.get_mut(&self.user).map(change)
-    }
-}
-
-/// A collection of an account, as its owner sees it.
-#[derive(Clone, Debug)]
-pub struct Calendar {
-    account: Account,
-    name: String,
-}
-
-impl Calendar {
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The path of the collection.
-    pub fn path(&self) -> String {
-        let home = self.edit(|calendar| calendar.spec.home).unwrap_or(0);
-        format!("{}{}/{}/", self.account.path(), home_segment(home), self.name)
-    }
-
-    /// The path of a resource.
-    pub fn href(&self, name: &str) -> String {
-        format!("{}{name}", self.path())
-    }
-
-    /// Writes a resource as the person would, with no preconditions, and returns its etag.
-    pub fn put(&self, name: &str, body: impl AsRef<[u8]>) -> String {
-        let (now, form) = (self.account.world.now(), self.account.edit(|a| a.profile().write.etag));
-        let body = Bytes::copy_from_slice(body.as_ref());
-        self.edit(|calendar| calendar.store(name, body, form.unwrap_or_default(), now))
-            .unwrap_or_default()
-    }
-
-    /// Rewrites a resource; `None` when it is not there.
-    pub fn edit_event(&self, name: &str, change: impl FnOnce(&str) -> String) -> Option<String> {
-        let before = self.get(name)?;
-        Some(self.put(name, change(&before.text())))
-    }
-
-    /// Deletes a resource; tells whether it was there.
-    pub fn delete(&self, name: &str) -> bool {
-        let now = self.account.world.now();
-        self.edit(|calendar| calendar.remove(name, now).is_some()).unwrap_or(false)
-    }
-
-    pub fn get(&self, name: &str) -> Option<Resource> {
-        self.edit(|calendar| calendar.resources.get(name).cloned()).flatten()
-    }
-
-    /// The truth: every resource, by name.
-    pub fn resources(&self) -> BTreeMap<String, Resource> {
-        self.edit(|calendar| calendar.resources.clone()).unwrap_or_default()
-    }
-
-    pub fn spec(&self) -> Option<CalendarSpec> {
-        self.edit(|calendar| calendar.spec.clone())
-    }
-
-    /// Edits properties of the collection.
-    pub fn set(&self, change: impl FnOnce(&mut CalendarSpec)) {
-        let name = self.name.clone();
-        self.edit(|calendar| {
-            change(&mut calendar.spec);
-            calendar.spec.name = name;
-            calendar.property_edits += 1;
-        });
-    }
-
-    /// Every sync token handed out so far becomes unknown.
-    pub fn expire_cursors(&self) {
-        self.edit(CalendarState::expire_cursors);
-    }
-
-    /// The collection answers 403, 404 or 410 from now on.
-    pub fn unshare(&self, status: u16) {
-        self.edit(|calendar| calendar.gone = Some(status));
-    }
-
-    pub fn share_again(&self) {
-        self.edit(|calendar| calendar.gone = None);
-    }
-
-    /// Moves the collection to another path; the old one answers 404.
-    pub fn rename(&self, name: &str) -> Self {
-        self.account.edit(|account| {
-            if let Some(mut calendar) = account.calendars.remove(&self.name) {
-                name.clone_into(&mut calendar.spec.name);
-                account.calendars.insert(name.to_owned(), calendar);
-            }
-        });
-        Self { account: self.account.clone(), name: name.to_owned() }
-    }
-
-    /// Deletes the collection.
-    pub fn remove(&self) {
-        self.account.edit(|account| account.calendars.remove(&self.name));
-    }
-
-    fn edit<R>(&self, change: impl FnOnce(&mut CalendarState) -> R) -> Option<R> {
-        self.account.edit(|account| account.calendars.get_mut(&self.name).map(change)).flatten()
     }
 }

@@ -235,10 +235,10 @@ pub(super) fn well_known(call: &mut Call<'_>) -> Reply {
     call.user = user;
     let profile = call.profile();
     let status = profile.discovery.well_known;
-    if profile.discovery.login_first || status == 207 {
-        if let Err(refusal) = check(call, None) {
-            return *refusal;
-        }
+    if (profile.discovery.login_first || status == 207)
+        && let Err(refusal) = check(call, None)
+    {
+        return *refusal;
     }
     match status {
         207 => propfind::answer(call, &Place { user: None, target: place::Target::Context }),

@@ -12,19 +12,17 @@ mod schedule;
 pub(crate) mod xml;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request};
 use jiff::Timestamp;
 
 pub(crate) use auth::claimed_user;
 pub(crate) use place::{Place, Target};
-pub(crate) use reply::body as reply_with;
 
 use crate::{
     profile::Profile,
+    reply::Reply,
     state::{AccountState, CalendarState, State},
 };
-
-pub(crate) type Reply = Response<Bytes>;
 
 /// What row faults ask of a multistatus.
 #[derive(Clone, Copy, Debug, Default)]

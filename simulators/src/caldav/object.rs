@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     profile::{DeleteReply, EtagForm, Refusal},
-    world::{Access, Resource},
+    spec::{Access, Resource},
 };
 
 /// Compares etags as a careful server behind a compressing proxy does.

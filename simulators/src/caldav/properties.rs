@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     profile::{CtagForm, HrefStyle, Multiget, Profile, ScheduleTag, TokenForm},
+    spec::{Access, Kind, Resource},
     state::{CalendarState, home_segment},
-    world::{Access, Kind, Resource},
 };
 
 /// Sorts the defined properties into the wanted and the missing ones.
@@ -166,7 +166,7 @@ fn listed(call: &Call<'_>, calendar: &mut CalendarState, path: &str, wanted: &Wa
     if let Some(components) = spec.components {
         defined.push(
             Element::new(CAL, "supported-calendar-component-set")
-                .with_all(components.iter().map(comp)),
+                .with_all(components.iter().map(|name| comp(name))),
         );
     }
     if profile.discovery.privileges {
@@ -200,9 +200,9 @@ fn resource_type(kind: Kind) -> Element {
     Element::new(DAV, "resourcetype").with(Element::new(DAV, "collection")).with_all(types)
 }
 
-fn comp(name: &String) -> Element {
+fn comp(name: &str) -> Element {
     let mut comp = Element::new(CAL, "comp");
-    comp.attributes.push(("name".into(), name.clone()));
+    comp.attributes.push(("name".into(), name.to_owned()));
     comp
 }
 

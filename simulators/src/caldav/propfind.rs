@@ -5,7 +5,10 @@ use super::{
     reply::{self, Row},
     xml::{DAV, Element},
 };
-use crate::{state::CalendarState, world::CalendarSpec, world::Kind};
+use crate::{
+    spec::{CalendarSpec, Kind},
+    state::CalendarState,
+};
 
 /// The names of properties asked for; `None` means `allprop`.
 pub(super) type Wanted = Option<Vec<Element>>;

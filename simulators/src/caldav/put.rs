@@ -6,8 +6,8 @@ use super::{Call, Reply, object, place, properties, reply, schedule};
 use crate::{
     ics,
     profile::{EtagForm, Profile, PutEtag, Refusal, Stored, UidScope, Write},
+    spec::{Access, CalendarSpec},
     state::digest,
-    world::{Access, CalendarSpec},
 };
 
 pub(super) fn answer(call: &mut Call<'_>, calendar: &str, name: &str) -> Reply {

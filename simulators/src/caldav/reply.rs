@@ -1,36 +1,14 @@
 //! Answers: plain statuses, refusals with a precondition body, and multistatus documents.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::StatusCode;
 
 use super::{
     Call, Reply, Shape,
     xml::{APPLE, CAL, CS, DAV, Element},
 };
 use crate::profile::{Profile, Refusal, Xml};
-
-pub(crate) fn status(status: u16) -> Reply {
-    body(status, "", Bytes::new())
-}
-
-pub(crate) fn text(status: u16, text: &str) -> Reply {
-    body(status, "text/plain; charset=utf-8", Bytes::copy_from_slice(text.as_bytes()))
-}
-
-pub(crate) fn body(status: u16, content_type: &str, bytes: Bytes) -> Reply {
-    let mut reply = Response::new(bytes);
-    *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if !content_type.is_empty() {
-        set(&mut reply, "content-type", content_type);
-    }
-    reply
-}
-
-pub(crate) fn set(reply: &mut Reply, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-        reply.headers_mut().append(name, value);
-    }
-}
+pub(super) use crate::reply::{body, redirect, set, status, text};
 
 pub(super) fn options() -> Reply {
     let mut reply = status(200);
@@ -136,11 +114,4 @@ fn shaped(mut rows: Vec<Element>, shape: Shape) -> Vec<Element> {
         rows.reverse();
     }
     rows
-}
-
-/// A redirect.
-pub(crate) fn redirect(status: u16, location: &str) -> Reply {
-    let mut reply = self::status(status);
-    set(&mut reply, header::LOCATION.as_str(), location);
-    reply
 }

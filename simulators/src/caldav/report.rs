@@ -15,8 +15,8 @@ use crate::{
         TokenForm,
     },
     span::{self, Range},
+    spec::Access,
     state::Change,
-    world::Access,
 };
 
 pub(super) fn answer(call: &mut Call<'_>, calendar: &str) -> Reply {

@@ -1,217 +1,19 @@
-//! The feed front: iCalendar files at secret addresses, with every way of serving them badly.
+//! What a fetch of a feed is answered with.
 
-use std::{collections::VecDeque, io::Write as _};
+use std::io::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
+use super::{Content, FeedState, Gzip, Validators};
 use crate::{
-    caldav::Reply,
     call::Delivery,
+    reply::{self, Reply},
     state::{State, digest},
-    world::World,
 };
-
-/// A published calendar file and how it is served.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FeedSpec {
-    pub name: String,
-    /// With a secret the path is `/ics/{name}/private-{secret}/basic.ics`, else `/ics/{name}.ics`.
-    pub secret: Option<String>,
-    /// User and password, when the feed wants Basic credentials.
-    pub login: Option<(String, String)>,
-    pub body: String,
-    pub knobs: FeedKnobs,
-}
-
-impl FeedSpec {
-    pub fn new(name: &str, body: impl Into<String>) -> Self {
-        Self { name: name.into(), body: body.into(), ..Self::default() }
-    }
-
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut FeedKnobs)) -> Self {
-        change(&mut self.knobs);
-        self
-    }
-
-    pub fn path(&self) -> String {
-        match &self.secret {
-            Some(secret) => format!("/ics/{}/private-{secret}/basic.ics", self.name),
-            None => format!("/ics/{}.ics", self.name),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Validators {
-    #[default]
-    Both,
-    Etag,
-    LastModified,
-    Neither,
-    /// Another ETag at every fetch, whatever the content.
-    ChangingEtag,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Gzip {
-    #[default]
-    Off,
-    /// When the client accepts it.
-    Asked,
-    Always,
-    /// So many MiB of blanks in a few KiB.
-    Bomb {
-        mib: u32,
-    },
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Content {
-    #[default]
-    Calendar,
-    /// A login page with status 200.
-    Html,
-    Json,
-    Empty,
-    /// Status 204.
-    NoContent,
-    /// A valid calendar without events.
-    NoEvents,
-}
-
-/// How a feed is served.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FeedKnobs {
-    pub validators: Validators,
-    pub weak: bool,
-    /// `Last-Modified` lies ten years ahead.
-    pub from_the_future: bool,
-    /// Answers 200 to conditional requests.
-    pub never_304: bool,
-    /// Statuses of a redirect chain in front of the content.
-    pub redirects: Vec<u16>,
-    /// The origin of the chain's addresses, when it changes.
-    pub redirect_origin: Option<String>,
-    /// The chain ends at this address instead of the content.
-    pub redirect_to: Option<String>,
-    /// The chain never ends.
-    pub loops: bool,
-    pub gzip: Gzip,
-    pub content: Content,
-    pub content_type: Option<String>,
-    pub cache_control: Option<String>,
-    /// Value of a `REFRESH-INTERVAL` to put in.
-    pub refresh_interval: Option<String>,
-    /// Value of an `X-PUBLISHED-TTL` to put in.
-    pub published_ttl: Option<String>,
-    /// All UIDs change with every fetch.
-    pub uid_churn: bool,
-    /// All DTSTAMPs change with every fetch.
-    pub dtstamp_churn: bool,
-    /// No `Content-Length`.
-    pub chunked: bool,
-    /// The connection is cut after so many bytes.
-    pub truncate: Option<usize>,
-    /// So many bytes at a time, with so many milliseconds between.
-    pub drip: Option<(usize, u64)>,
-    /// `Retry-After` of scripted failures.
-    pub retry_after: Option<String>,
-}
-
-#[derive(Debug)]
-pub(crate) struct FeedState {
-    pub(crate) spec: FeedSpec,
-    changed_at: Timestamp,
-    pub(crate) fetches: u64,
-    /// Statuses of the coming fetches; then the feed recovers.
-    script: VecDeque<u16>,
-}
-
-/// A feed of a world.
-#[derive(Clone, Debug)]
-pub struct Feed {
-    world: World,
-    name: String,
-}
-
-impl World {
-    /// Publishes a feed (or replaces the one of that name).
-    pub fn add_feed(&self, spec: FeedSpec) -> Feed {
-        let (name, changed_at) = (spec.name.clone(), self.now());
-        let feed = FeedState { spec, changed_at, fetches: 0, script: VecDeque::new() };
-        self.state().feeds.insert(name.clone(), feed);
-        Feed { world: self.clone(), name }
-    }
-
-    pub fn feed(&self, name: &str) -> Option<Feed> {
-        self.state()
-            .feeds
-            .contains_key(name)
-            .then(|| Feed { world: self.clone(), name: name.to_owned() })
-    }
-
-    pub fn feeds(&self) -> Vec<Feed> {
-        let names: Vec<_> = self.state().feeds.keys().cloned().collect();
-        names.into_iter().map(|name| Feed { world: self.clone(), name }).collect()
-    }
-}
-
-impl Feed {
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The secret path.
-    pub fn path(&self) -> String {
-        self.edit(|feed| feed.spec.path()).unwrap_or_default()
-    }
-
-    /// Publishes other content.
-    pub fn set(&self, body: impl Into<String>) {
-        let now = self.world.now();
-        self.edit(|feed| {
-            feed.spec.body = body.into();
-            feed.changed_at = now;
-        });
-    }
-
-    pub fn body(&self) -> String {
-        self.edit(|feed| feed.spec.body.clone()).unwrap_or_default()
-    }
-
-    pub fn tune(&self, change: impl FnOnce(&mut FeedKnobs)) {
-        self.edit(|feed| change(&mut feed.spec.knobs));
-    }
-
-    /// The next fetches are answered with these statuses; after them the feed recovers.
-    pub fn fail_next(&self, statuses: &[u16]) {
-        self.edit(|feed| feed.script.extend(statuses));
-    }
-
-    /// How often it was asked for.
-    pub fn fetches(&self) -> u64 {
-        self.edit(|feed| feed.fetches).unwrap_or(0)
-    }
-
-    pub fn remove(&self) {
-        self.world.state().feeds.remove(&self.name);
-    }
-
-    fn edit<R>(&self, change: impl FnOnce(&mut FeedState) -> R) -> Option<R> {
-        self.world.state().feeds.get_mut(&self.name).map(change)
-    }
-}
 
 /// The feed that a path names, if it lies where feeds are.
 pub(crate) fn name_in(path: &str) -> Option<&str> {
@@ -242,7 +44,7 @@ pub(crate) fn answer(state: &mut State, now: Timestamp, request: &Request<Bytes>
 }
 
 fn plain(status: u16, text: &'static str) -> Reply {
-    crate::caldav_reply(status, "text/plain", Bytes::from_static(text.as_bytes()))
+    reply::body(status, "text/plain", Bytes::from_static(text.as_bytes()))
 }
 
 fn set(reply: &mut Reply, name: &'static str, value: Option<&str>) {
@@ -295,11 +97,11 @@ impl FeedState {
             ),
             Content::Json => ("application/json", "{\"error\":\"not signed in\"}".into()),
             Content::Empty => ("text/calendar", String::new()),
-            Content::NoContent => return crate::caldav_reply(204, "", Bytes::new()),
+            Content::NoContent => return reply::body(204, "", Bytes::new()),
         };
         let (etag, modified) = self.validators(&body);
         if !knobs.never_304 && is_current(request, etag.as_deref(), modified.as_deref()) {
-            let mut reply = crate::caldav_reply(304, "", Bytes::new());
+            let mut reply = reply::body(304, "", Bytes::new());
             set(&mut reply, "etag", etag.as_deref());
             set(&mut reply, "last-modified", modified.as_deref());
             return reply;
@@ -338,9 +140,9 @@ impl FeedState {
             Gzip::Off | Gzip::Asked => None,
         };
         let Some(zipped) = zipped else {
-            return crate::caldav_reply(200, content_type, Bytes::from(body));
+            return reply::body(200, content_type, Bytes::from(body));
         };
-        let mut reply = crate::caldav_reply(200, content_type, zipped);
+        let mut reply = reply::body(200, content_type, zipped);
         set(&mut reply, "content-encoding", Some("gzip"));
         reply
     }
@@ -380,7 +182,7 @@ impl FeedState {
                     text.push_str(&format!("-{}\r\n", self.fetches));
                 }
                 Some("DTSTAMP") if knobs.dtstamp_churn => {
-                    text.push_str(&format!("DTSTAMP:{stamp}\r\n"))
+                    text.push_str(&format!("DTSTAMP:{stamp}\r\n"));
                 }
                 _ => text.push_str(line),
             }
@@ -418,40 +220,4 @@ fn gzip(part: &[u8], times: u32) -> Bytes {
 
 fn empty_calendar() -> String {
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calhub//simulator//EN\r\nEND:VCALENDAR\r\n".into()
-}
-
-/// A calendar of `events` events of an hour, one after the other from `start`.
-pub fn large_feed(events: usize, start: Timestamp) -> String {
-    let mut text =
-        String::from("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calhub//simulator//EN\r\n");
-    for n in 0..events {
-        let hours = i64::try_from(n).unwrap_or(i64::MAX);
-        let at = start.saturating_add(SignedDuration::from_hours(hours)).unwrap_or(start);
-        let at = crate::span::utc_text(at);
-        text.push_str(&format!(
-            "BEGIN:VEVENT\r\nUID:{n}@large.example\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:{at}\r\nDURATION:PT1H\r\n\
-             SUMMARY:Event {n}\r\nEND:VEVENT\r\n"
-        ));
-    }
-    text.push_str("END:VCALENDAR\r\n");
-    text
-}
-
-/// A calendar whose one event has a description of so many bytes.
-pub fn giant_event(bytes: usize) -> String {
-    format!(
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calhub//simulator//EN\r\nBEGIN:VEVENT\r\nUID:giant@example\r\n\
-         DTSTAMP:20260101T000000Z\r\nDTSTART:20270301T090000Z\r\nDURATION:PT1H\r\nDESCRIPTION:{}\r\nEND:VEVENT\r\n\
-         END:VCALENDAR\r\n",
-        "x".repeat(bytes)
-    )
-}
-
-/// A calendar that nests components so deep.
-pub fn nested(depth: usize) -> String {
-    format!(
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{}{}END:VCALENDAR\r\n",
-        "BEGIN:VEVENT\r\n".repeat(depth),
-        "END:VEVENT\r\n".repeat(depth)
-    )
 }
