@@ -1,3 +1,8 @@
-//! The change log as its readers see it: pages on demand, and a stream that waits for news.
+//! The change log as its readers see it: pages on demand, and a reader that waits for news.
+//!
+//! Writing is [`Changes::append`](crate::store::Changes::append), in the transaction of what changed.
+
+mod reader;
 
 pub use crate::store::{BadCursor, ChangeFilter, ChangeRow, LogCursor, NewChange};
+pub use reader::{After, Reader};

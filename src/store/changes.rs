@@ -307,7 +307,8 @@ impl Changes<'_> {
         Ok(rows.into_iter().map(placed).collect())
     }
 
-    async fn check(&mut self, cursor: &LogCursor) -> Result<()> {
+    /// Fails when `cursor` can no longer be read from.
+    pub async fn check(&mut self, cursor: &LogCursor) -> Result<()> {
         let mut expired = cursor.epoch != self.0.epoch;
         if !expired && let Some(pruned) = self.0.instance().get(PRUNED).await? {
             let numbers = pruned

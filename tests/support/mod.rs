@@ -1,4 +1,5 @@
 //! What the integration tests start: hubs, servers, databases.
 
+pub mod engines;
 pub mod hub;
 pub mod servers;

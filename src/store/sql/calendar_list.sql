@@ -5,7 +5,7 @@ SELECT
     quarantine, revision, created_us, touched_us
 FROM calendars
 WHERE tenant_id = $1
-    AND ($2 IS NULL OR connection_id = $2)
+    AND (CAST($2 AS TEXT) IS NULL OR connection_id = $2)
     AND calendar_id > COALESCE($3, '')
 ORDER BY calendar_id
 LIMIT $4

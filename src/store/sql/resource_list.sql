@@ -3,7 +3,7 @@ SELECT
     on_provider_move, on_provider_delete, metadata, revision, created_us, touched_us
 FROM resources
 WHERE tenant_id = $1
-    AND ($2 IS NULL OR external_id = $2)
+    AND (CAST($2 AS TEXT) IS NULL OR external_id = $2)
     AND resource_id > COALESCE($3, '')
 ORDER BY resource_id
 LIMIT $4

@@ -3,7 +3,7 @@ SELECT
     last_error
 FROM work
 WHERE tenant_id = $1
-    AND ($2 IS NULL OR lane = $2)
+    AND (CAST($2 AS TEXT) IS NULL OR lane = $2)
     AND (lane, subject) > (COALESCE($3, ''), COALESCE($4, ''))
 ORDER BY lane, subject
 LIMIT $5

@@ -1,0 +1,167 @@
+//! Every SQL file is prepared on the engines it is for, is used, and stays within its tenant.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use calhub::store::Engine;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqlSafeStr, SqliteConnection};
+
+use crate::support::engines::on_each_engine;
+
+/// The tables whose rows belong to tenants.
+const TENANT_TABLES: [&str; 12] = [
+    "tenants",
+    "data_keys",
+    "api_keys",
+    "connections",
+    "calendars",
+    "events",
+    "busy",
+    "resources",
+    "resource_calendars",
+    "feeds",
+    "changes",
+    "work",
+];
+
+/// Statements that cross tenants, and why they may.
+const ACROSS_TENANTS: [(&str, &str); 19] = [
+    ("busy_all.sql", "loads the index"),
+    ("calendar_all.sql", "loads the index"),
+    ("calendar_touched_since.sql", "keeps the index current"),
+    ("change_first_since.postgres.sql", "prunes the log"),
+    ("change_first_since.sqlite.sql", "prunes the log"),
+    ("change_prune.postgres.sql", "prunes the log"),
+    ("change_prune.sqlite.sql", "prunes the log"),
+    ("change_read_all.postgres.sql", "keeps the index current"),
+    ("change_read_all.sqlite.sql", "keeps the index current"),
+    ("feed_find.sql", "the address is all that its reader has"),
+    ("idempotency_forget.sql", "prunes old answers"),
+    ("key_find.sql", "a key tells its tenant"),
+    ("resource_all.sql", "loads the index"),
+    ("resource_all_links.sql", "loads the index"),
+    ("tenant_list.sql", "lists tenants"),
+    ("work_claim.postgres.sql", "a lane serves every tenant"),
+    ("work_claim.sqlite.sql", "a lane serves every tenant"),
+    ("work_counts.sql", "numbers for operators"),
+    ("work_next_due.sql", "a lane serves every tenant"),
+];
+
+fn directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/store")
+}
+
+/// Every SQL file by name.
+fn statements() -> BTreeMap<String, String> {
+    fs::read_dir(directory().join("sql"))
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            (
+                path.file_name().unwrap().to_str().unwrap().to_owned(),
+                fs::read_to_string(path).unwrap(),
+            )
+        })
+        .collect()
+}
+
+fn without_comments(sql: &str) -> String {
+    sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn every_statement_can_be_prepared_on_its_engines() {
+    on_each_engine(async |bed| {
+        let mut faults = Vec::new();
+        for (name, sql) in statements() {
+            let sql = AssertSqlSafe(sql).into_sql_str();
+            let prepared = match bed.engine {
+                Engine::Sqlite if name.ends_with(".postgres.sql") => continue,
+                Engine::Postgres if name.ends_with(".sqlite.sql") => continue,
+                Engine::Sqlite => {
+                    let mut conn = SqliteConnection::connect(&bed.url).await.unwrap();
+                    conn.prepare(sql).await.map(|_| ())
+                }
+                Engine::Postgres => {
+                    let mut conn = PgConnection::connect(&bed.url).await.unwrap();
+                    conn.prepare(sql).await.map(|_| ())
+                }
+            };
+            if let Err(error) = prepared {
+                faults.push(format!("{name}: {error}"));
+            }
+        }
+        assert!(faults.is_empty(), "on {:?}:\n{}", bed.engine, faults.join("\n"));
+    })
+    .await;
+}
+
+#[test]
+fn every_statement_on_a_tenants_rows_names_the_tenant() {
+    let allowed: BTreeMap<_, _> = ACROSS_TENANTS.into_iter().collect();
+    let all = statements();
+    for (name, sql) in &all {
+        let sql = without_comments(sql);
+        let words: Vec<&str> = sql.split_whitespace().collect();
+        let references = words
+            .windows(2)
+            .filter(|pair| ["FROM", "UPDATE", "JOIN"].contains(&pair[0]))
+            .filter(|pair| TENANT_TABLES.contains(&pair[1]) || pair[1] == "idempotency")
+            .count();
+        let inserts = sql.matches("INSERT INTO").count();
+        // `DO UPDATE` of an upsert touches only the row of the key, which begins with the tenant.
+        let leads = sql.replace("(\n    tenant_id,", "(tenant_id,");
+        let predicates = sql.matches("tenant_id = ").count();
+        let is_fenced = predicates >= references
+            && (inserts == 0 || leads.contains("(tenant_id,") || sql.contains("INTO instance"));
+        assert!(
+            is_fenced != allowed.contains_key(name.as_str()),
+            "{name}: {references} uses of tenants' tables, {predicates} predicates"
+        );
+    }
+    let stale: Vec<_> = allowed.keys().filter(|name| !all.contains_key(**name)).collect();
+    assert!(stale.is_empty(), "allowed but gone: {stale:?}");
+}
+
+#[test]
+fn every_statement_is_used_and_none_is_written_in_the_code() {
+    let mut code = String::new();
+    for entry in fs::read_dir(directory()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            code += &fs::read_to_string(path).unwrap();
+        }
+    }
+    for name in statements().keys() {
+        assert!(code.contains(&format!("include_str!(\"sql/{name}\")")), "{name} is not used");
+    }
+    for word in ["\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE "] {
+        assert!(!code.contains(word), "a statement {word} in the code instead of a file");
+    }
+}
+
+#[test]
+fn the_tenant_leads_every_key() {
+    for engine in ["sqlite", "postgres"] {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);
+        for entry in fs::read_dir(path).unwrap() {
+            for line in fs::read_to_string(entry.unwrap().path()).unwrap().lines() {
+                let is_key = ["PRIMARY KEY (", "UNIQUE INDEX", "FOREIGN KEY ("]
+                    .iter()
+                    .any(|mark| line.contains(mark));
+                assert!(!is_key || line.contains("(tenant_id"), "{engine}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn both_engines_have_the_same_migrations() {
+    let names = |engine: &str| -> Vec<_> {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);
+        let mut names: Vec<_> =
+            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+}
