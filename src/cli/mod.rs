@@ -13,6 +13,7 @@ pub mod expand;
 mod freebusy;
 mod jobs;
 mod keys;
+mod migrate;
 mod problem;
 mod quarantine;
 mod resources;

@@ -96,6 +96,14 @@ impl Config {
         self.kek_file.clone().unwrap_or_else(|| self.data_dir.join("kek"))
     }
 
+    /// The address of the database in force.
+    pub fn store_url(&self) -> SecretString {
+        self.database_url.clone().unwrap_or_else(|| {
+            let file = self.data_dir.join("calhub.db").display().to_string();
+            SecretString::from(format!("sqlite:{}", file.replace('%', "%25").replace('?', "%3F")))
+        })
+    }
+
     /// The local hub's socket.
     pub fn socket_path(&self) -> PathBuf {
         self.data_dir.join("calhub.sock")

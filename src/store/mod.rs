@@ -13,6 +13,7 @@ mod connections;
 mod data_keys;
 mod error;
 mod events;
+mod examine;
 mod feeds;
 mod idempotency;
 mod instance;
@@ -30,6 +31,7 @@ pub use connections::{ConnectionFilter, ConnectionHealth, ConnectionRow, Connect
 pub use data_keys::{DataKeyRow, DataKeys};
 pub use error::{Result, StoreError, rules};
 pub use events::{BusyRow, CalendarBusyRow, EventRow, Events};
+pub use examine::{Examination, examine};
 pub use feeds::{FeedRow, Feeds};
 pub use idempotency::{Begun, Idempotency, IdempotencyKey};
 pub use instance::Instance;

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::clock::Entropy;
 
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How a database is opened.
 #[derive(Clone, Debug)]
@@ -226,7 +226,7 @@ async fn migrate_postgres(pool: &PgPool) -> Result<()> {
 }
 
 /// Why a server with this `version()` cannot be used, if it cannot.
-fn unfit_server(version: &str) -> Option<String> {
+pub(super) fn unfit_server(version: &str) -> Option<String> {
     for (mark, name) in [("CockroachDB", "CockroachDB"), ("-YB-", "YugabyteDB")] {
         if version.contains(mark) {
             return Some(format!(
