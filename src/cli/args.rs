@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    calendars, config, connect, connections, expand, freebusy, jobs, keys, migrate, quarantine,
-    resources, serve, session::Before, sync, tenants, work,
+    calendars, config, connect, connections, demo, expand, freebusy, jobs, keys, migrate,
+    quarantine, resources, serve, session::Before, sync, tenants, work,
 };
 
 const EXAMPLES: &str = "\
@@ -36,6 +36,7 @@ pub struct Cli {
 pub(crate) enum Command {
     Serve(serve::Serve),
     Work(work::Work),
+    Demo(demo::Demo),
     Migrate(migrate::Migrate),
     Config(config::ConfigCommand),
     Connect(connect::Connect),

@@ -8,7 +8,7 @@ use super::{
     show, when,
 };
 
-/// Lists and shows calendars, sets their zone, asks for a pull
+/// List and show calendars, set their zone, ask for a pull
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,18 +24,18 @@ pub(crate) struct Calendars {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Lists calendars
+    /// List calendars
     List {
         /// Only those of one connection
         #[arg(long, value_name = "ID")]
         connection: Option<String>,
     },
-    /// Shows one calendar
+    /// Show one calendar
     Show {
         /// cal_...
         id: String,
     },
-    /// Sets its time zone; busy time is worked out anew at once
+    /// Set its time zone; busy time is worked out anew at once
     #[command(visible_alias = "update")]
     Set {
         /// cal_...
@@ -44,7 +44,7 @@ enum Verb {
         #[arg(long, value_name = "ZONE", value_parser = known_zone)]
         time_zone: String,
     },
-    /// Asks for a pull now
+    /// Ask for a pull now
     Refresh {
         /// cal_...
         id: String,

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::{session::say, settings::Settings};
 use crate::config::Environment;
 
-/// Shows the settings in force, secrets hidden
+/// Show the settings in force, secrets hidden
 #[derive(Debug, Args)]
 pub(crate) struct ConfigCommand {
     #[command(subcommand)]
@@ -14,7 +14,7 @@ pub(crate) struct ConfigCommand {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Prints the settings in force as TOML; secrets show as "***"
+    /// Print the settings in force as TOML; secrets show as "***"
     #[command(after_help = "\
 What wins, from weak to strong: the defaults, the configuration file, the environment, flags.
 
@@ -23,7 +23,7 @@ Examples:
   CALHUB_SYNC_WORKERS=2 calhub config show --data-dir /var/lib/calhub
   calhub config show --defaults      # every setting, explained; a start for your config.toml")]
     Show {
-        /// Prints the commented defaults instead
+        /// Print the commented defaults instead
         #[arg(long)]
         defaults: bool,
         #[command(flatten)]

@@ -17,7 +17,7 @@ use super::{
 
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Links a CalDAV account or an ICS feed
+/// Link a CalDAV account or an ICS feed
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -76,7 +76,7 @@ struct Common {
     /// A word of your own about it; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     metadata: Vec<(String, String)>,
-    /// Ends once it is linked, before it is read for the first time
+    /// End once it is linked, before it is read for the first time
     #[arg(long)]
     no_wait: bool,
     /// How long to wait for the first reading, in seconds

@@ -12,7 +12,7 @@ use super::{
     show,
 };
 
-/// Lists, shows, updates and removes linked accounts and feeds
+/// List, show, update and remove linked accounts and feeds
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +29,7 @@ pub(crate) struct Connections {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Lists connections
+    /// List connections
     List {
         /// Only those in this state: syncing, healthy, degraded, needs_reauth, revoked, removing
         #[arg(long)]
@@ -41,18 +41,18 @@ enum Verb {
         #[arg(long, value_name = "ID")]
         external_id: Option<String>,
     },
-    /// Shows one connection with its calendars
+    /// Show one connection with its calendars
     Show {
         /// con_..., or ext: and your own id
         id: String,
     },
-    /// Changes its login, address or access; every id stays
+    /// Change its login, address or access; every id stays
     Update(Update),
-    /// Removes it and erases what was stored of it
+    /// Remove it and erase what was stored of it
     Remove {
         /// con_..., or ext: and your own id
         id: String,
-        /// Also removes from its calendars exactly the events that the hub put there
+        /// Also remove from its calendars exactly the events that the hub put there
         #[arg(long)]
         remove_events: bool,
         /// What becomes of future bookings that are written there

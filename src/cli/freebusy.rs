@@ -11,7 +11,7 @@ use super::{
     when::{self, When},
 };
 
-/// Tells when a calendar or a resource is busy, and what is unknown
+/// Tell when a calendar or a resource is busy, and what is unknown
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("whose").required(true).args(["calendar", "resource"]),

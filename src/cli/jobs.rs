@@ -8,7 +8,7 @@ use super::{
     show,
 };
 
-/// Lists the hub's work, runs it again or drops it
+/// List the hub's work, run it again or drop it
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +23,7 @@ pub(crate) struct Jobs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Lists jobs
+    /// List jobs
     List {
         /// Only those in this state
         #[arg(long)]
@@ -32,12 +32,12 @@ enum Verb {
         #[arg(long)]
         lane: Option<String>,
     },
-    /// Runs a job now
+    /// Run a job now
     Retry {
         /// The id that `list` shows
         id: String,
     },
-    /// Drops a job
+    /// Drop a job
     Discard {
         /// The id that `list` shows
         id: String,

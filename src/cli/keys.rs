@@ -22,7 +22,7 @@ const SCOPES: [&str; 10] = [
     "instance",
 ];
 
-/// Lists, makes and revokes API keys
+/// List, make and revoke API keys
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -38,9 +38,9 @@ pub(crate) struct Keys {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Lists keys; their secrets are not stored
+    /// List keys; their secrets are not stored
     List,
-    /// Makes a key and shows it once
+    /// Make a key and shows it once
     Create {
         /// What it is for
         #[arg(long)]
@@ -52,7 +52,7 @@ enum Verb {
         #[arg(long, value_name = "TIME")]
         expires_at: Option<Timestamp>,
     },
-    /// Revokes a key at once
+    /// Revoke a key at once
     #[command(visible_alias = "remove")]
     Revoke {
         /// The id that `list` shows

@@ -13,7 +13,7 @@ use crate::{
     store::{Options, Store, examine},
 };
 
-/// Brings the database up to date (`serve` does it too)
+/// Bring the database up to date (`serve` does it too)
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

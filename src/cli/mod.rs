@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod connect;
 mod connections;
+mod demo;
 mod ending;
 pub mod expand;
 mod freebusy;

@@ -8,7 +8,7 @@ use super::{
     show,
 };
 
-/// Lists changes that look like a fault, and confirms or rejects them
+/// List changes that look like a fault, and confirm or reject them
 #[derive(Debug, Args)]
 #[command(after_help = "\
 When a calendar suddenly loses much of its future, the removal is kept aside: the old busy time stays, and the
@@ -27,7 +27,7 @@ pub(crate) struct Quarantine {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Lists what is kept aside, with the difference
+    /// List what is kept aside, with the difference
     List,
     /// The change is right: apply it
     Confirm {

@@ -14,7 +14,7 @@ use super::{
     show,
 };
 
-/// Lists, makes, updates and removes people, rooms and machines
+/// List, make, update and remove people, rooms and machines
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A resource joins calendars into one answer. Ids may be res_..., or ext: and your own id.
@@ -33,44 +33,44 @@ pub(crate) struct Resources {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Lists resources
+    /// List resources
     List {
         /// Only the one with your own id
         #[arg(long, value_name = "ID")]
         external_id: Option<String>,
     },
-    /// Shows one resource
+    /// Show one resource
     Show {
         /// res_..., or ext: and your own id
         id: String,
     },
-    /// Makes a resource
+    /// Make a resource
     Create(Stated),
-    /// Makes or replaces the resource of your own id
+    /// Make or replace the resource of your own id
     Put {
         /// ext: and your own id
         id: String,
         #[command(flatten)]
         stated: Stated,
     },
-    /// Changes what is stated and leaves the rest
+    /// Change what is stated and leaves the rest
     Update {
         /// res_..., or ext: and your own id
         id: String,
         #[command(flatten)]
         stated: Stated,
     },
-    /// Removes a resource; its calendars stay linked
+    /// Remove a resource; its calendars stay linked
     Remove {
         /// res_..., or ext: and your own id
         id: String,
     },
-    /// Makes a secret address under which its free/busy is a feed
+    /// Make a secret address under which its free/busy is a feed
     Feed {
         /// res_..., or ext: and your own id
         id: String,
     },
-    /// Revokes such an address
+    /// Revoke such an address
     RevokeFeed {
         /// res_..., or ext: and your own id
         id: String,

@@ -23,6 +23,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Config(command) => conclude(command.run(&environment), Form::Human),
         Command::Serve(command) => conclude(wait(command.run(&environment)), Form::Human),
         Command::Work(command) => conclude(wait(command.run(&environment)), Form::Human),
+        Command::Demo(command) => conclude(wait(command.run(&environment)), Form::Human),
         Command::Migrate(command) => conclude(wait(command.run(&environment)), Form::Human),
         Command::Connect(command) => around.ask(command),
         Command::Sync(command) => around.ask(command),

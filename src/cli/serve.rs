@@ -12,7 +12,7 @@ use crate::{
     telemetry,
 };
 
-/// Runs a hub: the HTTP API and the engine that keeps calendars in sync
+/// Run a hub: the HTTP API and the engine that keeps calendars in sync
 #[derive(Debug, Args)]
 #[command(after_help = "\
 On an empty machine this makes the data directory (database, key-encryption key), and prints the address and an

@@ -41,7 +41,7 @@ pub(crate) struct Reach {
     #[arg(long, global = true, value_name = "ID", help_heading = "Hub")]
     tenant: Option<String>,
 
-    /// Prints the hub's answers as JSON, for scripts
+    /// Print the hub's answers as JSON, for scripts
     #[arg(long, global = true, help_heading = "Hub")]
     json: bool,
 

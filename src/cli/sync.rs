@@ -14,7 +14,7 @@ use super::{
 
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Pulls calendars now
+/// Pull calendars now
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("which").required(true).args(["calendar", "connection", "all"]),
@@ -34,13 +34,13 @@ pub(crate) struct Sync {
     /// All calendars
     #[arg(long)]
     all: bool,
-    /// Reads everything again instead of what changed
+    /// Read everything again instead of what changed
     #[arg(long)]
     full: bool,
-    /// Tells what would change and changes nothing
+    /// Tell what would change and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Ends once the calendars are read
+    /// End once the calendars are read
     #[arg(long)]
     wait: bool,
     /// How long to wait, in seconds

@@ -8,7 +8,7 @@ use super::{
     show,
 };
 
-/// Lists, makes and removes tenants (instance key or local socket)
+/// List, make and remove tenants (instance key or local socket)
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,20 +23,20 @@ pub(crate) struct Tenants {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Lists tenants
+    /// List tenants
     List,
-    /// Shows one tenant
+    /// Show one tenant
     Show {
         /// ten_...
         id: String,
     },
-    /// Makes a tenant
+    /// Make a tenant
     Create {
         /// What people call it
         #[arg(long)]
         name: String,
     },
-    /// Renames a tenant
+    /// Rename a tenant
     Update {
         /// ten_...
         id: String,
@@ -44,7 +44,7 @@ enum Verb {
         #[arg(long)]
         name: String,
     },
-    /// Removes a tenant and erases all that is stored of it
+    /// Remove a tenant and erase all that is stored of it
     Remove {
         /// ten_...
         id: String,

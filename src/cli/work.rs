@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{config::Environment, serve::Role};
 
-/// Runs the engine alone, beside hubs that serve the API from the same database
+/// Run the engine alone, beside hubs that serve the API from the same database
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Needs PostgreSQL and the key-encryption key that the other hubs of the cell use.
