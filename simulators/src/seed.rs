@@ -143,7 +143,14 @@ impl World {
             let body = self.body(feed.body.as_deref(), &feed.lines, &seed.zones);
             let (name, secret, login) =
                 (feed.name.clone(), feed.secret.clone(), feed.login.clone());
-            self.add_feed(FeedSpec { name, secret, login, body, knobs: feed.knobs.clone() });
+            self.add_feed(FeedSpec {
+                name,
+                secret,
+                login,
+                body,
+                bytes: None,
+                knobs: feed.knobs.clone(),
+            });
         }
         for fault in &seed.faults {
             self.fault(fault.clone());

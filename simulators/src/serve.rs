@@ -21,7 +21,7 @@ use axum::{
     serve::{IncomingStream, Listener},
 };
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -92,12 +92,21 @@ fn sent(world: &World, reply: http::Response<Bytes>) -> Response {
         Delivery::Chunked => Body::from_stream(stream::iter([Ok::<_, io::Error>(body)])),
         Delivery::Cut { keep } if keep < body.len() => {
             parts.headers.insert("content-length", body.len().into());
-            Body::from_stream(stream::iter([Ok(body.slice(..keep)), Err(cut_error())]))
+            cut_short(body.slice(..keep))
         }
         Delivery::Cut { .. } => Body::from(body),
         Delivery::Drip { bytes, pause_ms } => dripping(world.clone(), body, bytes.max(1), pause_ms),
     };
     Response::from_parts(parts, body)
+}
+
+/// The pause lets the part go out before the error ends the connection.
+fn cut_short(part: Bytes) -> Body {
+    let end = stream::once(async {
+        tokio::task::yield_now().await;
+        Err(cut_error())
+    });
+    Body::from_stream(stream::iter([Ok(part)]).chain(end))
 }
 
 fn dripping(world: World, body: Bytes, bytes: usize, pause_ms: u64) -> Body {

@@ -234,8 +234,9 @@ impl CalendarState {
         self.issued.get(token).copied()
     }
 
-    pub(crate) fn ctag(&self) -> String {
-        digest(format!("{}/{}/{}", self.spec.name, self.changes, self.property_edits).as_bytes())
+    /// The ctag of the state up to a change.
+    pub(crate) fn ctag(&self, upto: u64) -> String {
+        digest(format!("{}/{upto}/{}", self.spec.name, self.property_edits).as_bytes())
             .chars()
             .take(24)
             .collect()

@@ -161,7 +161,7 @@ fn listed(call: &Call<'_>, calendar: &mut CalendarState, path: &str, wanted: &Wa
     if spec.kind == Kind::Calendar {
         let upto = calendar.visible(profile.sync.lag_s, call.now);
         tell(DAV, "sync-token", calendar.token(upto, profile.sync.token, call.now));
-        tell(CS, "getctag", ctag(calendar, profile.sync.ctag));
+        tell(CS, "getctag", ctag(calendar, upto, profile.sync.ctag));
     }
     if let Some(components) = spec.components {
         defined.push(
@@ -206,11 +206,11 @@ fn comp(name: &str) -> Element {
     comp
 }
 
-fn ctag(calendar: &CalendarState, form: CtagForm) -> Option<String> {
+fn ctag(calendar: &CalendarState, upto: u64, form: CtagForm) -> Option<String> {
     match form {
         CtagForm::None => None,
-        CtagForm::Plain => Some(calendar.ctag()),
-        CtagForm::Quoted => Some(format!("\"{}\"", calendar.ctag())),
+        CtagForm::Plain => Some(calendar.ctag(upto)),
+        CtagForm::Quoted => Some(format!("\"{}\"", calendar.ctag(upto))),
     }
 }
 

@@ -65,32 +65,32 @@ fn sync(call: &mut Call<'_>, calendar: &str, request: &Element, profile: &Profil
         Some(Err(_)) => return reply::status(403),
         None => None,
     };
-    if asked.is_some() && since == 0 && knobs.limit == LimitPolicy::InitialFails {
+    if asked.is_some() && since.is_none() && knobs.limit == LimitPolicy::InitialFails {
         let too_many = Refusal::told(507, "D:number-of-matches-within-limits");
         return reply::refuse(&too_many, &profile.xml, None);
     }
     let Some(found) = call.calendar(calendar) else { return reply::status(404) };
     let upto = found.visible(knobs.lag_s, call.now);
     let rows = remembered(found.diff(repeated(since, knobs), upto), since, upto, knobs);
-    let page = page(rows, asked, upto, knobs);
+    let page = page(rows, asked, (since, upto), knobs);
     let wanted = propfind::wanted(Some(request));
     page_reply(call, calendar, page, &wanted, knobs)
 }
 
-/// The change that a sync starts after, or the refusal of its token.
+/// The change that a sync starts after (`None`: from nothing), or the refusal of its token.
 fn starting_point(
     call: &Call<'_>,
     calendar: &str,
     token: &str,
     profile: &Profile,
-) -> Result<u64, Box<Reply>> {
+) -> Result<Option<u64>, Box<Reply>> {
     if token.is_empty() {
-        return Ok(0);
+        return Ok(None);
     }
     let Some(found) = call.calendar(calendar) else { return Err(Box::new(reply::status(404))) };
     match (found.since(token, profile.sync.token), &profile.sync.invalid) {
-        (Some(since), _) => Ok(since),
-        (None, InvalidToken::Accepted) => Ok(found.changes),
+        (Some(since), _) => Ok(Some(since)),
+        (None, InvalidToken::Accepted) => Ok(Some(found.changes)),
         (None, InvalidToken::Refused { status, told: true }) => {
             let refusal = Refusal::told(*status, "D:valid-sync-token");
             Err(Box::new(reply::refuse(&refusal, &profile.xml, None)))
@@ -101,14 +101,15 @@ fn starting_point(
     }
 }
 
-fn repeated(since: u64, knobs: &Sync) -> u64 {
-    if knobs.repeats_last { since.saturating_sub(1) } else { since }
+fn repeated(since: Option<u64>, knobs: &Sync) -> u64 {
+    since.unwrap_or(0).saturating_sub(u64::from(knobs.repeats_last))
 }
 
 /// Leaves tombstones out of an initial listing, and what a pruned history has forgotten out of a later one.
-fn remembered(rows: Vec<Change>, since: u64, upto: u64, knobs: &Sync) -> Vec<Change> {
-    let oldest = knobs.remembers.filter(|_| since > 0).map_or(0, |kept| upto.saturating_sub(kept));
-    rows.into_iter().filter(|row| row.at > oldest && (since > 0 || !row.is_gone)).collect()
+fn remembered(rows: Vec<Change>, since: Option<u64>, upto: u64, knobs: &Sync) -> Vec<Change> {
+    let oldest =
+        knobs.remembers.filter(|_| since.is_some()).map_or(0, |kept| upto.saturating_sub(kept));
+    rows.into_iter().filter(|row| row.at > oldest && (since.is_some() || !row.is_gone)).collect()
 }
 
 /// The rows of one answer, the change its token covers, and whether a 507 row says that more follows.
@@ -119,11 +120,19 @@ struct Page {
     has_more: bool,
 }
 
-fn page(mut rows: Vec<Change>, asked: Option<usize>, upto: u64, knobs: &Sync) -> Page {
+/// A row that is only told again takes no room in a page, or a page of one would never end.
+fn page(
+    mut rows: Vec<Change>,
+    asked: Option<usize>,
+    (since, upto): (Option<u64>, u64),
+    knobs: &Sync,
+) -> Page {
     let asked = asked.filter(|_| knobs.limit != LimitPolicy::Ignored);
     let Some(most) = [asked, knobs.page].into_iter().flatten().min().map(|most| most.max(1)) else {
         return Page { rows, covers: upto, has_more: false };
     };
+    let told_again = rows.iter().filter(|row| Some(row.at) <= since).count();
+    let most = most + told_again;
     let is_cut = rows.len() > most;
     rows.truncate(most);
     let last = rows.last().map_or(upto, |row| row.at);

@@ -93,10 +93,10 @@ impl FeedState {
             Content::NoEvents => ("text/calendar; charset=utf-8", empty_calendar()),
             Content::Html => (
                 "text/html; charset=utf-8",
-                "<!doctype html><title>Log in</title><form></form>".into(),
+                b"<!doctype html><title>Log in</title><form></form>".to_vec(),
             ),
-            Content::Json => ("application/json", "{\"error\":\"not signed in\"}".into()),
-            Content::Empty => ("text/calendar", String::new()),
+            Content::Json => ("application/json", b"{\"error\":\"not signed in\"}".to_vec()),
+            Content::Empty => ("text/calendar", Vec::new()),
             Content::NoContent => return reply::body(204, "", Bytes::new()),
         };
         let (etag, modified) = self.validators(&body);
@@ -128,14 +128,14 @@ impl FeedState {
     fn packed(
         &self,
         content_type: &str,
-        body: String,
+        body: Vec<u8>,
         request: &Request<Bytes>,
     ) -> Response<Bytes> {
         let accepts =
             header(request, "accept-encoding").is_some_and(|accepted| accepted.contains("gzip"));
         let zipped = match self.spec.knobs.gzip {
-            Gzip::Always => Some(gzip(body.as_bytes(), 1)),
-            Gzip::Asked if accepts => Some(gzip(body.as_bytes(), 1)),
+            Gzip::Always => Some(gzip(&body, 1)),
+            Gzip::Asked if accepts => Some(gzip(&body, 1)),
             Gzip::Bomb { mib } => Some(gzip(&[b' '; 1 << 20], mib)),
             Gzip::Off | Gzip::Asked => None,
         };
@@ -147,10 +147,11 @@ impl FeedState {
         reply
     }
 
-    fn validators(&self, body: &str) -> (Option<String>, Option<String>) {
+    fn validators(&self, body: &[u8]) -> (Option<String>, Option<String>) {
         let knobs = &self.spec.knobs;
         let churn = if knobs.validators == Validators::ChangingEtag { self.fetches } else { 0 };
-        let hash: String = digest(format!("{churn}/{body}").as_bytes()).chars().take(20).collect();
+        let hash: String =
+            digest(&[churn.to_be_bytes().as_slice(), body].concat()).chars().take(20).collect();
         let etag = if knobs.weak { format!("W/\"{hash}\"") } else { format!("\"{hash}\"") };
         let ahead = SignedDuration::from_hours(if knobs.from_the_future { 87_600 } else { 0 });
         let at = self.changed_at.saturating_add(ahead).unwrap_or(self.changed_at);
@@ -164,11 +165,14 @@ impl FeedState {
     }
 
     /// The calendar text with the hints and churns that the knobs ask for.
-    fn calendar(&self, now: Timestamp) -> String {
+    fn calendar(&self, now: Timestamp) -> Vec<u8> {
         let knobs = &self.spec.knobs;
+        if let Some(bytes) = &self.spec.bytes {
+            return bytes.clone();
+        }
         let is_plain = !knobs.uid_churn && !knobs.dtstamp_churn;
         if is_plain && knobs.refresh_interval.is_none() && knobs.published_ttl.is_none() {
-            return self.spec.body.clone();
+            return self.spec.body.clone().into_bytes();
         }
         let stamp = now
             .saturating_add(SignedDuration::from_secs(self.fetches.cast_signed()))
@@ -195,7 +199,7 @@ impl FeedState {
                 }
             }
         }
-        text
+        text.into_bytes()
     }
 }
 
@@ -218,6 +222,7 @@ fn gzip(part: &[u8], times: u32) -> Bytes {
     encoder.finish().unwrap_or_default().into()
 }
 
-fn empty_calendar() -> String {
-    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calhub//simulator//EN\r\nEND:VCALENDAR\r\n".into()
+fn empty_calendar() -> Vec<u8> {
+    b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calhub//simulator//EN\r\nEND:VCALENDAR\r\n"
+        .to_vec()
 }

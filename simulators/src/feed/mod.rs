@@ -23,6 +23,8 @@ pub struct FeedSpec {
     /// User and password, when the feed wants Basic credentials.
     pub login: Option<(String, String)>,
     pub body: String,
+    /// Served as they are instead of `body`: other encodings, broken bytes.
+    pub bytes: Option<Vec<u8>>,
     pub knobs: FeedKnobs,
 }
 
@@ -179,6 +181,16 @@ impl Feed {
         let now = self.world.now();
         self.edit(|feed| {
             feed.spec.body = body.into();
+            feed.spec.bytes = None;
+            feed.changed_at = now;
+        });
+    }
+
+    /// Publishes bytes that need not be text.
+    pub fn set_bytes(&self, bytes: impl Into<Vec<u8>>) {
+        let now = self.world.now();
+        self.edit(|feed| {
+            feed.spec.bytes = Some(bytes.into());
             feed.changed_at = now;
         });
     }

@@ -3,3 +3,10 @@
 
 mod caldav;
 mod client;
+mod control;
+mod dialects;
+mod faults;
+mod feeds;
+mod logins;
+mod reports;
+mod sockets;
