@@ -142,7 +142,7 @@ impl Kek {
     fn wrap(&self, what: &[&[u8]], key: &Key, entropy: &dyn Entropy) -> Vec<u8> {
         let mut head = vec![VERSION];
         head.extend(self.fingerprint());
-        seal(&self.key, head, what, key.as_slice(), entropy)
+        seal(&self.key, &head, what, key.as_slice(), entropy)
     }
 
     fn unwrap(&self, what: &[&[u8]], sealed: &[u8]) -> Result<Key> {
@@ -218,7 +218,7 @@ impl Vault {
         let key = self.data_key(&row)?;
         let mut head = vec![VERSION];
         head.extend(row.data_key.to_be_bytes());
-        Ok(Sealed::new(seal(&key, head, &place.parts(), plain, &*self.entropy)))
+        Ok(Sealed::new(seal(&key, &head, &place.parts(), plain, &*self.entropy)))
     }
 
     /// Opens what was sealed for this place.
@@ -318,14 +318,14 @@ fn hmac(key: &Key, message: &[u8]) -> [u8; 32] {
 }
 
 /// Seals `plain` under `key`, bound to the head and to `place`, and puts head and nonce in front of it.
-fn seal(key: &Key, head: Vec<u8>, place: &[&[u8]], plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
+fn seal(key: &Key, head: &[u8], place: &[&[u8]], plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
     let mut nonce = [0_u8; NONCE_LEN];
     entropy.fill(&mut nonce);
-    let aad = bound(&head, place);
+    let aad = bound(head, place);
     let sealed = XChaCha20Poly1305::new(key.as_slice().into())
         .encrypt(XNonce::from_slice(&nonce), Payload { msg: plain, aad: &aad })
         .expect("a secret is far shorter than the cipher's limit of 256 GiB");
-    [head.as_slice(), &nonce, &sealed].concat()
+    [head, &nonce, &sealed].concat()
 }
 
 fn open(key: &Key, head: &[u8], place: &[&[u8]], rest: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
@@ -385,7 +385,7 @@ mod tests {
         for text in ["", "c2hvcnQ=", "not base64 at all"] {
             let _ = fs::remove_file(&path);
             let mut file =
-                OpenOptions::new().write(true).create(true).mode(0o600).open(&path).unwrap();
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
             file.write_all(text.as_bytes()).unwrap();
             assert!(matches!(Kek::load(&path), Err(SecretsError::KeyForm { .. })), "{text:?}");
         }
@@ -401,7 +401,7 @@ mod tests {
     fn a_flipped_bit_anywhere_is_noticed() {
         let entropy = SeededEntropy::new(3);
         let key = random_key(&entropy);
-        let sealed = seal(&key, vec![VERSION, 7], &[b"x"], b"swordfish", &entropy);
+        let sealed = seal(&key, &[VERSION, 7], &[b"x"], b"swordfish", &entropy);
         for at in 0..sealed.len() {
             let mut bad = sealed.clone();
             bad[at] ^= 1;

@@ -235,18 +235,22 @@ impl Changes<'_> {
             include_str!("sql/change_first_since.sqlite.sql"),
             include_str!("sql/change_first_since.postgres.sql"),
         );
+        const LAST: Sql = Sql::parted(
+            include_str!("sql/change_last_below.sqlite.sql"),
+            include_str!("sql/change_last_below.postgres.sql"),
+        );
         const PRUNE: Sql = Sql::parted(
             include_str!("sql/change_prune.sqlite.sql"),
             include_str!("sql/change_prune.postgres.sql"),
         );
         let head = self.head().await?;
         let kept = self.0.optional::<Place>(KEEP, &[before.into()]).await?;
-        let upto = kept.map_or((head.txid, head.n), |Place(txid, n)| (txid, n - 1));
-        let upto = upto.min((head.txid, head.n));
-        let gone = self.0.execute(PRUNE, &[upto.0.into(), upto.1.into()]).await?;
-        if gone > 0 {
-            self.0.instance().set(PRUNED, &format!("{}.{}", upto.0, upto.1)).await?;
-        }
+        let end = (head.txid, head.n + 1);
+        let below = kept.map_or(end, |Place(txid, n)| end.min((txid, n)));
+        let last = self.0.optional::<Place>(LAST, &[below.0.into(), below.1.into()]).await?;
+        let Some(Place(txid, n)) = last else { return Ok(0) };
+        let gone = self.0.execute(PRUNE, &[txid.into(), n.into()]).await?;
+        self.0.instance().set(PRUNED, &format!("{txid}.{n}")).await?;
         Ok(gone)
     }
 

@@ -24,12 +24,14 @@ const TENANT_TABLES: [&str; 12] = [
 ];
 
 /// Statements that cross tenants, and why they may.
-const ACROSS_TENANTS: [(&str, &str); 19] = [
+const ACROSS_TENANTS: [(&str, &str); 21] = [
     ("busy_all.sql", "loads the index"),
     ("calendar_all.sql", "loads the index"),
     ("calendar_touched_since.sql", "keeps the index current"),
     ("change_first_since.postgres.sql", "prunes the log"),
     ("change_first_since.sqlite.sql", "prunes the log"),
+    ("change_last_below.postgres.sql", "prunes the log"),
+    ("change_last_below.sqlite.sql", "prunes the log"),
     ("change_prune.postgres.sql", "prunes the log"),
     ("change_prune.sqlite.sql", "prunes the log"),
     ("change_read_all.postgres.sql", "keeps the index current"),
