@@ -3,3 +3,4 @@
 pub mod engines;
 pub mod hub;
 pub mod servers;
+pub mod simulated;

@@ -20,6 +20,8 @@ pub(super) struct Capabilities {
     pub(super) repeats_rows: bool,
     /// An old token is accepted and its diff is silently wrong: list everything more often.
     pub(super) deltas_lose: bool,
+    /// Creating an UID that exists elsewhere silently takes it away from there.
+    pub(super) twins_move: bool,
     /// A fresh write is missing from listings for a while.
     pub(super) lags: bool,
     /// Which hint seeded this; for support only.
@@ -72,6 +74,7 @@ const QUIRKS: &[Quirk] = &[
         hints: &["sabre", "calendar-proxy, calendarserver-sharing", "baikal"],
         seed: |known| known.repeats_rows = true,
     },
+    Quirk { name: "zimbra", hints: &["zimbra"], seed: |known| known.twins_move = true },
     Quirk { name: "stalwart", hints: &["stalwart"], seed: |known| known.time_range = Some(false) },
     Quirk {
         name: "purelymail",

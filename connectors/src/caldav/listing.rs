@@ -84,9 +84,17 @@ impl Caldav {
     ///
     /// [`Kind::CursorExpired`] in every form in which servers say it.
     pub(super) async fn list_since(&self, at: &Collection, token: &str) -> Result<Listing> {
-        self.sync_collection(at, Some(token)).await.map_err(of_calendar)?.ok_or_else(|| {
-            Kind::BadReply.error(format!("{} answered a delta without a token", at.host()))
-        })
+        match self.sync_collection(at, Some(token)).await {
+            Ok(Some(listing)) => Ok(listing),
+            Ok(None) => {
+                Err(Kind::BadReply.error(format!("{} answered a delta without a token", at.host())))
+            }
+            // A server that stumbles over its token and nothing else would do so for ever.
+            Err(error) if error.status == Some(500) && self.ctag(at).await.is_ok() => {
+                Err(expired().with_status(500).caused_by(error))
+            }
+            Err(error) => Err(of_calendar(error)),
+        }
     }
 
     /// `None` when the answer carries no token, though it may carry rows.
@@ -190,12 +198,15 @@ fn is_collection(at: &Collection, link: &str) -> bool {
 /// without the precondition.
 fn expiry(status: u16, stated: &[(String, Vec<String>)]) -> Option<Error> {
     let names = |wanted: &str| stated.iter().any(|(name, _)| name == wanted);
-    let expired = || Kind::CursorExpired.error("the server no longer honours the sync token");
     if (400..500).contains(&status) && names("valid-sync-token") {
         return Some(expired());
     }
     let says_nothing_else = stated.is_empty();
     (matches!(status, 400 | 403 | 409 | 410 | 412 | 501) && says_nothing_else).then(expired)
+}
+
+fn expired() -> Error {
+    Kind::CursorExpired.error("the server no longer honours the sync token")
 }
 
 /// Whether a refused first sync REPORT may mean that the server has no deltas.

@@ -33,11 +33,16 @@ impl Writer for Caldav {
     ) -> Result<Written> {
         let at = self.collection(calendar).await?;
         let url = at.at(&name_of(&at, key))?;
-        // Where the condition is ignored, a create would overwrite: look first.
-        if self.session.capabilities().create_condition == Some(false)
-            && let Some(found) = self.look(&at, url.path()).await?
-        {
-            return ours_or_conflict(found, key);
+        // Where the condition is ignored, or does not protect a twin, a create would take something away:
+        // look first.
+        let known = self.session.capabilities();
+        if known.create_condition == Some(false) || known.twins_move {
+            if let Some(found) = self.find_in(&at, key).await? {
+                return Ok(found);
+            }
+            if let Some(other) = self.look(&at, url.path()).await? {
+                return ours_or_conflict(other, key);
+            }
         }
         let body = ical::write(draft, key);
         let reply =

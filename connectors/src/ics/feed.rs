@@ -1,6 +1,7 @@
 //! The connector of one feed.
 
 use std::{
+    fmt,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -36,7 +37,6 @@ const CACHE_LONGEST: Duration = Duration::from_secs(3600);
 const POLL_LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// One feed.
-#[derive(Debug)]
 pub struct Feed {
     transport: Transport,
     address: Address,
@@ -59,6 +59,12 @@ struct Place {
 enum Fetched {
     NotModified,
     Body { snapshot: Snapshot, place: Place },
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Feed {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     net::{IpAddr, Ipv4Addr},
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
@@ -31,12 +32,17 @@ const CREDENTIALS: [HeaderName; 3] =
 const HOSTS_REMEMBERED: usize = 4096;
 
 /// The guarded sender. Cheap to clone; clones share connections, counters and pacing.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Transport {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("limits", &self.inner.limits).finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     backend: Backend,
     guard: Arc<Guard>,
@@ -47,7 +53,6 @@ struct Inner {
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
-#[derive(Debug)]
 enum Backend {
     Network(Network),
     InProcess(Arc<dyn Service>),
