@@ -1,1 +1,12 @@
-//! To be written.
+//! Connecting, relinking and removing accounts.
+//!
+//! A login is checked live before it is kept, and what the provider says of itself decides which connection
+//! it is: the same account is always the same connection, with the same ids.
+
+mod error;
+mod linker;
+
+pub use error::LinkError;
+pub use linker::{LinkRequest, LinkUpdate, Linked, Linker};
+
+pub use crate::sync::Login;

@@ -14,13 +14,14 @@ use async_trait::async_trait;
 use tokio::{sync::Notify, task::JoinHandle};
 
 use self::doorbell::{Button, Doorbell, doorbell};
+use crate::sync::{Engine, Lane};
 
 /// How often the rows are asked what is due.
 const TICK: Duration = Duration::from_secs(1);
 /// How long running drains may take to end after a shutdown was asked for.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// What the workers drain: the sync engine, or a stand-in.
+/// What the workers drain: the sync engine, or a stand-in in tests.
 #[async_trait]
 pub trait Lanes: Send + Sync + 'static {
     /// The lanes by name, with how many drains of each may run at once.
@@ -34,6 +35,30 @@ pub trait Lanes: Send + Sync + 'static {
 
     /// Runs what is due until nothing is. Never fails: what went wrong is on the rows and in the log.
     async fn drain(&self, lane: &'static str);
+}
+
+#[async_trait]
+impl Lanes for Engine {
+    fn lanes(&self) -> Vec<(&'static str, usize)> {
+        Lane::ALL.map(|lane| (lane.as_str(), lane.drains())).to_vec()
+    }
+
+    fn bell(&self) -> Arc<Notify> {
+        Engine::bell(self)
+    }
+
+    async fn is_due(&self, lane: &'static str) -> bool {
+        let Some(lane) = Lane::parse(lane) else { return false };
+        // A store that fails now is asked again with the next tick; the drain would fail all the same.
+        Engine::is_due(self, lane).await.unwrap_or(false)
+    }
+
+    async fn drain(&self, lane: &'static str) {
+        let Some(known) = Lane::parse(lane) else { return };
+        if let Err(error) = Engine::drain(self, known).await {
+            tracing::error!(lane, error = &error as &dyn std::error::Error, "A drain failed.");
+        }
+    }
 }
 
 /// The running workers.

@@ -169,12 +169,12 @@ impl Connections<'_> {
         self.0.optional(include_str!("sql/connection_by_external_id.sql"), &args).await
     }
 
-    /// Stores what a caller may change (label, external id, access, state, login, metadata) and answers
+    /// Stores what a caller may change (identity, label, external id, access, state, login, metadata) and answers
     /// the new revision; `None` when the row is gone or, with `expected`, was changed since.
     ///
     /// # Errors
     ///
-    /// `Conflict` with `CONNECTION_EXTERNAL_ID` of [`rules`](super::rules).
+    /// `Conflict` with `CONNECTION_IDENTITY` or `CONNECTION_EXTERNAL_ID` of [`rules`](super::rules).
     pub async fn update(
         &mut self,
         row: &ConnectionRow,
@@ -191,6 +191,7 @@ impl Connections<'_> {
             (&row.login).into(),
             (&row.metadata).into(),
             row.touched_at.into(),
+            (&row.identity).into(),
         ];
         self.0.optional_value(include_str!("sql/connection_update.sql"), &args).await
     }

@@ -3,10 +3,30 @@
 //! Decisions are pure and small ([`schedule`], [`plan`], [`quarantine`], [`state`], [`window`]); doing is a
 //! thin shell around them.
 
+mod advance;
+pub mod connect;
+pub mod digest;
+mod ending;
+mod engine;
+mod erase;
+mod error;
 pub mod gate;
+mod health;
+mod lanes;
+mod listing;
 pub mod normalise;
 pub mod plan;
+mod pull;
 pub mod quarantine;
+mod request;
+mod save;
 pub mod schedule;
 pub mod state;
 pub mod window;
+
+pub use connect::{Connectors, Login};
+pub(crate) use engine::login_place;
+pub use engine::{Engine, Lane, Parts};
+pub use error::SyncError;
+pub use pull::Pulled;
+pub use request::{Fresh, HeldCalendar, Planned, Selector};

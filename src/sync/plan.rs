@@ -1,8 +1,7 @@
 //! What a round changes: stored against wanted, in plain values. Nothing here reads or writes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use connectors::ItemRef;
 use jiff::Timestamp;
 
 use crate::model::{busy::BusyInterval, interval::Span};
@@ -44,12 +43,12 @@ pub fn future(intervals: &[BusyInterval], now: Timestamp) -> usize {
 
 /// The items that a complete listing did not show and that nobody touched since it began.
 pub fn absent(
-    known: &HashMap<ItemRef, Timestamp>,
-    seen: &HashSet<ItemRef>,
-    began: Timestamp,
-) -> Vec<ItemRef> {
-    let gone = known.iter().filter(|(item, touched)| **touched <= began && !seen.contains(*item));
-    let mut gone: Vec<ItemRef> = gone.map(|(item, _)| item.clone()).collect();
+    known: impl IntoIterator<Item = String>,
+    seen: &HashSet<String>,
+    touched: &HashSet<String>,
+) -> Vec<String> {
+    let gone = known.into_iter().filter(|item| !seen.contains(item) && !touched.contains(item));
+    let mut gone: Vec<String> = gone.collect();
     gone.sort_unstable();
     gone
 }
@@ -58,22 +57,28 @@ pub fn absent(
 /// first, then removals, and the event that would make the next round skip it last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<E> {
-    Add(ItemRef, BusyInterval),
-    Take(ItemRef, BusyInterval),
+    Add(String, BusyInterval),
+    Take(String, BusyInterval),
     Keep(E),
-    Drop(ItemRef),
+    Drop(String),
 }
 
 /// All that one series changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesPlan<E> {
-    pub series: ItemRef,
+    pub series: String,
     pub diff: Diff,
     pub keep: Vec<E>,
-    pub drop: Vec<ItemRef>,
+    pub drop: Vec<String>,
 }
 
 impl<E> SeriesPlan<E> {
+    /// A plan that changes nothing yet.
+    pub fn of(series: &str) -> Self {
+        let (keep, drop) = (Vec::new(), Vec::new());
+        Self { series: series.to_owned(), diff: Diff::default(), keep, drop }
+    }
+
     /// Whether it only adds, so that it may be stored before the round has been judged.
     pub fn only_adds(&self) -> bool {
         self.diff.deletes.is_empty() && self.drop.is_empty()
@@ -136,16 +141,15 @@ mod tests {
 
     #[test]
     fn absence_takes_what_was_not_seen_and_not_touched_meanwhile() {
-        let item = |name: &str| ItemRef::new(name);
-        let known = [("a", 1), ("b", 1), ("late", 7)].map(|(name, t)| (item(name), at(t))).into();
-        let seen = HashSet::from([item("a")]);
-        assert_eq!(absent(&known, &seen, at(5)), vec![item("b")]);
+        let set = |name: &str| HashSet::from([name.to_owned()]);
+        let known = ["a", "b", "late"].map(str::to_owned);
+        assert_eq!(absent(known, &set("a"), &set("late")), ["b"]);
     }
 
     #[test]
     fn a_cut_keeps_the_order_and_the_limit() {
         let plan = SeriesPlan {
-            series: ItemRef::new("s"),
+            series: "s".to_owned(),
             diff: diff(&[busy(0, 1), busy(2, 3)], &[busy(4, 5), busy(6, 7), busy(8, 9)]),
             keep: vec!["event"],
             drop: vec![],

@@ -3,30 +3,18 @@
 
 use connectors::Remedy;
 
-/// What the world is told about a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Some calendar has not been read for the first time.
-    Syncing,
-    Healthy,
-    /// Something is failing, held back or gone; the rest works.
-    Degraded,
-    /// The login is refused: only the person can mend it.
-    NeedsReauth,
-    /// The provider says that the grant was taken back.
-    Revoked,
-    /// Being erased; nothing leads out of it.
-    Removing,
-}
+use crate::model::states::ConnectionState;
 
 /// Failures in a row before a calendar that worked degrades its connection.
-const TOLERATED: u32 = 3;
+const TOLERATED: i64 = 3;
 
 /// How the login stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
     Accepted,
     Refused,
+    /// The provider did not say: it could not be reached, or something else was wrong.
+    Unheard,
 }
 
 /// One calendar, as far as its connection's state goes.
@@ -34,56 +22,60 @@ pub enum Login {
 pub struct CalendarStanding {
     pub listed: bool,
     pub read_once: bool,
-    pub failures: u32,
+    pub failures: i64,
     pub quarantined: bool,
 }
 
 /// Decides the state of a connection. `listing_failures` counts failed listings in a row.
 pub fn derive(
-    current: Standing,
+    current: ConnectionState,
     login: Login,
-    listing_failures: u32,
+    listing_failures: i64,
     calendars: &[CalendarStanding],
-) -> Standing {
+) -> ConnectionState {
     match (current, login) {
-        (Standing::Removing, _) => Standing::Removing,
-        (Standing::Revoked, Login::Refused) => Standing::Revoked,
-        (_, Login::Refused) => Standing::NeedsReauth,
-        (_, Login::Accepted) => {
+        (ConnectionState::Removing, _) => ConnectionState::Removing,
+        (ConnectionState::Revoked, Login::Refused | Login::Unheard) => ConnectionState::Revoked,
+        (ConnectionState::NeedsReauth, Login::Unheard) | (_, Login::Refused) => {
+            ConnectionState::NeedsReauth
+        }
+        (_, Login::Accepted | Login::Unheard) => {
             let ailing =
                 |c: &CalendarStanding| !c.listed || c.quarantined || c.failures >= TOLERATED;
             if listing_failures >= TOLERATED || calendars.iter().any(ailing) {
-                Standing::Degraded
+                ConnectionState::Degraded
             } else if calendars.iter().any(|c| !c.read_once) {
-                Standing::Syncing
+                ConnectionState::Syncing
             } else {
-                Standing::Healthy
+                ConnectionState::Healthy
             }
         }
     }
 }
 
 /// The change that tells of a transition, where it is worth one.
-pub fn change_type(from: Standing, to: Standing) -> Option<&'static str> {
+pub fn change_type(from: ConnectionState, to: ConnectionState) -> Option<&'static str> {
     if from == to {
         return None;
     }
     match to {
-        Standing::Syncing => None,
-        Standing::Healthy => Some("connection.healthy"),
-        Standing::Degraded => Some("connection.degraded"),
-        Standing::NeedsReauth => Some("connection.needs_reauth"),
-        Standing::Revoked => Some("connection.revoked"),
-        Standing::Removing => None,
+        ConnectionState::Syncing => None,
+        ConnectionState::Healthy => Some("connection.healthy"),
+        ConnectionState::Degraded => Some("connection.degraded"),
+        ConnectionState::NeedsReauth => Some("connection.needs_reauth"),
+        ConnectionState::Revoked => Some("connection.revoked"),
+        ConnectionState::Removing => None,
     }
 }
 
 /// Whether a connection in this state is asked for its calendars' content at all. A refused login is
 /// probed by the listing alone, so that it costs one request, not one a calendar.
-pub fn is_pulled(standing: Standing) -> bool {
+pub fn is_pulled(standing: ConnectionState) -> bool {
     match standing {
-        Standing::Syncing | Standing::Healthy | Standing::Degraded => true,
-        Standing::NeedsReauth | Standing::Revoked | Standing::Removing => false,
+        ConnectionState::Syncing | ConnectionState::Healthy | ConnectionState::Degraded => true,
+        ConnectionState::NeedsReauth | ConnectionState::Revoked | ConnectionState::Removing => {
+            false
+        }
     }
 }
 
@@ -120,18 +112,22 @@ mod tests {
     #[test]
     fn a_connection_is_syncing_until_all_its_calendars_were_read_once() {
         let fresh = CalendarStanding { read_once: false, ..WELL };
-        let state = |calendars: &[_]| derive(Standing::Syncing, Login::Accepted, 0, calendars);
-        assert_eq!(state(&[WELL, fresh]), Standing::Syncing);
-        assert_eq!(state(&[WELL, WELL]), Standing::Healthy);
+        let state =
+            |calendars: &[_]| derive(ConnectionState::Syncing, Login::Accepted, 0, calendars);
+        assert_eq!(state(&[WELL, fresh]), ConnectionState::Syncing);
+        assert_eq!(state(&[WELL, WELL]), ConnectionState::Healthy);
     }
 
     #[test]
     fn one_failure_is_tolerated_and_three_are_not() {
         let failing = |failures| CalendarStanding { failures, ..WELL };
-        let state = |c| derive(Standing::Healthy, Login::Accepted, 0, &[WELL, c]);
-        assert_eq!(state(failing(2)), Standing::Healthy);
-        assert_eq!(state(failing(3)), Standing::Degraded);
-        assert_eq!(derive(Standing::Healthy, Login::Accepted, 3, &[WELL]), Standing::Degraded);
+        let state = |c| derive(ConnectionState::Healthy, Login::Accepted, 0, &[WELL, c]);
+        assert_eq!(state(failing(2)), ConnectionState::Healthy);
+        assert_eq!(state(failing(3)), ConnectionState::Degraded);
+        assert_eq!(
+            derive(ConnectionState::Healthy, Login::Accepted, 3, &[WELL]),
+            ConnectionState::Degraded
+        );
     }
 
     #[test]
@@ -140,23 +136,26 @@ mod tests {
             CalendarStanding { quarantined: true, ..WELL },
             CalendarStanding { listed: false, ..WELL },
         ] {
-            let state = derive(Standing::Healthy, Login::Accepted, 0, &[ailing]);
-            assert_eq!(state, Standing::Degraded);
+            let state = derive(ConnectionState::Healthy, Login::Accepted, 0, &[ailing]);
+            assert_eq!(state, ConnectionState::Degraded);
         }
     }
 
     #[test]
     fn a_refused_login_needs_the_person_and_heals_when_accepted_again() {
-        let refused = derive(Standing::Healthy, Login::Refused, 0, &[WELL]);
-        assert_eq!(refused, Standing::NeedsReauth);
+        let refused = derive(ConnectionState::Healthy, Login::Refused, 0, &[WELL]);
+        assert_eq!(refused, ConnectionState::NeedsReauth);
         assert!(!is_pulled(refused));
-        assert_eq!(derive(refused, Login::Accepted, 0, &[WELL]), Standing::Healthy);
-        assert_eq!(change_type(refused, Standing::Healthy), Some("connection.healthy"));
+        assert_eq!(derive(refused, Login::Accepted, 0, &[WELL]), ConnectionState::Healthy);
+        assert_eq!(change_type(refused, ConnectionState::Healthy), Some("connection.healthy"));
     }
 
     #[test]
     fn nothing_leads_out_of_removing() {
-        assert_eq!(derive(Standing::Removing, Login::Accepted, 0, &[WELL]), Standing::Removing);
-        assert_eq!(change_type(Standing::Healthy, Standing::Healthy), None);
+        assert_eq!(
+            derive(ConnectionState::Removing, Login::Accepted, 0, &[WELL]),
+            ConnectionState::Removing
+        );
+        assert_eq!(change_type(ConnectionState::Healthy, ConnectionState::Healthy), None);
     }
 }

@@ -1,0 +1,314 @@
+//! The use cases: link, update, remove.
+
+use std::{sync::Arc, time::Duration};
+
+use connectors::{Account, Connector, Kind, RemoteCalendar};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::LinkError;
+use crate::{
+    model::{
+        ids::{ConnectionId, TenantId},
+        states::{Access, ConnectionState},
+    },
+    store::{ConnectionRow, Tx},
+    sync::{
+        Engine, Lane, Login, login_place,
+        schedule::{LIST_EVERY, next_poll},
+    },
+};
+
+/// How long a live check may take altogether.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// An account to be linked.
+#[derive(Clone, Debug)]
+pub struct LinkRequest {
+    pub login: Login,
+    pub access: Access,
+    pub external_id: Option<String>,
+    pub metadata: Option<Value>,
+}
+
+/// What became of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    pub connection_id: ConnectionId,
+    /// `false` when the account was linked already; its login is the new one now.
+    pub created: bool,
+}
+
+/// What to change of a connection; `None` keeps.
+#[derive(Clone, Debug, Default)]
+pub struct LinkUpdate {
+    pub url: Option<SecretString>,
+    pub username: Option<String>,
+    pub password: Option<SecretString>,
+    pub access: Option<Access>,
+    pub external_id: Option<Option<String>>,
+    pub metadata: Option<Value>,
+}
+
+/// Connects, relinks and removes accounts.
+#[derive(Clone, Debug)]
+pub struct Linker {
+    engine: Arc<Engine>,
+}
+
+/// A login that the provider has just accepted.
+struct Checked {
+    connector: Arc<dyn Connector>,
+    account: Account,
+    calendars: Vec<RemoteCalendar>,
+}
+
+impl Linker {
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// Links an account after a live check, or refreshes the connection that it has already; its
+    /// calendars are listed with it and their first pulls are due at once.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Refused`] with the diagnosis when the live check fails.
+    pub async fn link(&self, tenant: &TenantId, asked: LinkRequest) -> Result<Linked, LinkError> {
+        let checked = self.check(&asked.login, Value::Null).await?;
+        match self.keep(tenant, &asked, &checked).await {
+            // Somebody linked the same account between our look and our insert.
+            Err(LinkError::DifferentAccount) => self.keep(tenant, &asked, &checked).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn check(&self, login: &Login, learned: Value) -> Result<Checked, LinkError> {
+        let connector = self.engine.connectors.connect(login, learned)?;
+        let both = async {
+            let account = connector.account().await?;
+            let calendars = connector.list_calendars().await?;
+            connectors::Result::Ok((account, calendars))
+        };
+        let late = |_| Kind::Timeout.error("the provider took too long");
+        let (account, calendars) =
+            tokio::time::timeout(PATIENCE, both).await.map_err(late).flatten()?;
+        Ok(Checked { connector, account, calendars })
+    }
+
+    async fn keep(
+        &self,
+        tenant: &TenantId,
+        asked: &LinkRequest,
+        checked: &Checked,
+    ) -> Result<Linked, LinkError> {
+        let provider = asked.login.provider();
+        let mut tx = self.engine.store.begin().await?;
+        let identity = &checked.account.identity;
+        let existing = tx.connections().by_identity(tenant, provider, identity).await?;
+        let created = existing.is_none();
+        let connection_id = match existing {
+            Some(row) => {
+                let update = LinkUpdate {
+                    access: Some(asked.access),
+                    external_id: asked.external_id.clone().map(Some),
+                    metadata: asked.metadata.clone(),
+                    ..LinkUpdate::default()
+                };
+                self.renew(&mut tx, row, Some(&asked.login), &update, None).await?
+            }
+            None => self.insert(&mut tx, tenant, asked, &checked.account).await?,
+        };
+        self.begin_syncing(&mut tx, tenant, &connection_id, checked).await?;
+        tx.commit().await?;
+        self.engine.ring();
+        tracing::info!(connection.id = %connection_id, provider = provider.as_str(), created, "Linked an account.");
+        Ok(Linked { connection_id, created })
+    }
+
+    async fn insert(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        asked: &LinkRequest,
+        account: &Account,
+    ) -> Result<ConnectionId, LinkError> {
+        let engine = &self.engine;
+        let now = engine.clock.now();
+        let connection_id = ConnectionId::mint(&*engine.clock, &*engine.entropy);
+        let place = login_place(tenant, &connection_id);
+        let login = engine.vault.seal(tx, place, &asked.login.to_sealable()).await?;
+        let row = ConnectionRow {
+            tenant_id: tenant.clone(),
+            connection_id: connection_id.clone(),
+            provider: asked.login.provider(),
+            identity: account.identity.clone(),
+            account_label: account.label.clone(),
+            external_id: asked.external_id.clone(),
+            access: asked.access,
+            state: ConnectionState::Syncing,
+            login,
+            learned: Value::Null,
+            metadata: asked.metadata.clone().unwrap_or_else(|| serde_json::json!({})),
+            last_ok_at: None,
+            last_error: None,
+            failures: 0,
+            revision: 1,
+            created_at: now,
+            touched_at: now,
+        };
+        tx.connections().insert(&row).await?;
+        Ok(connection_id)
+    }
+
+    /// Stores the listing that came with the check, and has everything read soon.
+    async fn begin_syncing(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        checked: &Checked,
+    ) -> Result<(), LinkError> {
+        let engine = &self.engine;
+        let now = engine.clock.now();
+        let listing = checked.calendars.clone();
+        engine.store_listing(tx, tenant, connection, &*checked.connector, listing).await?;
+        engine.accepted(tx, tenant, connection, checked.connector.learned()).await?;
+        let lane = Lane::List.as_str();
+        let due = next_poll(now, LIST_EVERY, &*engine.entropy);
+        tx.work().put(tenant, lane, connection.as_str(), due).await?;
+        for calendar in tx.calendars().by_connection(tenant, connection).await? {
+            let subject = calendar.calendar_id.as_str();
+            tx.work().nudge(tenant, Lane::Pull.as_str(), subject, None, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes a connection; a new login is checked live and must be the same account's. The connection
+    /// and its calendars keep their ids. `expected` is the revision that the caller has seen.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::DifferentAccount`], [`LinkError::Stale`], or the diagnosis of the live check.
+    pub async fn update(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        update: LinkUpdate,
+        expected: Option<i64>,
+    ) -> Result<(), LinkError> {
+        let engine = &self.engine;
+        let mut tx = engine.store.read().await?;
+        let row = tx.connections().get(tenant, connection).await?.ok_or(LinkError::NotFound)?;
+        let old = engine.open_login(&mut tx, &row).await?;
+        drop(tx);
+        let new = merged(&old, &update)?;
+        let checked = match &new {
+            Some(login) => Some(self.check(login, row.learned.clone()).await?),
+            None => None,
+        };
+        let mut tx = engine.store.begin().await?;
+        let mut row = tx.connections().get(tenant, connection).await?.ok_or(LinkError::NotFound)?;
+        if let Some(checked) = &checked {
+            self.same_account(&mut row, &old, new.as_ref(), checked)?;
+        }
+        self.renew(&mut tx, row, new.as_ref(), &update, expected).await?;
+        if let Some(checked) = &checked {
+            self.begin_syncing(&mut tx, tenant, connection, checked).await?;
+        }
+        tx.commit().await?;
+        engine.ring();
+        Ok(())
+    }
+
+    /// A feed is known by nothing but its address; a new one at the same host is taken as the same feed.
+    fn same_account(
+        &self,
+        row: &mut ConnectionRow,
+        old: &Login,
+        new: Option<&Login>,
+        checked: &Checked,
+    ) -> Result<(), LinkError> {
+        let is_moved_feed =
+            matches!(old, Login::Ics { .. }) && new.is_some_and(|new| new.host() == old.host());
+        if row.identity != checked.account.identity && !is_moved_feed {
+            return Err(LinkError::DifferentAccount);
+        }
+        row.identity.clone_from(&checked.account.identity);
+        row.account_label.clone_from(&checked.account.label);
+        Ok(())
+    }
+
+    async fn renew(
+        &self,
+        tx: &mut Tx,
+        mut row: ConnectionRow,
+        login: Option<&Login>,
+        update: &LinkUpdate,
+        expected: Option<i64>,
+    ) -> Result<ConnectionId, LinkError> {
+        if row.state == ConnectionState::Removing {
+            return Err(LinkError::Removing);
+        }
+        if let Some(login) = login {
+            let place = login_place(&row.tenant_id, &row.connection_id);
+            row.login = self.engine.vault.seal(tx, place, &login.to_sealable()).await?;
+        }
+        row.access = update.access.unwrap_or(row.access);
+        if let Some(external_id) = &update.external_id {
+            row.external_id.clone_from(external_id);
+        }
+        if let Some(metadata) = &update.metadata {
+            row.metadata = metadata.clone();
+        }
+        row.touched_at = self.engine.clock.now();
+        let stored = tx.connections().update(&row, expected).await?;
+        stored.ok_or(LinkError::Stale)?;
+        Ok(row.connection_id)
+    }
+
+    /// Begins to remove a connection: nothing is asked of it from now on, and everything stored of it is
+    /// erased soon. `false` when there is none; removing twice is removing once.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn remove(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<bool, LinkError> {
+        let engine = &self.engine;
+        let now = engine.clock.now();
+        let mut tx = engine.store.begin().await?;
+        let Some(mut row) = tx.connections().get(tenant, connection).await? else {
+            return Ok(false);
+        };
+        row.state = ConnectionState::Removing;
+        row.touched_at = now;
+        tx.connections().update(&row, None).await?;
+        tx.work().put(tenant, Lane::Remove.as_str(), connection.as_str(), now).await?;
+        tx.commit().await?;
+        engine.ring();
+        Ok(true)
+    }
+}
+
+/// The login with some of its parts replaced, or `None` when none is.
+fn merged(old: &Login, update: &LinkUpdate) -> Result<Option<Login>, LinkError> {
+    use secrecy::ExposeSecret;
+    let LinkUpdate { url, username, password, .. } = update;
+    match old {
+        Login::Caldav { url: old_url, username: old_username, password: old_password } => {
+            let changes = url.is_some() || username.is_some() || password.is_some();
+            Ok(changes.then(|| Login::Caldav {
+                url: url.as_ref().map_or_else(|| old_url.clone(), |u| u.expose_secret().to_owned()),
+                username: username.as_ref().unwrap_or(old_username).clone(),
+                password: password.as_ref().unwrap_or(old_password).clone(),
+            }))
+        }
+        Login::Ics { .. } if username.is_some() => Err(LinkError::DoesNotFit("username")),
+        Login::Ics { .. } if password.is_some() => Err(LinkError::DoesNotFit("password")),
+        Login::Ics { .. } => Ok(url.clone().map(|url| Login::Ics { url })),
+    }
+}

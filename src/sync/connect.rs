@@ -1,0 +1,134 @@
+//! Logins as they are kept, and the connectors made from them.
+
+use std::{fmt, sync::Arc};
+
+use connectors::{
+    Connector,
+    caldav::{self, Caldav},
+    ics::Feed,
+    transport::Transport,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::model::states::Provider;
+
+/// Everything needed to sign in somewhere. Sealed at rest; printing it shows only the provider.
+#[derive(Clone)]
+pub enum Login {
+    Caldav { url: String, username: String, password: SecretString },
+    Ics { url: SecretString },
+}
+
+/// The form under the seal.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "provider", rename_all = "snake_case")]
+enum Kept {
+    Caldav { url: String, username: String, password: String },
+    Ics { url: String },
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Login({})", self.provider().as_str())
+    }
+}
+
+impl Login {
+    pub fn provider(&self) -> Provider {
+        match self {
+            Self::Caldav { .. } => Provider::Caldav,
+            Self::Ics { .. } => Provider::Ics,
+        }
+    }
+
+    /// The host to be polite to; the address as written where it names none.
+    pub fn host(&self) -> String {
+        let address = match self {
+            Self::Caldav { url, .. } => url.as_str(),
+            Self::Ics { url } => url.expose_secret(),
+        };
+        let host = url::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned));
+        host.unwrap_or_else(|| {
+            let bare = address.rsplit('@').next().unwrap_or_default();
+            bare.split('/').next().unwrap_or_default().to_ascii_lowercase()
+        })
+    }
+
+    /// The text to be sealed.
+    pub fn to_sealable(&self) -> Zeroizing<Vec<u8>> {
+        let kept = match self {
+            Self::Caldav { url, username, password } => Kept::Caldav {
+                url: url.clone(),
+                username: username.clone(),
+                password: password.expose_secret().to_owned(),
+            },
+            Self::Ics { url } => Kept::Ics { url: url.expose_secret().to_owned() },
+        };
+        Zeroizing::new(serde_json::to_vec(&kept).expect("plain strings always serialise"))
+    }
+
+    /// Reads what was sealed, or `None` when this version does not know it.
+    pub fn from_sealable(plain: &[u8]) -> Option<Self> {
+        Some(match serde_json::from_slice(plain).ok()? {
+            Kept::Caldav { url, username, password } => {
+                Self::Caldav { url, username, password: password.into() }
+            }
+            Kept::Ics { url } => Self::Ics { url: url.into() },
+        })
+    }
+}
+
+/// Makes connectors. The engine takes this as an argument, so that tests can put their own in its place.
+pub trait Connectors: fmt::Debug + Send + Sync {
+    /// Makes the connector of one login; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// When the login's address cannot be one.
+    fn connect(&self, login: &Login, learned: Value) -> connectors::Result<Arc<dyn Connector>>;
+}
+
+impl Connectors for Transport {
+    fn connect(&self, login: &Login, learned: Value) -> connectors::Result<Arc<dyn Connector>> {
+        Ok(match login {
+            Login::Caldav { url, username, password } => {
+                let login = caldav::Login::with_password(url, username, password.clone());
+                Arc::new(Caldav::connect(self.clone(), login, learned)?)
+            }
+            Login::Ics { url } => Arc::new(Feed::new(self.clone(), url.clone(), learned)?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_reads_back_and_never_prints_its_secret() {
+        let login = Login::Caldav {
+            url: "https://dav.example.org/x".into(),
+            username: "anna".into(),
+            password: "hunter2".to_owned().into(),
+        };
+        let back = Login::from_sealable(&login.to_sealable()).unwrap();
+        assert!(
+            matches!(&back, Login::Caldav { password, .. } if password.expose_secret() == "hunter2")
+        );
+        assert_eq!(format!("{back:?}"), "Login(caldav)");
+        assert_eq!(back.host(), "dav.example.org");
+    }
+
+    #[test]
+    fn the_host_is_found_without_a_scheme_too() {
+        let host = |url: &str| {
+            let (username, password) = (String::new(), String::new().into());
+            Login::Caldav { url: url.into(), username, password }.host()
+        };
+        assert_eq!(host("anna@Example.org"), "example.org");
+        assert_eq!(host("dav.example.org/path"), "dav.example.org");
+    }
+}

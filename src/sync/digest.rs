@@ -1,0 +1,173 @@
+//! From a provider's items to what a series changes: normalise, expand, compare. Pure, and contained: an
+//! item that cannot be understood, or that makes us panic, spoils nothing but itself.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use connectors::Item;
+use jiff::tz::TimeZone;
+
+use super::{
+    normalise::{Judging, normalise},
+    plan::{SeriesPlan, diff},
+};
+use crate::{
+    model::{
+        busy::{BusyClass, BusyInterval},
+        event::Series,
+        interval::Span,
+        recurrence::{Budget, expand},
+    },
+    store::{BusyRow, EventRow},
+};
+
+/// How one calendar's series become busy intervals.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub window: Span,
+    /// The owner's zone, for floating and all-day times.
+    pub zone: TimeZone,
+    /// Nothing in the calendar counts as busy.
+    pub transparent: bool,
+}
+
+/// What has become of an item.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    Present(EventRow),
+    Gone,
+}
+
+/// What is stored of the series that some news is about.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// By item.
+    pub events: BTreeMap<String, EventRow>,
+    /// By series.
+    pub busy: HashMap<String, Vec<BusyInterval>>,
+}
+
+impl Stored {
+    pub fn new(events: Vec<EventRow>, busy: Vec<BusyRow>) -> Self {
+        let mut stored = Self {
+            events: events.into_iter().map(|row| (row.item.clone(), row)).collect(),
+            busy: HashMap::new(),
+        };
+        for row in busy {
+            let interval = BusyInterval { span: row.span, class: row.class };
+            stored.busy.entry(row.series).or_default().push(interval);
+        }
+        stored
+    }
+}
+
+/// Reads an item into the hub's words. What cannot be read at all keeps what was known of it before:
+/// an error never frees time.
+pub fn read(item: &Item, before: Option<&EventRow>) -> EventRow {
+    let judging = Judging::default();
+    let read = catch_unwind(AssertUnwindSafe(|| normalise(item, judging)));
+    let (events, faults) = match read {
+        Ok(read) if read.series.events.is_empty() && !read.faults.is_empty() => {
+            (before.map(|row| row.events.clone()).unwrap_or_default(), read.faults)
+        }
+        Ok(read) => (read.series.events, read.faults),
+        Err(_) => {
+            tracing::error!("An item could not be understood; it is kept aside.");
+            let kept = before.map(|row| row.events.clone()).unwrap_or_default();
+            (kept, vec!["this item could not be understood".to_owned()])
+        }
+    };
+    EventRow {
+        item: item.item.as_str().to_owned(),
+        series: item.series.as_str().to_owned(),
+        version: item.version.as_ref().map(|version| version.as_str().to_owned()),
+        events,
+        faults,
+    }
+}
+
+/// Expands all items of a series. What is too costly, or makes us panic, is unknown over the window.
+pub fn intervals<'a>(
+    rows: impl IntoIterator<Item = &'a EventRow>,
+    frame: &Frame,
+) -> Vec<BusyInterval> {
+    if frame.transparent {
+        return Vec::new();
+    }
+    let series = Series { events: rows.into_iter().flat_map(|row| row.events.clone()).collect() };
+    let expanded = catch_unwind(AssertUnwindSafe(|| {
+        expand(&series, frame.window, &frame.zone, &mut Budget::default()).intervals
+    }));
+    expanded.unwrap_or_else(|_| {
+        tracing::error!("A series could not be expanded; its time is unknown.");
+        vec![BusyInterval { span: frame.window, class: BusyClass::Unexpandable }]
+    })
+}
+
+/// Plans every series that the news is about; a series that changes nothing gives no plan.
+pub fn plans(
+    stored: &Stored,
+    news: &BTreeMap<String, News>,
+    frame: &Frame,
+) -> Vec<SeriesPlan<EventRow>> {
+    let mut touched: BTreeMap<&str, SeriesPlan<EventRow>> = BTreeMap::new();
+    for (item, what) in news {
+        let before = stored.events.get(item);
+        let homes = [before.map(|row| row.series.as_str()), what.series()];
+        for series in homes.into_iter().flatten() {
+            touched.entry(series).or_insert_with(|| SeriesPlan::of(series));
+        }
+        match (before, what) {
+            (Some(before), News::Present(row)) if before == row => {}
+            (_, News::Present(row)) => {
+                if let Some(plan) = touched.get_mut(row.series.as_str()) {
+                    plan.keep.push(row.clone());
+                }
+            }
+            (Some(before), News::Gone) => {
+                if let Some(plan) = touched.get_mut(before.series.as_str()) {
+                    plan.drop.push(item.clone());
+                }
+            }
+            // The provider says farewell to what we never knew.
+            (None, News::Gone) => {}
+        }
+    }
+    let after = after(stored, news);
+    let mut plans: Vec<_> = touched.into_values().collect();
+    for plan in &mut plans {
+        let rows = after.get(plan.series.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let before = stored.busy.get(&plan.series).map(Vec::as_slice).unwrap_or_default();
+        plan.diff = diff(before, &intervals(rows.iter().copied(), frame));
+    }
+    plans.retain(|plan| !(plan.diff.is_empty() && plan.keep.is_empty() && plan.drop.is_empty()));
+    plans
+}
+
+/// Every item of every series once the news is in, by series.
+fn after<'a>(
+    stored: &'a Stored,
+    news: &'a BTreeMap<String, News>,
+) -> HashMap<&'a str, Vec<&'a EventRow>> {
+    let mut all: HashMap<&str, Vec<&EventRow>> = HashMap::new();
+    let untouched = stored.events.values().filter(|row| !news.contains_key(&row.item));
+    let present = news.values().filter_map(|what| match what {
+        News::Present(row) => Some(row),
+        News::Gone => None,
+    });
+    for row in untouched.chain(present) {
+        all.entry(row.series.as_str()).or_default().push(row);
+    }
+    all
+}
+
+impl News {
+    fn series(&self) -> Option<&str> {
+        match self {
+            Self::Present(row) => Some(&row.series),
+            Self::Gone => None,
+        }
+    }
+}

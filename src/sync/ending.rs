@@ -1,0 +1,255 @@
+//! How a pull ends: judged, stored and told in one last transaction, or failed without freeing anything.
+
+use connectors::{Connector, Cursor, Kind, Verb};
+use serde_json::{Value, json};
+
+use super::{
+    engine::Lane,
+    error::SyncError,
+    health::Note,
+    plan::{SeriesPlan, Step, cut, future},
+    pull::{Pulled, Round, covered},
+    quarantine::{Held, Verdict, judge},
+    save::ROWS,
+    schedule::{self, Failure, SECOND_LOOK, after, expected_max_age, next_poll},
+    state::{Consequence, Login, consequence},
+};
+use crate::{
+    model::{busy::BusyInterval, states::InitialSync},
+    store::{PullOutcome, Tx},
+};
+
+impl Round<'_> {
+    /// Judges and stores what waited, and moves the cursor with it.
+    pub(super) async fn end(
+        mut self,
+        connector: &dyn Connector,
+        cursor: Option<Cursor>,
+    ) -> Result<Pulled, SyncError> {
+        let plans = self.pending_plans().await?;
+        let verdict = self.verdict().await?;
+        self.pulled.full = self.lists_everything;
+        self.pulled.quarantined = matches!(verdict, Verdict::Hold(_));
+        if self.ask.dry {
+            return Ok(self.pulled);
+        }
+        let held = match verdict {
+            Verdict::Apply => None,
+            Verdict::Hold(note) => Some(note),
+        };
+        let steps = plans.into_iter().flat_map(SeriesPlan::steps);
+        // Removals that are held back stay with the events they belong to; the next listing finds them again.
+        let steps = steps.filter(|step| held.is_none() || matches!(step, Step::Add(..)));
+        let batches = cut(steps.collect::<Vec<_>>(), ROWS);
+        let last = self.engine.put_all_but_last(&self.subject, batches).await?;
+        let mut tx = self.engine.begin_for(&self.subject).await?;
+        self.engine.put(&mut tx, &self.subject, last).await?;
+        self.finish(&mut tx, connector, cursor, held).await?;
+        tx.commit().await?;
+        self.tell();
+        Ok(self.pulled)
+    }
+
+    async fn verdict(&mut self) -> Result<Verdict, SyncError> {
+        if self.balance.removed > 0 {
+            let (tenant, calendar) = (&self.subject.tenant, &self.subject.calendar.calendar_id);
+            let mut tx = self.engine.store.read().await?;
+            let rows = tx.events().busy_of_calendar(tenant, calendar).await?;
+            let busy: Vec<BusyInterval> = rows
+                .into_iter()
+                .map(|row| BusyInterval { span: row.span, class: row.class })
+                .collect();
+            self.balance.before = future(&busy, self.began);
+        }
+        let held = self.subject.calendar.quarantine.clone();
+        let held: Option<Held> = held.and_then(|note| serde_json::from_value(note).ok());
+        Ok(judge(&self.balance, held.as_ref(), self.began))
+    }
+
+    async fn finish(
+        &self,
+        tx: &mut Tx,
+        connector: &dyn Connector,
+        cursor: Option<Cursor>,
+        held: Option<Held>,
+    ) -> Result<(), SyncError> {
+        let (engine, subject) = (self.engine, &self.subject);
+        let (tenant, calendar) = (&subject.tenant, &subject.calendar);
+        let now = engine.clock.now();
+        let poll_every = self.facts.poll_every.unwrap_or(calendar.poll_every);
+        let outcome = PullOutcome {
+            // What is held back must be listed again, not resumed after.
+            cursor: cursor.filter(|_| held.is_none()).map(|cursor| cursor.as_str().to_owned()),
+            generation: self.generation,
+            synced_at: self.began,
+            covered: self.covered,
+            poll_every,
+            expected_max_age: expected_max_age(poll_every),
+            published_at: self.facts.published.or(calendar.published_at),
+            full_at: self.lists_everything.then_some(self.began),
+            name: self.facts.name.clone(),
+            time_zone: self.facts.time_zone.clone(),
+        };
+        tx.calendars().finish_pull(tenant, &calendar.calendar_id, &outcome, now).await?;
+        self.note_quarantine(tx, held.as_ref()).await?;
+        self.note_first(tx).await?;
+        let note = Note {
+            login: Login::Accepted,
+            ok_at: Some(now),
+            error: None,
+            listing_failures: None,
+            learned: connector.learned(),
+        };
+        engine.note(tx, tenant, &calendar.connection_id, note).await?;
+        let next = match held {
+            Some(_) => after(now, SECOND_LOOK.mul_f64(1.1)),
+            None => next_poll(now, poll_every, &*engine.entropy),
+        };
+        match self.ask.row {
+            Some(row) if !tx.work().finish(row, Some(next), None).await? => {
+                Err(SyncError::LeaseLost)
+            }
+            Some(_) => Ok(()),
+            None => {
+                let (lane, subject) = (Lane::Pull.as_str(), calendar.calendar_id.as_str());
+                Ok(tx.work().put(tenant, lane, subject, next).await?)
+            }
+        }
+    }
+
+    async fn note_quarantine(&self, tx: &mut Tx, held: Option<&Held>) -> Result<(), SyncError> {
+        let (engine, subject) = (self.engine, &self.subject);
+        let (tenant, calendar) = (&subject.tenant, &subject.calendar);
+        let note = held.and_then(|held| serde_json::to_value(held).ok());
+        if note == calendar.quarantine {
+            return Ok(());
+        }
+        let now = engine.clock.now();
+        tx.calendars().set_quarantine(tenant, &calendar.calendar_id, note.as_ref(), now).await?;
+        let Some(held) = held.filter(|_| calendar.quarantine.is_none()) else { return Ok(()) };
+        tracing::warn!(calendar.id = %calendar.calendar_id, lost = held.lost, before = held.before, "Much future busy time is missing; its removal is held back.");
+        let body = json!({ "lost": held.lost, "known": held.before });
+        self.announce(tx, "calendar.quarantined", body).await
+    }
+
+    /// The first completed pull: the calendar speaks from now on, and its window is to be moved on daily.
+    async fn note_first(&self, tx: &mut Tx) -> Result<(), SyncError> {
+        let (engine, subject) = (self.engine, &self.subject);
+        let calendar = &subject.calendar;
+        let (lane, name) = (Lane::Advance.as_str(), calendar.calendar_id.as_str());
+        if calendar.initial_sync == InitialSync::Pending {
+            let due = next_poll(self.began, schedule::ADVANCE_EVERY, &*engine.entropy);
+            tx.work().put(&subject.tenant, lane, name, due).await?;
+            self.announce(tx, "calendar.ready", json!({})).await?;
+        }
+        let zone_changed = self.facts.time_zone.is_some()
+            && self.facts.time_zone != calendar.time_zone
+            && calendar.time_zone_set.is_none();
+        if zone_changed && covered(calendar).is_some() {
+            let now = engine.clock.now();
+            tx.work().nudge(&subject.tenant, lane, name, None, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn announce(&self, tx: &mut Tx, kind: &str, mut body: Value) -> Result<(), SyncError> {
+        let (engine, subject) = (self.engine, &self.subject);
+        let (calendar, connection) = (&subject.calendar.calendar_id, &subject.connection);
+        if let Value::Object(body) = &mut body {
+            body.insert("calendar_id".into(), json!(calendar));
+            body.insert("connection_id".into(), json!(connection.connection_id));
+            body.insert("resources".into(), json!(engine.fed_by(tx, subject).await?));
+        }
+        let actor = connection.connection_id.as_str();
+        let change = engine.change(&subject.tenant, kind, actor, calendar.as_str(), body);
+        Ok(tx.changes().append(&[change]).await?)
+    }
+
+    /// One line a pull that changed something.
+    fn tell(&self) {
+        let Pulled { items_changed, items_gone, added, removed, full, quarantined } = self.pulled;
+        let calendar = &self.subject.calendar.calendar_id;
+        if items_changed + items_gone == 0 {
+            tracing::debug!(calendar.id = %calendar, full, "Nothing new.");
+        } else {
+            tracing::info!(calendar.id = %calendar, items_changed, items_gone, added, removed, full, quarantined, "Pulled a calendar.");
+        }
+    }
+
+    /// Notes a failure. Busy time, cursor and age stay as they were.
+    pub(super) async fn fail(&self, learned: Value, error: &SyncError) -> Result<(), SyncError> {
+        let SyncError::Provider(provider) = error else { return Ok(()) };
+        if self.ask.dry {
+            return Ok(());
+        }
+        let (engine, subject) = (self.engine, &self.subject);
+        let (tenant, calendar) = (&subject.tenant, &subject.calendar);
+        let now = engine.clock.now();
+        let failures = u32::try_from(calendar.failures).unwrap_or(u32::MAX).saturating_add(1);
+        let consequence = consequence(provider.kind.remedy(Verb::Pull));
+        let failure = failure(&provider.kind);
+        if let Failure::Throttled(Some(asked)) = failure {
+            engine.gate.close(&subject.login.host(), schedule::not_before(now, asked));
+        }
+        let next = schedule::retry(now, failure, failures, calendar.poll_every, &*engine.entropy);
+        let code = provider.kind.code();
+        tracing::warn!(calendar.id = %calendar.calendar_id, code, failures, error = %provider, "A pull failed; what was known is kept.");
+        let mut tx = engine.store.begin().await?;
+        tx.calendars().lock(&calendar.calendar_id).await?;
+        tx.calendars().fail_pull(tenant, &calendar.calendar_id, code, now).await?;
+        let note = Note {
+            login: match consequence {
+                Consequence::LoginRefused => Login::Refused,
+                Consequence::None | Consequence::ListAgain => Login::Unheard,
+            },
+            ok_at: None,
+            error: Some(code.to_owned()),
+            listing_failures: None,
+            learned,
+        };
+        engine.note(&mut tx, tenant, &calendar.connection_id, note).await?;
+        let connection = calendar.connection_id.as_str();
+        match consequence {
+            Consequence::None => {}
+            // The listing probes the login from now on.
+            Consequence::LoginRefused => {
+                let soon = after(now, SECOND_LOOK);
+                tx.work().put(tenant, Lane::List.as_str(), connection, soon).await?;
+            }
+            Consequence::ListAgain if calendar.failures == 0 => {
+                tx.work().nudge(tenant, Lane::List.as_str(), connection, None, now).await?;
+            }
+            Consequence::ListAgain => {}
+        }
+        if let Some(row) = self.ask.row
+            && !tx.work().finish(row, Some(next), Some(code)).await?
+        {
+            return Err(SyncError::LeaseLost);
+        }
+        tx.commit().await?;
+        engine.ring();
+        Ok(())
+    }
+}
+
+/// Sorts a kind by how long it is likely to last.
+pub(super) fn failure(kind: &Kind) -> Failure {
+    match kind {
+        Kind::Throttled { retry_after } => Failure::Throttled(*retry_after),
+        Kind::Tls
+        | Kind::BlockedAddress
+        | Kind::NotCalDav
+        | Kind::Unauthorized
+        | Kind::Forbidden
+        | Kind::CalendarGone
+        | Kind::Rejected => Failure::Lasting,
+        Kind::Unavailable
+        | Kind::Timeout
+        | Kind::Dns
+        | Kind::BadReply
+        | Kind::CursorExpired
+        | Kind::VersionConflict
+        | Kind::AlreadyExists { .. }
+        | Kind::Gone => Failure::Passing,
+    }
+}

@@ -1,0 +1,305 @@
+//! The engine: its parts, its lanes, and the way from a due row to its end.
+//!
+//! A lane's drain claims a few due rows, runs each, and says on the row when it is due again. Running is
+//! idempotent, so a crash, a lost lease or a second process cost a repetition and nothing else. Workers
+//! ([`crate::queue`]) call [`Engine::drain`]; tests and the simulation call it themselves.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::FutureExt;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use super::{
+    connect::{Connectors, Login},
+    error::SyncError,
+    gate::Gate,
+    schedule::after,
+};
+use crate::{
+    clock::{Clock, Entropy},
+    model::ids::{CalendarId, ChangeId, ConnectionId, TenantId},
+    secrets::{Place, Vault},
+    store::{CalendarRow, ConnectionRow, NewChange, Store, StoreError, Tx, WorkRow},
+};
+
+/// How long a claimed row is ours; renewed when its turn comes late.
+const LEASE: Duration = Duration::from_secs(10 * 60);
+/// Rows claimed at once by one drain.
+const CLAIM: i64 = 8;
+
+/// A kind of work. What a row of it is about is its subject: a connection or a calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Erase a connection.
+    Remove,
+    /// List a connection's calendars.
+    List,
+    /// Expand a calendar's stored series into a later window, or another zone, without the network.
+    Advance,
+    /// Read a calendar's changes.
+    Pull,
+}
+
+impl Lane {
+    /// All lanes, in the order in which a step drains them.
+    pub const ALL: [Self; 4] = [Self::Remove, Self::List, Self::Advance, Self::Pull];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Remove => "remove",
+            Self::List => "list",
+            Self::Advance => "advance",
+            Self::Pull => "pull",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lane| lane.as_str() == name)
+    }
+}
+
+/// What an engine is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    pub store: Store,
+    pub vault: Arc<Vault>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub connectors: Arc<dyn Connectors>,
+}
+
+/// Keeps the store in step with the providers.
+pub struct Engine {
+    pub(crate) store: Store,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) connectors: Arc<dyn Connectors>,
+    pub(super) gate: Gate,
+    bell: Arc<Notify>,
+    /// Names this process on the leases it takes.
+    owner: String,
+    flights: Mutex<HashMap<CalendarId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+/// A calendar with all that is needed to talk about it with its provider.
+#[derive(Clone, Debug)]
+pub(crate) struct Subject {
+    pub(crate) tenant: TenantId,
+    pub(crate) calendar: CalendarRow,
+    pub(crate) connection: ConnectionRow,
+    pub(crate) login: Login,
+}
+
+/// How a claimed row ended.
+pub(super) enum End {
+    /// The row was finished in the transaction of the work itself.
+    Done,
+    /// Due again then; with a word when it failed.
+    Again(Timestamp, Option<&'static str>),
+    /// There is nothing left to do about this subject.
+    Never,
+}
+
+impl Engine {
+    pub fn new(parts: Parts) -> Self {
+        let mut name = [0_u8; 8];
+        parts.entropy.fill(&mut name);
+        let owner = format!("hub-{:016x}", u64::from_be_bytes(name));
+        let Parts { store, vault, clock, entropy, connectors } = parts;
+        let (gate, bell, flights) = (Gate::default(), Arc::default(), Mutex::default());
+        Self { store, vault, clock, entropy, connectors, gate, bell, owner, flights }
+    }
+
+    /// Rung when rows became due ahead of time.
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
+    }
+
+    /// Wakes the workers of this process.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Whether a lane has a row that can be claimed now.
+    pub async fn is_due(&self, lane: Lane) -> Result<bool, StoreError> {
+        let due = self.store.read().await?.work().next_due(lane.as_str()).await?;
+        Ok(due.is_some_and(|due| due <= self.clock.now()))
+    }
+
+    /// Drains every lane until nothing is due, one row at a time, and answers how many ran.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; rows that were claimed then wait for their lease to end.
+    pub async fn step(&self) -> Result<usize, StoreError> {
+        let mut all = 0;
+        loop {
+            let mut ran = 0;
+            for lane in Lane::ALL {
+                ran += self.drain(lane).await?;
+            }
+            all += ran;
+            if ran == 0 {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Runs what is due in a lane until nothing is, and answers how many rows that were.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn drain(&self, lane: Lane) -> Result<usize, StoreError> {
+        let mut ran = 0;
+        loop {
+            let rows = self.claim(lane).await?;
+            if rows.is_empty() {
+                return Ok(ran);
+            }
+            ran += rows.len();
+            for row in in_turn(rows) {
+                self.run(lane, row).await?;
+            }
+        }
+    }
+
+    async fn claim(&self, lane: Lane) -> Result<Vec<WorkRow>, StoreError> {
+        let mut tx = self.store.begin().await?;
+        let now = self.clock.now();
+        let rows = tx.work().claim(lane.as_str(), &self.owner, CLAIM, LEASE, now).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    async fn run(&self, lane: Lane, row: WorkRow) -> Result<(), StoreError> {
+        if !self.is_still_ours(&row).await? {
+            return Ok(());
+        }
+        let work = async {
+            match lane {
+                Lane::Remove => self.run_remove(&row).await,
+                Lane::List => self.run_list(&row).await,
+                Lane::Advance => self.run_advance(&row).await,
+                Lane::Pull => self.run_pull(&row).await,
+            }
+        };
+        let end = match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(end) => end?,
+            Err(_) => {
+                tracing::error!(lane = lane.as_str(), subject = row.subject, "Work panicked.");
+                End::Again(after(self.clock.now(), Duration::from_secs(15 * 60)), Some("panicked"))
+            }
+        };
+        let (next, error) = match end {
+            End::Done => return Ok(()),
+            End::Again(next, error) => (Some(next), error),
+            End::Never => (None, None),
+        };
+        let mut tx = self.store.begin().await?;
+        // Somebody else's by now: then it is theirs to say when it is due again.
+        if tx.work().finish(&row, next, error).await? {
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Renews the lease of a row that waited long for its turn.
+    async fn is_still_ours(&self, row: &WorkRow) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        if row.lease_until.is_some_and(|until| until > after(now, LEASE / 2)) {
+            return Ok(true);
+        }
+        let mut tx = self.store.begin().await?;
+        let ours = tx.work().renew(row, LEASE, now).await?;
+        tx.commit().await?;
+        Ok(ours)
+    }
+
+    /// Reads a calendar with its connection and opens the login.
+    pub(crate) async fn subject(
+        &self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+    ) -> Result<Subject, SyncError> {
+        let mut tx = self.store.read().await?;
+        let calendar = tx.calendars().get(tenant, calendar).await?.ok_or(SyncError::Gone)?;
+        let connection = tx.connections().get(tenant, &calendar.connection_id).await?;
+        let connection = connection.ok_or(SyncError::Gone)?;
+        let login = self.open_login(&mut tx, &connection).await?;
+        Ok(Subject { tenant: tenant.clone(), calendar, connection, login })
+    }
+
+    pub(crate) async fn open_login(
+        &self,
+        tx: &mut Tx,
+        connection: &ConnectionRow,
+    ) -> Result<Login, SyncError> {
+        let place = login_place(&connection.tenant_id, &connection.connection_id);
+        let plain = self.vault.unseal(tx, place, &connection.login).await?;
+        Login::from_sealable(&plain)
+            .ok_or(SyncError::Store(StoreError::Corrupt { table: "connections", column: "login" }))
+    }
+
+    /// The lock that keeps two pulls of one calendar apart in this process.
+    pub(super) fn flight(&self, calendar: &CalendarId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.retain(|_, flight| Arc::strong_count(flight) > 1);
+        Arc::clone(flights.entry(calendar.clone()).or_default())
+    }
+
+    /// An entry for the change log.
+    pub(crate) fn change(
+        &self,
+        tenant: &TenantId,
+        kind: &str,
+        actor: &str,
+        subject: &str,
+        body: Value,
+    ) -> NewChange {
+        NewChange {
+            tenant_id: tenant.clone(),
+            change_id: ChangeId::mint(&*self.clock, &*self.entropy),
+            kind: kind.to_owned(),
+            actor: actor.to_owned(),
+            subject: subject.to_owned(),
+            body,
+            at: self.clock.now(),
+        }
+    }
+}
+
+/// Where a connection's login is sealed.
+pub(crate) fn login_place<'a>(tenant: &'a TenantId, connection: &'a ConnectionId) -> Place<'a> {
+    Place { tenant, row: connection.as_str(), column: "login" }
+}
+
+/// Orders claimed rows so that tenants take turns.
+fn in_turn(rows: Vec<WorkRow>) -> Vec<WorkRow> {
+    let mut turns: HashMap<TenantId, usize> = HashMap::new();
+    let mut rows: Vec<(usize, WorkRow)> = rows
+        .into_iter()
+        .map(|row| {
+            let turn = turns.entry(row.tenant_id.clone()).or_default();
+            *turn += 1;
+            (*turn, row)
+        })
+        .collect();
+    rows.sort_by(|(a, left), (b, right)| a.cmp(b).then(left.due_at.cmp(&right.due_at)));
+    rows.into_iter().map(|(_, row)| row).collect()
+}

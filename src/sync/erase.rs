@@ -1,0 +1,44 @@
+//! The end of a connection: everything stored of it goes, in one transaction.
+
+use serde_json::json;
+
+use super::{
+    engine::{Engine, Lane},
+    error::SyncError,
+};
+use crate::model::ids::{ConnectionId, TenantId};
+
+impl Engine {
+    /// Erases a connection that is being removed, with its calendars and their work.
+    pub(super) async fn erase(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<(), SyncError> {
+        let mut tx = self.store.begin().await?;
+        let row = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
+        let calendars = tx.calendars().by_connection(tenant, connection).await?;
+        let actor = connection.as_str();
+        let mut changes = Vec::new();
+        for calendar in &calendars {
+            let id = &calendar.calendar_id;
+            tx.calendars().lock(id).await?;
+            let resources = tx.calendars().resources_of_calendar(tenant, id).await?;
+            let body = json!({
+                "calendar_id": id, "connection_id": connection, "resources": resources,
+            });
+            changes.push(self.change(tenant, "calendar.removed", actor, id.as_str(), body));
+            for lane in [Lane::Pull, Lane::Advance] {
+                tx.work().remove(tenant, lane.as_str(), id.as_str()).await?;
+            }
+        }
+        tx.work().remove(tenant, Lane::List.as_str(), actor).await?;
+        let body = json!({ "connection_id": connection, "external_id": row.external_id });
+        changes.push(self.change(tenant, "connection.removed", actor, actor, body));
+        tx.connections().delete(tenant, connection).await?;
+        tx.changes().append(&changes).await?;
+        tx.commit().await?;
+        tracing::info!(connection.id = %connection, "A connection was removed with all that was stored of it.");
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! Keeping a connection's state true: derived anew whenever something was learned.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    engine::Engine,
+    error::SyncError,
+    state::{CalendarStanding, Login, change_type, derive},
+};
+use crate::{
+    model::ids::{ConnectionId, TenantId},
+    model::states::{ConnectionState, InitialSync},
+    store::{CalendarRow, ConnectionHealth, Tx},
+};
+
+/// What one call showed about a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Note {
+    pub(crate) login: Login,
+    /// When the provider last gave a good answer, if this was one.
+    pub(crate) ok_at: Option<Timestamp>,
+    pub(crate) error: Option<String>,
+    /// Failed listings in a row; as before when `None`.
+    pub(crate) listing_failures: Option<i64>,
+    pub(crate) learned: Value,
+}
+
+impl Engine {
+    /// Notes that the provider has just accepted the login.
+    pub(crate) async fn accepted(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        learned: Value,
+    ) -> Result<(), SyncError> {
+        let (login, ok_at) = (Login::Accepted, Some(self.clock.now()));
+        let note = Note { login, ok_at, error: None, listing_failures: Some(0), learned };
+        self.note(tx, tenant, connection, note).await.map(|_| ())
+    }
+
+    /// Notes what was learned, and tells the change log when the connection's state changes by it.
+    pub(crate) async fn note(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        note: Note,
+    ) -> Result<ConnectionState, SyncError> {
+        let row = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
+        let calendars = tx.calendars().by_connection(tenant, connection).await?;
+        let standings: Vec<CalendarStanding> = calendars.iter().map(standing).collect();
+        let failures = note.listing_failures.unwrap_or(row.failures);
+        let state = derive(row.state, note.login, failures, &standings);
+        let is_failing = state != ConnectionState::Healthy && state != ConnectionState::Syncing;
+        let last_error = note.error.or(row.last_error.clone().filter(|_| is_failing));
+        let health = ConnectionHealth {
+            state,
+            last_ok_at: note.ok_at,
+            last_error: last_error.clone(),
+            failures,
+            learned: (note.learned != row.learned).then_some(note.learned),
+        };
+        tx.connections().set_health(tenant, connection, &health, self.clock.now()).await?;
+        if let Some(kind) = change_type(row.state, state) {
+            let body = json!({
+                "connection_id": connection,
+                "external_id": row.external_id,
+                "reason": last_error,
+                "before": { "state": row.state },
+                "after": { "state": state },
+            });
+            let change = self.change(tenant, kind, connection.as_str(), connection.as_str(), body);
+            tx.changes().append(&[change]).await?;
+            tracing::info!(connection.id = %connection, state = state.as_str(), "A connection's state changed.");
+        }
+        Ok(state)
+    }
+}
+
+fn standing(row: &CalendarRow) -> CalendarStanding {
+    CalendarStanding {
+        listed: row.listed,
+        read_once: row.initial_sync == InitialSync::Done,
+        failures: row.failures,
+        quarantined: row.quarantine.is_some(),
+    }
+}

@@ -1,0 +1,106 @@
+//! The lanes' rows: what each is about, when it may run, and when it is due again.
+
+use std::time::Duration;
+
+use super::{
+    engine::{End, Engine, Lane},
+    error::SyncError,
+    gate::Denied,
+    pull::Ask,
+    schedule::{self, Failure, after},
+};
+use crate::store::{StoreError, WorkRow};
+
+/// How long a row steps aside for others that talk to its host.
+pub(super) const ASIDE: Duration = Duration::from_secs(2);
+
+impl Engine {
+    pub(super) async fn run_pull(&self, row: &WorkRow) -> Result<End, StoreError> {
+        let Ok(calendar) = row.subject.parse() else { return Ok(End::Never) };
+        let full = row
+            .demand
+            .as_ref()
+            .and_then(|demand| demand.get("full"))
+            .is_some_and(|full| full == true);
+        let flight = self.flight(&calendar);
+        let _alone = flight.lock().await;
+        let subject = match self.subject(&row.tenant_id, &calendar).await {
+            Ok(subject) => subject,
+            Err(error) => return self.end_of(row, &error),
+        };
+        let _pass = match self.gate.enter(&subject.login.host(), 1, self.clock.now()) {
+            Ok(pass) => pass,
+            Err(Denied::Busy) => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
+            Err(Denied::Closed(until)) => return Ok(End::Again(until, None)),
+        };
+        let ask = Ask { full, dry: false, row: Some(row) };
+        match self.pull_subject(subject, ask).await {
+            Ok(_) => Ok(End::Done),
+            // The failure was noted, with the row.
+            Err(SyncError::Provider(_)) => Ok(End::Done),
+            Err(error) => self.end_of(row, &error),
+        }
+    }
+
+    pub(super) async fn run_list(&self, row: &WorkRow) -> Result<End, StoreError> {
+        let Ok(connection) = row.subject.parse() else { return Ok(End::Never) };
+        match self.list(&row.tenant_id, &connection).await {
+            Ok(next) => Ok(End::Again(next, None)),
+            Err((SyncError::Provider(error), next)) => {
+                Ok(End::Again(next, Some(error.kind.code())))
+            }
+            Err((error, _)) => self.end_of(row, &error),
+        }
+    }
+
+    pub(super) async fn run_advance(&self, row: &WorkRow) -> Result<End, StoreError> {
+        let Ok(calendar) = row.subject.parse() else { return Ok(End::Never) };
+        match self.advance(&row.tenant_id, &calendar, row).await {
+            Ok(()) => Ok(End::Done),
+            Err(error) => self.end_of(row, &error),
+        }
+    }
+
+    pub(super) async fn run_remove(&self, row: &WorkRow) -> Result<End, StoreError> {
+        let Ok(connection) = row.subject.parse() else { return Ok(End::Never) };
+        match self.erase(&row.tenant_id, &connection).await {
+            Ok(()) | Err(SyncError::Gone) => Ok(End::Never),
+            Err(error) => self.end_of(row, &error),
+        }
+    }
+
+    /// What a failure that is not the provider's means for the row.
+    fn end_of(&self, row: &WorkRow, error: &SyncError) -> Result<End, StoreError> {
+        let now = self.clock.now();
+        let tries = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        let every = Duration::from_secs(15 * 60);
+        let retry = |failure| schedule::retry(now, failure, tries, every, &*self.entropy);
+        Ok(match error {
+            SyncError::Gone => End::Never,
+            // Bounded: each time, somebody else got something done.
+            SyncError::Overtaken => End::Again(after(now, Duration::from_secs(1)), None),
+            SyncError::LeaseLost => End::Done,
+            SyncError::HostClosed(until) => End::Again(*until, None),
+            SyncError::NotAsked => End::Again(retry(Failure::Lasting), None),
+            SyncError::Secrets(source) => {
+                tracing::error!(lane = row.lane, subject = row.subject, error = %source, "A login cannot be opened.");
+                End::Again(retry(Failure::Lasting), Some(error.code()))
+            }
+            SyncError::Provider(_) | SyncError::Store(_) => {
+                tracing::error!(lane = row.lane, subject = row.subject, %error, "Work failed.");
+                End::Again(retry(Failure::Passing), Some(error.code()))
+            }
+        })
+    }
+}
+
+impl Lane {
+    /// How many drains of this lane one process runs at once.
+    pub fn drains(self) -> usize {
+        match self {
+            Self::Remove | Self::Advance => 1,
+            Self::List => 2,
+            Self::Pull => 4,
+        }
+    }
+}

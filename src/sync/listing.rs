@@ -1,0 +1,238 @@
+//! Listing a connection's calendars: new ones, renamed ones, gone ones. It is also how a refused login is
+//! probed, at the price of one request.
+
+use connectors::{Connector, Kind, RemoteCalendar, Verb};
+use jiff::Timestamp;
+
+use super::{
+    ending::failure,
+    engine::{Engine, Lane},
+    error::SyncError,
+    gate::Denied,
+    health::Note,
+    lanes::ASIDE,
+    schedule::{self, LIST_EVERY, after, expected_max_age, next_poll},
+    state::{Consequence, Login, consequence, is_pulled},
+};
+use crate::{
+    model::{
+        ids::{CalendarId, ConnectionId, TenantId},
+        states::{ConnectionState, InitialSync},
+    },
+    store::{CalendarRow, RemoteCalendarRow, Tx},
+};
+
+/// What a calendar's own pull says when the provider no longer has it for us.
+const GONE: [&str; 3] = ["calendar_gone", "forbidden", "gone"];
+
+impl Engine {
+    /// Lists the calendars of a connection, and answers when to list again.
+    pub(super) async fn list(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<Timestamp, (SyncError, Timestamp)> {
+        let now = self.clock.now();
+        let outcome = self.list_once(tenant, connection).await;
+        outcome.map_err(|(error, failures)| {
+            let failure = match &error {
+                SyncError::Provider(error) => failure(&error.kind),
+                _ => schedule::Failure::Passing,
+            };
+            (error, schedule::retry(now, failure, failures, LIST_EVERY / 4, &*self.entropy))
+        })
+    }
+
+    async fn list_once(
+        &self,
+        tenant: &TenantId,
+        id: &ConnectionId,
+    ) -> Result<Timestamp, (SyncError, u32)> {
+        let plain = |error: SyncError| (error, 1);
+        let mut tx = self.store.read().await.map_err(|e| plain(e.into()))?;
+        let row = tx.connections().get(tenant, id).await.map_err(|e| plain(e.into()))?;
+        let row = row.ok_or(SyncError::Gone).map_err(plain)?;
+        let login = self.open_login(&mut tx, &row).await.map_err(plain)?;
+        drop(tx);
+        if row.state == ConnectionState::Removing {
+            return Err(plain(SyncError::Gone));
+        }
+        let now = self.clock.now();
+        let pass = self.gate.enter(&login.host(), 1, now).map_err(|denied| match denied {
+            Denied::Busy => plain(SyncError::HostClosed(after(now, ASIDE))),
+            Denied::Closed(until) => plain(SyncError::HostClosed(until)),
+        })?;
+        let tries = u32::try_from(row.failures).unwrap_or(u32::MAX).saturating_add(1);
+        let connector = self
+            .connectors
+            .connect(&login, row.learned.clone())
+            .map_err(|error| (error.into(), tries))?;
+        let listing = connector.list_calendars().await;
+        drop(pass);
+        match listing {
+            Ok(listing) => {
+                self.listed(tenant, id, &*connector, listing).await.map_err(plain)?;
+                Ok(next_poll(self.clock.now(), LIST_EVERY, &*self.entropy))
+            }
+            Err(error) => {
+                if let Kind::Throttled { retry_after: Some(asked) } = error.kind {
+                    self.gate.close(&login.host(), schedule::not_before(now, asked));
+                }
+                self.not_listed(tenant, id, &*connector, &error, row.failures)
+                    .await
+                    .map_err(plain)?;
+                Err((error.into(), tries))
+            }
+        }
+    }
+
+    async fn listed(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        connector: &dyn Connector,
+        listing: Vec<RemoteCalendar>,
+    ) -> Result<(), SyncError> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        let before = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
+        self.store_listing(&mut tx, tenant, connection, connector, listing).await?;
+        if !is_pulled(before.state) {
+            // The login works again: what was not asked meanwhile is asked now.
+            for calendar in tx.calendars().by_connection(tenant, connection).await? {
+                let subject = calendar.calendar_id.as_str();
+                tx.work().nudge(tenant, Lane::Pull.as_str(), subject, None, now).await?;
+            }
+        }
+        let note = Note {
+            login: Login::Accepted,
+            ok_at: Some(now),
+            error: None,
+            listing_failures: Some(0),
+            learned: connector.learned(),
+        };
+        self.note(&mut tx, tenant, connection, note).await?;
+        tx.commit().await?;
+        self.ring();
+        Ok(())
+    }
+
+    /// Stores a listing, and sets off what it asks for: first pulls, pulls of what came back, a second
+    /// witness for what is missing.
+    pub(crate) async fn store_listing(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        connector: &dyn Connector,
+        listing: Vec<RemoteCalendar>,
+    ) -> Result<(), SyncError> {
+        let now = self.clock.now();
+        let before = tx.calendars().by_connection(tenant, connection).await?;
+        let poll_every = connector.traits().poll_every;
+        let mut rows: Vec<RemoteCalendarRow> =
+            listing.into_iter().map(|calendar| self.new_row(calendar, poll_every)).collect();
+        let is_listed = |rows: &[RemoteCalendarRow], calendar: &CalendarRow| {
+            rows.iter().any(|row| row.provider_ref == calendar.provider_ref)
+        };
+        for calendar in &before {
+            if is_listed(&rows, calendar) || !calendar.listed {
+                continue;
+            }
+            // Absence alone proves nothing: only when the calendar's own pull says so too is it gone.
+            let is_gone = calendar.last_error.as_deref().is_some_and(|code| GONE.contains(&code));
+            if !is_gone {
+                rows.push(as_known(calendar));
+                let subject = calendar.calendar_id.as_str();
+                tx.work().nudge(tenant, Lane::Pull.as_str(), subject, None, now).await?;
+            }
+        }
+        tx.calendars().upsert_listed(tenant, connection, &rows, now).await?;
+        let after = tx.calendars().by_connection(tenant, connection).await?;
+        for calendar in &after {
+            let was = before.iter().find(|was| was.calendar_id == calendar.calendar_id);
+            self.set_off(tx, calendar, was, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_off(
+        &self,
+        tx: &mut Tx,
+        calendar: &CalendarRow,
+        was: Option<&CalendarRow>,
+        now: Timestamp,
+    ) -> Result<(), SyncError> {
+        let (tenant, subject) = (&calendar.tenant_id, calendar.calendar_id.as_str());
+        let pull = Lane::Pull.as_str();
+        let Some(was) = was else {
+            return Ok(tx.work().put(tenant, pull, subject, now).await?);
+        };
+        if calendar.listed && !was.listed {
+            tx.work().nudge(tenant, pull, subject, None, now).await?;
+        }
+        let reads_differently = calendar.transparent != was.transparent
+            || (calendar.time_zone != was.time_zone && calendar.time_zone_set.is_none());
+        if reads_differently && calendar.initial_sync == InitialSync::Done {
+            tx.work().nudge(tenant, Lane::Advance.as_str(), subject, None, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn not_listed(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        connector: &dyn Connector,
+        error: &connectors::Error,
+        failures: i64,
+    ) -> Result<(), SyncError> {
+        let code = error.kind.code();
+        tracing::warn!(connection.id = %connection, code, %error, "Calendars could not be listed.");
+        let note = Note {
+            login: match consequence(error.kind.remedy(Verb::Pull)) {
+                Consequence::LoginRefused => Login::Refused,
+                Consequence::None | Consequence::ListAgain => Login::Unheard,
+            },
+            ok_at: None,
+            error: Some(code.to_owned()),
+            listing_failures: Some(failures.saturating_add(1)),
+            learned: connector.learned(),
+        };
+        let mut tx = self.store.begin().await?;
+        self.note(&mut tx, tenant, connection, note).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn new_row(
+        &self,
+        calendar: RemoteCalendar,
+        poll_every: std::time::Duration,
+    ) -> RemoteCalendarRow {
+        RemoteCalendarRow {
+            calendar_id: CalendarId::mint(&*self.clock, &*self.entropy),
+            provider_ref: calendar.calendar.as_str().to_owned(),
+            name: calendar.name,
+            time_zone: calendar.time_zone,
+            writable: calendar.writable,
+            transparent: calendar.transparent,
+            poll_every,
+            expected_max_age: expected_max_age(poll_every),
+        }
+    }
+}
+
+/// A calendar as it stands, so that a listing without it changes nothing.
+fn as_known(calendar: &CalendarRow) -> RemoteCalendarRow {
+    RemoteCalendarRow {
+        calendar_id: calendar.calendar_id.clone(),
+        provider_ref: calendar.provider_ref.clone(),
+        name: calendar.name.clone(),
+        time_zone: calendar.time_zone.clone(),
+        writable: calendar.writable,
+        transparent: calendar.transparent,
+        poll_every: calendar.poll_every,
+        expected_max_age: calendar.expected_max_age,
+    }
+}

@@ -1,0 +1,412 @@
+//! One pull: from the saved cursor to the next, page by page.
+//!
+//! What only adds is stored as it comes. What takes busy time away waits until the round is complete and
+//! has been judged ([`super::quarantine`]); the transaction that ends the round moves the cursor with it. A
+//! crash at any point repeats the round and changes nothing twice.
+
+use std::collections::{BTreeMap, HashSet};
+
+use async_trait::async_trait;
+use connectors::{
+    CalendarRef, Change, Connector, Coverage, Cursor, Item, ItemRef, Kind, Known, Next, Page,
+    Version, Versions, connector::CalendarFacts,
+};
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::Value;
+
+use super::{
+    digest::{Frame, News, Stored, plans, read},
+    engine::{Engine, Subject},
+    error::SyncError,
+    plan::{SeriesPlan, absent, cut, future},
+    quarantine::Balance,
+    save::ROWS,
+    state::is_pulled,
+    window,
+};
+use crate::{
+    model::{
+        ids::{CalendarId, TenantId},
+        interval::Span,
+        time::tzdb,
+    },
+    store::{CalendarRow, EventRow, WorkRow},
+};
+
+/// Items planned at a time.
+const CHUNK: usize = 200;
+
+/// How a pull is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ask<'a> {
+    /// List everything although there is a cursor.
+    pub(super) full: bool,
+    /// Only tell what would change.
+    pub(super) dry: bool,
+    /// The claimed row, to be finished in the transaction that ends the pull.
+    pub(super) row: Option<&'a WorkRow>,
+}
+
+/// What a pull did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Pulled {
+    /// Items that came new or changed.
+    pub items_changed: usize,
+    pub items_gone: usize,
+    /// Busy intervals.
+    pub added: usize,
+    pub removed: usize,
+    /// Whether the provider listed everything.
+    pub full: bool,
+    /// Whether the removals are held back.
+    pub quarantined: bool,
+}
+
+/// A pull in progress.
+pub(super) struct Round<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) subject: Subject,
+    pub(super) ask: Ask<'a>,
+    /// Before the first request.
+    pub(super) began: Timestamp,
+    pub(super) covered: Span,
+    pub(super) generation: i64,
+    pub(super) lists_everything: bool,
+    pub(super) facts: CalendarFacts,
+    pub(super) balance: Balance,
+    pub(super) pulled: Pulled,
+    seen: HashSet<String>,
+    /// What waits for the end of the round, by item.
+    pending: BTreeMap<String, News>,
+    pending_series: HashSet<String>,
+}
+
+impl Engine {
+    /// Reads one calendar's changes into the store.
+    pub(super) async fn pull(
+        &self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+        ask: Ask<'_>,
+    ) -> Result<Pulled, SyncError> {
+        let flight = self.flight(calendar);
+        let _alone = flight.lock().await;
+        let subject = self.subject(tenant, calendar).await?;
+        self.pull_subject(subject, ask).await
+    }
+
+    pub(super) async fn pull_subject(
+        &self,
+        subject: Subject,
+        ask: Ask<'_>,
+    ) -> Result<Pulled, SyncError> {
+        if !is_pulled(subject.connection.state) {
+            return Err(SyncError::NotAsked);
+        }
+        let learned = subject.connection.learned.clone();
+        let connector = self.connectors.connect(&subject.login, learned.clone());
+        let mut round = Round::new(self, subject, ask);
+        let (outcome, learned) = match &connector {
+            Ok(connector) => (round.run(&**connector).await, connector.learned()),
+            Err(_) => (Ok(None), learned),
+        };
+        match (connector, outcome) {
+            (Ok(connector), Ok(cursor)) => round.end(&*connector, cursor).await,
+            (Err(error), _) => round.failed(learned, error.into()).await,
+            (_, Err(error)) => round.failed(learned, error).await,
+        }
+    }
+}
+
+impl<'a> Round<'a> {
+    fn new(engine: &'a Engine, subject: Subject, ask: Ask<'a>) -> Self {
+        let began = engine.clock.now();
+        let calendar = &subject.calendar;
+        let covered = covered(calendar).unwrap_or_else(|| window::at(began));
+        let generation = calendar.generation;
+        Self {
+            engine,
+            subject,
+            ask,
+            began,
+            covered,
+            generation,
+            lists_everything: false,
+            facts: CalendarFacts::default(),
+            balance: Balance::default(),
+            pulled: Pulled::default(),
+            seen: HashSet::new(),
+            pending: BTreeMap::new(),
+            pending_series: HashSet::new(),
+        }
+    }
+
+    async fn failed(self, learned: Value, error: SyncError) -> Result<Pulled, SyncError> {
+        self.fail(learned, &error).await?;
+        Err(error)
+    }
+
+    /// Reads all pages, and answers where the next pull resumes.
+    async fn run(&mut self, connector: &dyn Connector) -> Result<Option<Cursor>, SyncError> {
+        let saved = self.subject.calendar.read_cursor.clone().map(Cursor::new);
+        let mut cursor = saved.filter(|_| !self.is_full_due(connector));
+        let mut may_start_over = cursor.is_some();
+        let calendar = CalendarRef::new(self.subject.calendar.provider_ref.clone());
+        let window = window::of_connector(self.covered);
+        if cursor.is_none() {
+            self.generation += 1;
+        }
+        loop {
+            let known = Stock { engine: self.engine, calendar: &self.subject.calendar };
+            let page = match connector.pull(&calendar, window, cursor.as_ref(), &known).await {
+                Ok(page) => page,
+                Err(error) if error.kind == Kind::CursorExpired && may_start_over => {
+                    tracing::info!(calendar.id = %self.subject.calendar.calendar_id, "The cursor expired; everything is read again.");
+                    may_start_over = false;
+                    self.start_over();
+                    cursor = None;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let next = page.next.clone();
+            self.take(page).await?;
+            match next {
+                Next::More(from) => cursor = Some(from),
+                Next::Resume(resume) => return Ok(resume),
+            }
+        }
+    }
+
+    fn is_full_due(&self, connector: &dyn Connector) -> bool {
+        let calendar = &self.subject.calendar;
+        let traits = connector.traits();
+        let is_old = calendar.full_at.is_none_or(|at| {
+            at.saturating_add(traits.full_every).is_ok_and(|due| due <= self.began)
+        });
+        self.ask.full || calendar.quarantine.is_some() || (traits.cursors && is_old)
+    }
+
+    /// Forgets what this round read so far: what was stored of it is right, only not all of it.
+    fn start_over(&mut self) {
+        self.generation += 1;
+        self.seen.clear();
+        self.pending.clear();
+        self.pending_series.clear();
+    }
+
+    async fn take(&mut self, page: Page) -> Result<(), SyncError> {
+        self.lists_everything |= page.coverage == Coverage::Everything;
+        if let Some(facts) = page.calendar {
+            self.facts = facts;
+        }
+        let mut present: Vec<Item> = Vec::new();
+        for change in page.changes {
+            match change {
+                Change::Unchanged(item) => {
+                    self.seen.insert(item.as_str().to_owned());
+                }
+                Change::Gone(item) => {
+                    // A later page may bring it back, and an earlier one may have: the last word counts.
+                    self.flush(&mut present).await?;
+                    self.seen.remove(item.as_str());
+                    self.set_aside(item.as_str().to_owned(), News::Gone);
+                }
+                Change::Present(item) => {
+                    self.seen.insert(item.item.as_str().to_owned());
+                    present.push(item);
+                    if present.len() >= CHUNK {
+                        self.flush(&mut present).await?;
+                    }
+                }
+            }
+        }
+        self.flush(&mut present).await
+    }
+
+    /// Plans some items, stores what only adds, and keeps the rest for the end.
+    async fn flush(&mut self, items: &mut Vec<Item>) -> Result<(), SyncError> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        let items = std::mem::take(items);
+        let names = items.iter().map(|item| item.item.as_str().to_owned());
+        let series = items.iter().map(|item| item.series.as_str().to_owned());
+        let stored = self.stored(names.collect(), series.collect()).await?;
+        let mut news = BTreeMap::new();
+        for item in &items {
+            let name = item.item.as_str();
+            let before = stored.events.get(name);
+            let row = read(item, before);
+            // An item that changes its series takes from one what it gives to the other.
+            let moves = before.filter(|before| before.series != row.series);
+            self.pending_series.extend(moves.map(|before| before.series.clone()));
+            if moves.is_some()
+                || self.pending_series.contains(&row.series)
+                || self.pending.contains_key(name)
+            {
+                self.set_aside(name.to_owned(), News::Present(row));
+            } else {
+                news.insert(name.to_owned(), News::Present(row));
+            }
+        }
+        let plans = plans(&stored, &news, &self.frame());
+        let (now, later): (Vec<_>, Vec<_>) =
+            plans.into_iter().partition(|plan| plan.only_adds() && !self.ask.dry);
+        for plan in &later {
+            for row in &plan.keep {
+                self.set_aside(row.item.clone(), News::Present(row.clone()));
+            }
+            self.pending_series.insert(plan.series.clone());
+        }
+        self.count(&now);
+        for batch in cut(now.into_iter().flat_map(SeriesPlan::steps), ROWS) {
+            let mut tx = self.engine.begin_for(&self.subject).await?;
+            self.engine.put(&mut tx, &self.subject, batch).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    fn set_aside(&mut self, item: String, news: News) {
+        if let News::Present(row) = &news {
+            self.pending_series.insert(row.series.clone());
+        }
+        self.pending.insert(item, news);
+    }
+
+    /// Plans what waited, after adding what a complete listing did not show.
+    pub(super) async fn pending_plans(&mut self) -> Result<Vec<SeriesPlan<EventRow>>, SyncError> {
+        if self.lists_everything {
+            for item in self.absent().await? {
+                self.pending.entry(item).or_insert(News::Gone);
+            }
+        }
+        let frame = self.frame();
+        let pending: Vec<(String, News)> = std::mem::take(&mut self.pending).into_iter().collect();
+        // Items of one series must be planned together, and a series may be spread over all of them.
+        let chunks = self.by_series(pending).await?;
+        let mut all = Vec::new();
+        for news in chunks {
+            let series = news.values().filter_map(|what| match what {
+                News::Present(row) => Some(row.series.clone()),
+                News::Gone => None,
+            });
+            let stored = self.stored(news.keys().cloned().collect(), series.collect()).await?;
+            all.extend(plans(&stored, &news, &frame));
+        }
+        self.count(&all);
+        Ok(all)
+    }
+
+    /// Cuts news into chunks without tearing a series apart.
+    async fn by_series(
+        &self,
+        pending: Vec<(String, News)>,
+    ) -> Result<Vec<BTreeMap<String, News>>, SyncError> {
+        let names: Vec<String> = pending.iter().map(|(item, _)| item.clone()).collect();
+        let mut tx = self.engine.store.read().await?;
+        let (tenant, calendar) = (&self.subject.tenant, &self.subject.calendar.calendar_id);
+        let homes = tx.events().series_of_items(tenant, calendar, &names).await?;
+        let mut groups: BTreeMap<String, BTreeMap<String, News>> = BTreeMap::new();
+        for (item, what) in pending {
+            let home = homes.get(&item).cloned();
+            let series = match &what {
+                News::Present(row) => row.series.clone(),
+                News::Gone => home.unwrap_or_else(|| item.clone()),
+            };
+            groups.entry(series).or_default().insert(item, what);
+        }
+        let mut chunks: Vec<BTreeMap<String, News>> = Vec::new();
+        for group in groups.into_values() {
+            match chunks.last_mut() {
+                Some(chunk) if chunk.len() + group.len() <= CHUNK => chunk.extend(group),
+                _ => chunks.push(group),
+            }
+        }
+        Ok(chunks)
+    }
+
+    async fn absent(&self) -> Result<Vec<String>, SyncError> {
+        let (tenant, calendar) = (&self.subject.tenant, &self.subject.calendar.calendar_id);
+        let mut tx = self.engine.store.read().await?;
+        let known = tx.events().versions(tenant, calendar).await?;
+        let later = self.began.saturating_add(jiff::SignedDuration::from_micros(1));
+        let touched =
+            tx.events().touched_since(tenant, calendar, later.unwrap_or(self.began)).await?;
+        Ok(absent(known.into_keys(), &self.seen, &touched.into_iter().collect()))
+    }
+
+    /// Reads what is stored of some items and series.
+    async fn stored(
+        &self,
+        items: Vec<String>,
+        mut series: HashSet<String>,
+    ) -> Result<Stored, SyncError> {
+        let (tenant, calendar) = (&self.subject.tenant, &self.subject.calendar.calendar_id);
+        let mut tx = self.engine.store.read().await?;
+        series.extend(tx.events().series_of_items(tenant, calendar, &items).await?.into_values());
+        let series: Vec<String> = series.into_iter().collect();
+        let events = tx.events().bodies_of_series(tenant, calendar, &series).await?;
+        let busy = tx.events().busy_of_series(tenant, calendar, &series).await?;
+        Ok(Stored::new(events, busy))
+    }
+
+    fn count(&mut self, plans: &[SeriesPlan<EventRow>]) {
+        for plan in plans {
+            self.pulled.items_changed += plan.keep.len();
+            self.pulled.items_gone += plan.drop.len();
+            self.pulled.added += plan.diff.inserts.len();
+            self.pulled.removed += plan.diff.deletes.len();
+            self.balance.added += future(&plan.diff.inserts, self.began);
+            let removed = future(&plan.diff.deletes, self.began);
+            if removed > 0 {
+                self.balance.removed += removed;
+                self.balance.series.insert(plan.series.clone());
+            }
+        }
+    }
+
+    pub(super) fn frame(&self) -> Frame {
+        let calendar = &self.subject.calendar;
+        let stated = self.facts.time_zone.as_deref().or(calendar.time_zone.as_deref());
+        Frame {
+            window: self.covered,
+            zone: owner_zone(calendar.time_zone_set.as_deref().or(stated)),
+            transparent: calendar.transparent,
+        }
+    }
+}
+
+/// The zone that floating and all-day times are taken in.
+pub(super) fn owner_zone(name: Option<&str>) -> TimeZone {
+    name.and_then(|name| tzdb().zone(name)).unwrap_or(TimeZone::UTC)
+}
+
+/// The span for which a calendar's busy time is stored.
+pub(super) fn covered(calendar: &CalendarRow) -> Option<Span> {
+    Span::new(calendar.covered_from?, calendar.covered_until?)
+}
+
+/// What the hub has of one calendar, for connectors that compare versions themselves.
+struct Stock<'a> {
+    engine: &'a Engine,
+    calendar: &'a CalendarRow,
+}
+
+#[async_trait]
+impl Known for Stock<'_> {
+    async fn versions(&self) -> connectors::Result<Versions> {
+        let read = async {
+            let mut tx = self.engine.store.read().await?;
+            tx.events().versions(&self.calendar.tenant_id, &self.calendar.calendar_id).await
+        };
+        let versions = read.await.map_err(|error| {
+            Kind::Unavailable.error("the hub's own store could not be read").caused_by(error)
+        })?;
+        let pair = |(item, version): (String, Option<String>)| {
+            (ItemRef::new(item), version.map(Version::new))
+        };
+        Ok(versions.into_iter().map(pair).collect())
+    }
+}

@@ -1,0 +1,128 @@
+//! Writing what a round changes: a few rows at a time, each transaction under the calendar's lock and with
+//! its own entry in the change log.
+
+use serde_json::json;
+
+use super::{
+    engine::{Engine, Subject},
+    error::SyncError,
+    plan::{Diff, Step},
+};
+use crate::{
+    model::{busy::BusyInterval, ids::ResourceId},
+    store::{BusyRow, EventRow, Tx},
+};
+
+/// The most rows one transaction writes.
+pub(super) const ROWS: usize = 2_000;
+
+impl Engine {
+    /// Begins a transaction that may change a calendar, unless something else has changed it since
+    /// `subject` was read: what was planned from it would be wrong then.
+    pub(super) async fn begin_for(&self, subject: &Subject) -> Result<Tx, SyncError> {
+        let mut tx = self.store.begin().await?;
+        let planned = &subject.calendar;
+        tx.calendars().lock(&planned.calendar_id).await?;
+        let now = tx.calendars().get(&subject.tenant, &planned.calendar_id).await?;
+        let now = now.ok_or(SyncError::Gone)?;
+        let is_same = now.read_cursor == planned.read_cursor
+            && now.generation == planned.generation
+            && now.synced_at == planned.synced_at
+            && now.covered_from == planned.covered_from
+            && now.covered_until == planned.covered_until
+            && now.time_zone == planned.time_zone
+            && now.time_zone_set == planned.time_zone_set
+            && now.transparent == planned.transparent
+            && now.quarantine == planned.quarantine;
+        if is_same { Ok(tx) } else { Err(SyncError::Overtaken) }
+    }
+
+    /// Writes some steps, and tells the change log the span in which answers may differ.
+    pub(super) async fn put(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        steps: Vec<Step<EventRow>>,
+    ) -> Result<(), SyncError> {
+        let (tenant, calendar) = (&subject.tenant, &subject.calendar.calendar_id);
+        let sorted = Sorted::of(steps);
+        let touched = sorted.touched();
+        let mut events = tx.events();
+        events.busy_insert(tenant, calendar, &sorted.add).await?;
+        events.busy_delete(tenant, calendar, &sorted.take).await?;
+        events.upsert_many(tenant, calendar, &sorted.keep, self.clock.now()).await?;
+        events.delete_many(tenant, calendar, &sorted.drop).await?;
+        let Some(span) = touched else { return Ok(()) };
+        let resources = self.fed_by(tx, subject).await?;
+        let body = json!({
+            "calendar_id": calendar,
+            "connection_id": subject.connection.connection_id,
+            "resources": resources,
+            "start": span.start(),
+            "end": span.end(),
+        });
+        let actor = subject.connection.connection_id.as_str();
+        let change = self.change(tenant, "busy.changed", actor, calendar.as_str(), body);
+        tx.changes().append(&[change]).await?;
+        Ok(())
+    }
+
+    /// Writes all but the last of these batches, each in its own transaction, and hands back the last one
+    /// for the transaction that ends the work.
+    pub(super) async fn put_all_but_last(
+        &self,
+        subject: &Subject,
+        mut batches: Vec<Vec<Step<EventRow>>>,
+    ) -> Result<Vec<Step<EventRow>>, SyncError> {
+        let last = batches.pop().unwrap_or_default();
+        for batch in batches {
+            let mut tx = self.begin_for(subject).await?;
+            self.put(&mut tx, subject, batch).await?;
+            tx.commit().await?;
+        }
+        Ok(last)
+    }
+
+    pub(super) async fn fed_by(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+    ) -> Result<Vec<ResourceId>, SyncError> {
+        let calendar = &subject.calendar.calendar_id;
+        Ok(tx.calendars().resources_of_calendar(&subject.tenant, calendar).await?)
+    }
+}
+
+#[derive(Default)]
+struct Sorted {
+    add: Vec<BusyRow>,
+    take: Vec<BusyRow>,
+    keep: Vec<EventRow>,
+    drop: Vec<String>,
+}
+
+impl Sorted {
+    fn of(steps: Vec<Step<EventRow>>) -> Self {
+        let mut sorted = Self::default();
+        for step in steps {
+            match step {
+                Step::Add(series, busy) => sorted.add.push(row(series, busy)),
+                Step::Take(series, busy) => sorted.take.push(row(series, busy)),
+                Step::Keep(event) => sorted.keep.push(event),
+                Step::Drop(item) => sorted.drop.push(item),
+            }
+        }
+        sorted
+    }
+
+    fn touched(&self) -> Option<crate::model::interval::Span> {
+        let intervals = |rows: &[BusyRow]| {
+            rows.iter().map(|row| BusyInterval { span: row.span, class: row.class }).collect()
+        };
+        Diff { inserts: intervals(&self.add), deletes: intervals(&self.take) }.touched()
+    }
+}
+
+fn row(series: String, busy: BusyInterval) -> BusyRow {
+    BusyRow { series, span: busy.span, class: busy.class }
+}
