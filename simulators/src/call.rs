@@ -13,7 +13,7 @@ use crate::{
     log::Entry,
     page,
     reply::{self, Reply},
-    state::State,
+    state::{AccountState, CalendarState, State},
     world::World,
 };
 
@@ -129,10 +129,6 @@ impl World {
         let meets = |planted: &mut Planted| planted.meets(&asked, seed, now.as_second());
         let acts: Vec<Act> =
             state.faults.iter_mut().filter_map(|p| meets(p).then(|| p.fault.act.clone())).collect();
-        let header = |name: &str| {
-            request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
-        };
-        let conditions = ["if-none-match", "if-modified-since", "if-match"];
         let entry = Entry {
             n,
             at: now,
@@ -140,9 +136,9 @@ impl World {
             account: account.filter(|user| state.accounts.contains_key(user)),
             feed,
             method: request.method().as_str().to_owned(),
-            depth: header("depth"),
+            depth: header(request, "depth"),
             report,
-            conditional: conditions.iter().any(|name| request.headers().contains_key(*name)),
+            conditional: CONDITIONS.iter().any(|name| request.headers().contains_key(*name)),
             status: None,
             bytes_in: request.body().len(),
             bytes_out: 0,
@@ -150,6 +146,12 @@ impl World {
         };
         (entry, acts)
     }
+}
+
+const CONDITIONS: [&str; 3] = ["if-none-match", "if-modified-since", "if-match"];
+
+fn header(request: &Request<Bytes>, name: &str) -> Option<String> {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 fn sent_bytes(reply: &Reply) -> usize {
@@ -191,13 +193,9 @@ fn serve(
 }
 
 fn origin(request: &Request<Bytes>) -> String {
-    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
-    let authority = request.uri().authority().map(http::uri::Authority::as_str);
-    format!(
-        "{}://{}",
-        request.uri().scheme_str().unwrap_or("http"),
-        host.or(authority).unwrap_or("localhost")
-    )
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    let host = header(request, "host").or(authority).unwrap_or_else(|| "localhost".into());
+    format!("{}://{host}", request.uri().scheme_str().unwrap_or("http"))
 }
 
 /// What a fault does before the front sees the request; an answer here is final.
@@ -207,38 +205,51 @@ fn before(
     user: Option<&str>,
     act: &Act,
 ) -> Option<Result<Reply, Cut>> {
-    let account = user.and_then(|user| state.accounts.get_mut(user));
+    if let Some(account) = user.and_then(|user| state.accounts.get_mut(user)) {
+        meddle(account, now, act);
+    }
+    if *act == Act::DropBefore {
+        return Some(Err(Cut::BeforeApply));
+    }
+    if let Act::Status { status, retry_after_s, body } = act {
+        return Some(Ok(failure(*status, *retry_after_s, body)));
+    }
+    if let Act::RateLimit { retry_after_s, .. } = act {
+        return Some(Ok(failure(429, Some(*retry_after_s), "")));
+    }
+    None
+}
+
+/// Changes the truth under a request, as another client or the provider would.
+fn meddle(account: &mut AccountState, now: jiff::Timestamp, act: &Act) {
+    let form = account.profile().write.etag;
+    let calendars = &mut account.calendars;
     match act {
-        Act::DropBefore => return Some(Err(Cut::BeforeApply)),
-        Act::Status { status, retry_after_s, body } => {
-            return Some(Ok(failure(*status, *retry_after_s, body)));
-        }
-        Act::RateLimit { retry_after_s, .. } => {
-            return Some(Ok(failure(429, Some(*retry_after_s), "")));
-        }
-        Act::ExpireCursors => {
-            account?.calendars.values_mut().for_each(crate::state::CalendarState::expire_cursors);
-        }
-        Act::RevokePassword => account?.revoked = true,
+        Act::ExpireCursors => calendars.values_mut().for_each(CalendarState::expire_cursors),
+        Act::RevokePassword => account.revoked = true,
         Act::ForeignEdit { calendar, name, body } => {
-            let account = account?;
-            let form = account.profile().write.etag;
             let body = Bytes::copy_from_slice(body.as_bytes());
-            account.calendars.get_mut(calendar)?.store(name, body, form, now);
+            calendars.get_mut(calendar).map(|found| found.store(name, body, form, now));
         }
         Act::ForeignDelete { calendar, name } => {
-            account?.calendars.get_mut(calendar)?.remove(name, now);
+            calendars.get_mut(calendar).map(|found| found.remove(name, now));
         }
         Act::RoleChange { calendar, access } => {
-            let found = account?.calendars.get_mut(calendar)?;
-            found.spec.access = *access;
-            found.property_edits += 1;
+            if let Some(found) = calendars.get_mut(calendar) {
+                found.spec.access = *access;
+                found.property_edits += 1;
+            }
         }
         Act::CalendarGone { calendar, status } => {
-            account?.calendars.get_mut(calendar)?.gone = Some(*status);
+            if let Some(found) = calendars.get_mut(calendar) {
+                found.gone = Some(*status);
+            }
         }
         Act::Latency { .. }
+        | Act::DropBefore
         | Act::DropAfterApply
+        | Act::Status { .. }
+        | Act::RateLimit { .. }
         | Act::Body { .. }
         | Act::TruncateBody { .. }
         | Act::DuplicateRows
@@ -246,7 +257,6 @@ fn before(
         | Act::EmptyRows
         | Act::StripHeader { .. } => {}
     }
-    None
 }
 
 fn failure(status: u16, retry_after_s: Option<u64>, body: &str) -> Reply {

@@ -109,6 +109,8 @@ fn radicale() -> Profile {
         p.xml.prefixes = Prefixes::Default;
         p.xml.href = HrefStyle::At;
         p.xml.token_first = true;
+        p.xml.lf = true;
+        p.discovery.collection_etag = true;
         p.xml.content_type = "text/xml; charset=utf-8".into();
         p.sync.token = TokenForm::Radicale;
         p.sync.ctag = CtagForm::Quoted;
@@ -134,6 +136,9 @@ fn xandikos() -> Profile {
             .into();
         p.discovery.well_known = 302;
         p.xml.prefixes = Prefixes::Numbered;
+        p.xml.lf = true;
+        p.xml.status_first = true;
+        p.discovery.collection_etag = true;
         p.xml.content_type = "text/xml; charset=\"utf-8\"".into();
         p.sync.token = TokenForm::GitHash;
         p.sync.limit = LimitPolicy::Truncated;

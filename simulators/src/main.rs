@@ -6,7 +6,11 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use simulators::{Clock, Seed, Sleeper, World, seed::DEMO, serve};
+use simulators::{
+    Clock, Seed, Sleeper, World,
+    seed::{DEMO, ODDITIES},
+    serve,
+};
 use tokio::net::TcpListener;
 
 /// Behaves as calendar servers: CalDAV dialects and iCalendar feeds, with faults on demand.
@@ -27,6 +31,9 @@ struct Options {
     /// Sow the built-in demo: the CalDAV account `anna` (password `anna-secret`) and one feed.
     #[arg(long)]
     demo: bool,
+    /// Sow the built-in oddities: the CalDAV account `odd` (password `odd-secret`) with events that are hard to read.
+    #[arg(long)]
+    oddities: bool,
     /// Print the built-in demo seed, as a pattern for your own, and stop.
     #[arg(long)]
     print_demo: bool,
@@ -87,6 +94,9 @@ async fn main() -> Result<()> {
 fn sow(world: &World, options: &Options) -> Result<()> {
     if options.demo {
         world.sow(&Seed::parse(DEMO)?)?;
+    }
+    if options.oddities {
+        world.sow(&Seed::parse(ODDITIES)?)?;
     }
     for file in &options.seed {
         let text = std::fs::read_to_string(file)

@@ -14,12 +14,16 @@ use crate::{
     fault::Fault,
     feed::{FeedKnobs, FeedSpec},
     profile::Profile,
-    spec::{AccountSpec, CalendarSpec},
+    spec::{AccountSpec, CalendarSpec, Resource},
+    state::{AccountState, CalendarState},
     world::World,
 };
 
 /// The seed that the demo runs on.
 pub const DEMO: &str = include_str!("../../fixtures/simulators/demo.json");
+
+/// Calendar objects that are odd but seen in the wild, as the account `odd` (password `odd-secret`).
+pub const ODDITIES: &str = include_str!("../../fixtures/simulators/oddities.json");
 
 /// Accounts, feeds and faults to add to a world.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -211,46 +215,48 @@ impl World {
     /// The world as a seed, to be sown again.
     pub fn dump(&self) -> Seed {
         let state = self.state();
-        let accounts = state.accounts.values().map(|account| AccountSeed {
-            user: account.spec.user.clone(),
-            password: account.spec.password.clone(),
-            bearer: account.spec.bearer.clone(),
-            addresses: account.spec.addresses.clone(),
-            profile: None,
-            knobs: serde_json::to_value(&account.spec.profile).unwrap_or_default(),
-            calendars: account
-                .calendars
-                .values()
-                .map(|calendar| CalendarSeed {
-                    spec: calendar.spec.clone(),
-                    events: calendar
-                        .resources
-                        .values()
-                        .map(|r| EventSeed {
-                            name: r.name.clone(),
-                            body: Some(r.text()),
-                            lines: Vec::new(),
-                        })
-                        .collect(),
-                })
-                .collect(),
-        });
-        let feeds = state.feeds.values().map(|feed| FeedSeed {
-            name: feed.spec.name.clone(),
-            secret: feed.spec.secret.clone(),
-            login: feed.spec.login.clone(),
-            body: Some(feed.spec.body.clone()),
-            lines: Vec::new(),
-            knobs: feed.spec.knobs.clone(),
-        });
         Seed {
             about: String::new(),
             chance: Some(state.seed),
             zones: BTreeMap::new(),
-            accounts: accounts.collect(),
-            feeds: feeds.collect(),
+            accounts: state.accounts.values().map(AccountSeed::of).collect(),
+            feeds: state.feeds.values().map(|feed| FeedSeed::of(&feed.spec)).collect(),
             faults: state.faults.iter().map(|planted| planted.fault.clone()).collect(),
         }
+    }
+}
+
+impl AccountSeed {
+    fn of(account: &AccountState) -> Self {
+        let spec = account.spec.clone();
+        Self {
+            user: spec.user,
+            password: spec.password,
+            bearer: spec.bearer,
+            addresses: spec.addresses,
+            profile: None,
+            knobs: serde_json::to_value(&spec.profile).unwrap_or_default(),
+            calendars: account.calendars.values().map(CalendarSeed::of).collect(),
+        }
+    }
+}
+
+impl CalendarSeed {
+    fn of(calendar: &CalendarState) -> Self {
+        let event = |resource: &Resource| EventSeed {
+            name: resource.name.clone(),
+            body: Some(resource.text()),
+            lines: Vec::new(),
+        };
+        let events = calendar.resources.values().map(event).collect();
+        Self { spec: calendar.spec.clone(), events }
+    }
+}
+
+impl FeedSeed {
+    fn of(feed: &FeedSpec) -> Self {
+        let FeedSpec { name, secret, login, body, knobs, .. } = feed.clone();
+        Self { name, secret, login, body: Some(body), lines: Vec::new(), knobs }
     }
 }
 
@@ -260,13 +266,14 @@ pub(crate) fn tuned<T: Serialize + serde::de::DeserializeOwned>(
     over: &Value,
 ) -> serde_json::Result<T> {
     let mut base = serde_json::to_value(value)?;
-    lay(&mut base, over);
+    if !over.is_null() {
+        lay(&mut base, over);
+    }
     serde_json::from_value(base)
 }
 
 fn lay(base: &mut Value, over: &Value) {
     match (base, over) {
-        (_, Value::Null) => {}
         (Value::Object(base), Value::Object(over)) if base.len() > 1 => {
             for (key, value) in over {
                 lay(base.entry(key.clone()).or_insert(Value::Null), value);

@@ -190,10 +190,8 @@ fn instances(entry: &Component, to: Timestamp) -> Vec<Range> {
 /// The starts of a plain rule before `to`; `None` when the rule is not plain.
 fn plain_rule(rule: &str, start: &Zoned, to: Timestamp) -> Option<Vec<Timestamp>> {
     let known = ["FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"];
-    if !rule
-        .split(';')
-        .all(|part| part.split_once('=').is_some_and(|(key, _)| known.contains(&key)))
-    {
+    let mut keys = rule.split(';').map(|part| part.split_once('=').map(|(key, _)| key));
+    if !keys.all(|key| key.is_some_and(|key| known.contains(&key))) {
         return None;
     }
     let every: i64 = rule_part(rule, "INTERVAL").map_or(Some(1), |n| n.parse().ok())?;
@@ -211,20 +209,11 @@ fn plain_rule(rule: &str, start: &Zoned, to: Timestamp) -> Option<Vec<Timestamp>
         _ => return None,
     };
     let mut found = Vec::new();
-    let monday = i64::from(start.weekday().to_monday_zero_offset());
-    let base =
-        if days.is_empty() { start.clone() } else { start.checked_sub(monday.days()).ok()? };
+    let back = if days.is_empty() { 0 } else { start.weekday().to_monday_zero_offset() };
+    let base = start.checked_sub(i64::from(back).days()).ok()?;
     for turn in 0..MOST_INSTANCES {
         let at = base.checked_add(step.checked_mul(i64::try_from(turn).ok()?).ok()?).ok()?;
-        let mut round: Vec<Zoned> = days
-            .iter()
-            .filter_map(|day| at.checked_add(i64::from(day.to_monday_zero_offset()).days()).ok())
-            .collect();
-        if days.is_empty() {
-            round.push(at.clone());
-        }
-        round.sort();
-        for one in round.into_iter().filter(|one| one >= start) {
+        for one in round(&at, &days).into_iter().filter(|one| one >= start) {
             if found.len() >= count || one.timestamp() > until || one.timestamp() >= to {
                 return Some(found);
             }
@@ -232,6 +221,19 @@ fn plain_rule(rule: &str, start: &Zoned, to: Timestamp) -> Option<Vec<Timestamp>
         }
     }
     Some(found)
+}
+
+/// The instances of one turn of a rule: the days of the week that begins at `at`, or `at` itself.
+fn round(at: &Zoned, days: &[Weekday]) -> Vec<Zoned> {
+    if days.is_empty() {
+        return vec![at.clone()];
+    }
+    let mut round: Vec<Zoned> = days
+        .iter()
+        .filter_map(|day| at.checked_add(i64::from(day.to_monday_zero_offset()).days()).ok())
+        .collect();
+    round.sort();
+    round
 }
 
 fn until(value: &str, start: &Zoned) -> Option<Timestamp> {

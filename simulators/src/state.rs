@@ -128,10 +128,8 @@ impl CalendarState {
         let text = String::from_utf8_lossy(&body).into_owned();
         let schedule_mark = ics::organiser_fingerprint(&text);
         let before = self.resources.get(name);
-        let schedule_tag = match before {
-            Some(there) if there.schedule_mark == schedule_mark => there.schedule_tag,
-            Some(_) | None => self.changes,
-        };
+        let same_plan = before.filter(|there| there.schedule_mark == schedule_mark);
+        let schedule_tag = same_plan.map_or(self.changes, |there| there.schedule_tag);
         let created = before.map_or(self.changes, |there| there.created);
         let etag = etag(&body, self.changes, form);
         let resource = Resource {

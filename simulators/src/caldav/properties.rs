@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     profile::{CtagForm, HrefStyle, Multiget, Profile, ScheduleTag, TokenForm},
-    spec::{Access, Kind, Resource},
+    spec::{Access, CalendarSpec, Kind, Resource},
     state::{CalendarState, home_segment},
 };
 
@@ -162,18 +162,28 @@ fn listed(call: &Call<'_>, calendar: &mut CalendarState, path: &str, wanted: &Wa
         let upto = calendar.visible(profile.sync.lag_s, call.now);
         tell(DAV, "sync-token", calendar.token(upto, profile.sync.token, call.now));
         tell(CS, "getctag", ctag(calendar, upto, profile.sync.ctag));
+        let etag =
+            profile.discovery.collection_etag.then(|| format!("\"{}\"", calendar.ctag(upto)));
+        tell(DAV, "getetag", etag);
     }
-    if let Some(components) = spec.components {
-        defined.push(
-            Element::new(CAL, "supported-calendar-component-set")
-                .with_all(components.iter().map(|name| comp(name))),
-        );
+    defined.extend(structured(&calendar.spec, &profile));
+    defined.push(with_href(DAV, "owner", call.href(&call.principal_path())));
+    defined.extend(call.current_user_principal());
+    row(call.href(path), defined, wanted)
+}
+
+/// The properties that hold elements.
+fn structured(spec: &CalendarSpec, profile: &Profile) -> Vec<Element> {
+    let mut defined = Vec::new();
+    if let Some(components) = &spec.components {
+        let components = components.iter().map(|name| comp(name));
+        defined.push(Element::new(CAL, "supported-calendar-component-set").with_all(components));
     }
     if profile.discovery.privileges {
         defined.push(privileges(spec.access));
     }
     if profile.discovery.reports && spec.kind == Kind::Calendar {
-        defined.push(reports(&profile));
+        defined.push(reports(profile));
     }
     if spec.transparent {
         let transparent = Element::new(CAL, "transparent");
@@ -182,9 +192,7 @@ fn listed(call: &Call<'_>, calendar: &mut CalendarState, path: &str, wanted: &Wa
     if spec.kind == Kind::Subscribed {
         defined.push(with_href(CS, "source", "https://feeds.example.org/holidays.ics".into()));
     }
-    defined.push(with_href(DAV, "owner", call.href(&call.principal_path())));
-    defined.extend(call.current_user_principal());
-    row(call.href(path), defined, wanted)
+    defined
 }
 
 fn resource_type(kind: Kind) -> Element {

@@ -62,8 +62,10 @@ impl Row {
         match self {
             Self::Properties { href, found, missing } => {
                 let told = style.missing_told && !missing.is_empty();
-                let found = (!found.is_empty() || !told).then(|| propstat(found, 200));
-                response(&href).with_all(found).with_all(told.then(|| propstat(missing, 404)))
+                let found = (!found.is_empty() || !told).then(|| propstat(found, 200, style));
+                response(&href)
+                    .with_all(found)
+                    .with_all(told.then(|| propstat(missing, 404, style)))
             }
             Self::Status { href, status, error } => {
                 let error = error.map(|inner| Element::new(DAV, "error").with(inner));
@@ -73,10 +75,12 @@ impl Row {
     }
 }
 
-fn propstat(properties: Vec<Element>, status: u16) -> Element {
-    Element::new(DAV, "propstat")
-        .with(Element::new(DAV, "prop").with_all(properties))
-        .with(status_line(status))
+fn propstat(properties: Vec<Element>, status: u16, style: &Xml) -> Element {
+    let (properties, status) =
+        (Element::new(DAV, "prop").with_all(properties), status_line(status));
+    let (first, second) =
+        if style.status_first { (status, properties) } else { (properties, status) };
+    Element::new(DAV, "propstat").with(first).with(second)
 }
 
 fn status_line(status: u16) -> Element {

@@ -1,7 +1,7 @@
 //! The control API, seeds and the page.
 
 use serde_json::{Value, json};
-use simulators::{Profile, Seed, World, seed};
+use simulators::{AccountSpec, Profile, Seed, World, seed};
 
 use crate::client::{Answer, Client};
 
@@ -85,6 +85,8 @@ async fn faults_the_clock_and_the_log_are_at_hand() {
 #[tokio::test]
 async fn the_demo_seed_is_sound_and_a_dump_can_be_sown_again() {
     let world = World::new("2027-03-03T08:00:00Z".parse().unwrap());
+    let xena = AccountSpec::new("xena", "pw").profile(Profile::named("xandikos").unwrap());
+    world.add_account(xena);
     world.sow(&Seed::parse(seed::DEMO).unwrap()).unwrap();
     let anna = world.account("anna").unwrap();
     let work = anna.calendar("work").unwrap();
@@ -107,7 +109,27 @@ async fn the_demo_seed_is_sound_and_a_dump_can_be_sown_again() {
             .collect()
     };
     assert_eq!(bodies(&world), bodies(&copy));
-    assert_eq!(world.account("anna").unwrap().profile(), copy.account("anna").unwrap().profile());
+    assert_eq!(world.account("xena").unwrap().profile(), copy.account("xena").unwrap().profile());
+}
+
+#[tokio::test]
+async fn oddities_are_stored_as_they_are() {
+    let client = Client::new("generic");
+    client.world.sow(&Seed::parse(seed::ODDITIES).unwrap()).unwrap();
+    let odd = client.world.account("odd").unwrap().calendar("oddities").unwrap();
+    let bodies: Vec<_> = odd.resources().into_values().map(|resource| resource.text()).collect();
+    for part in
+        ["RANGE=THISANDFUTURE", "VALUE=PERIOD", "TZID=Eastern Standard Time", "METHOD:PUBLISH\n"]
+    {
+        assert!(bodies.iter().any(|body| body.contains(part)), "{part}");
+    }
+    let login = [("authorization", "Basic b2RkOm9kZC1zZWNyZXQ="), ("depth", "1")];
+    let rows = client.send("PROPFIND", &odd.path(), &login, "").await;
+    assert!(
+        rows.body.contains("%C3%BCmlaut@home.ics") && rows.body.contains("with%20method.ics"),
+        "{}",
+        rows.body
+    );
 }
 
 #[tokio::test]
