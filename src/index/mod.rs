@@ -1,1 +1,14 @@
-//! To be written.
+//! The in-memory busy index: answers free/busy without touching the store (`design.md`, rules 10 and 11).
+//!
+//! [`Index`] holds one immutable snapshot a calendar and a resource, behind short locks; [`Tail`] keeps it
+//! current from the change log and from the calendars' freshness; [`query`] computes answers.
+
+mod facts;
+mod packed;
+pub mod query;
+mod snapshots;
+mod tail;
+
+pub use facts::{CalendarFacts, Login, Reason};
+pub use packed::Packed;
+pub use snapshots::{CalendarSnapshot, Index, Link, ResourceSnapshot, Tenant};

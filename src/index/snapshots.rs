@@ -1,0 +1,213 @@
+//! What the index holds: one immutable snapshot a calendar and a resource, replaced as a whole.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use super::{facts::CalendarFacts, packed::Packed};
+use crate::model::{
+    ids::{CalendarId, ConnectionId, ResourceId, TenantId},
+    policy::{DEFAULT_RULES, Policy, Rules},
+};
+
+/// One calendar at one moment.
+#[derive(Clone, Debug)]
+pub struct CalendarSnapshot {
+    pub calendar: CalendarId,
+    pub connection: ConnectionId,
+    pub facts: CalendarFacts,
+    pub busy: Arc<Packed>,
+}
+
+/// One calendar of a resource that blocks it, with what its policies come to.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub calendar: CalendarId,
+    pub rules: Rules,
+}
+
+/// One resource: the calendars its answer rests on.
+#[derive(Clone, Debug)]
+pub struct ResourceSnapshot {
+    pub resource: ResourceId,
+    pub external_id: Option<String>,
+    pub links: Vec<Link>,
+}
+
+/// One tenant's part of the index.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Defaults under the tenant's own policy.
+    pub rules: Rules,
+    calendars: HashMap<CalendarId, Arc<CalendarSnapshot>>,
+    resources: HashMap<ResourceId, Arc<ResourceSnapshot>>,
+    by_external_id: HashMap<String, ResourceId>,
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self {
+            rules: DEFAULT_RULES,
+            calendars: HashMap::new(),
+            resources: HashMap::new(),
+            by_external_id: HashMap::new(),
+        }
+    }
+}
+
+impl Tenant {
+    pub fn calendar(&self, id: &CalendarId) -> Option<Arc<CalendarSnapshot>> {
+        self.calendars.get(id).map(Arc::clone)
+    }
+
+    pub fn resource(&self, id: &ResourceId) -> Option<Arc<ResourceSnapshot>> {
+        self.resources.get(id).map(Arc::clone)
+    }
+
+    pub fn resource_by_external_id(&self, external_id: &str) -> Option<Arc<ResourceSnapshot>> {
+        self.by_external_id.get(external_id).and_then(|id| self.resource(id))
+    }
+
+    pub fn calendars(&self) -> impl Iterator<Item = &Arc<CalendarSnapshot>> {
+        self.calendars.values()
+    }
+
+    pub fn set_calendar(&mut self, snapshot: CalendarSnapshot) {
+        self.calendars.insert(snapshot.calendar.clone(), Arc::new(snapshot));
+    }
+
+    pub fn remove_calendar(&mut self, id: &CalendarId) {
+        self.calendars.remove(id);
+    }
+
+    pub fn set_resource(&mut self, snapshot: ResourceSnapshot) {
+        self.remove_resource(&snapshot.resource.clone());
+        if let Some(external_id) = &snapshot.external_id {
+            self.by_external_id.insert(external_id.clone(), snapshot.resource.clone());
+        }
+        self.resources.insert(snapshot.resource.clone(), Arc::new(snapshot));
+    }
+
+    pub fn remove_resource(&mut self, id: &ResourceId) {
+        if let Some(external_id) =
+            self.resources.remove(id).and_then(|gone| gone.external_id.clone())
+        {
+            self.by_external_id.remove(&external_id);
+        }
+    }
+
+    /// Sets the tenant's own policy; the caller sets the resources again, whose rules rest on it.
+    pub fn set_policy(&mut self, policy: &Policy) {
+        self.rules = DEFAULT_RULES.under(policy);
+    }
+}
+
+type Part = Arc<RwLock<Tenant>>;
+
+/// The busy index of one hub process. Reads hold a lock only to copy a few `Arc`s.
+#[derive(Debug)]
+pub struct Index {
+    tenants: RwLock<HashMap<TenantId, Part>>,
+    progress: RwLock<Progress>,
+    moved: watch::Sender<u64>,
+}
+
+/// How far the index has followed the store.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// The change log cursor everything up to which is in the index.
+    pub cursor: String,
+    /// When the store was last asked and everything it told was in. `None` before the first load.
+    pub current_at: Option<Timestamp>,
+}
+
+/// Further behind than this, the index does not vouch for anything.
+pub const MAX_LAG: SignedDuration = SignedDuration::from_secs(3);
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            tenants: RwLock::default(),
+            progress: RwLock::default(),
+            moved: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Index {
+    /// Reads one tenant's part. The closure must not block: it runs under the lock.
+    pub fn read<T>(&self, tenant: &TenantId, look: impl FnOnce(&Tenant) -> T) -> Option<T> {
+        let part = self
+            .tenants
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(tenant)
+            .map(Arc::clone)?;
+        let part = part.read().unwrap_or_else(PoisonError::into_inner);
+        Some(look(&part))
+    }
+
+    /// Changes one tenant's part, which is made when it is not there.
+    pub fn change<T>(&self, tenant: &TenantId, with: impl FnOnce(&mut Tenant) -> T) -> T {
+        let part = Arc::clone(
+            self.tenants
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(tenant.clone())
+                .or_default(),
+        );
+        let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
+        with(&mut part)
+    }
+
+    /// Drops a tenant that is gone.
+    pub fn remove(&self, tenant: &TenantId) {
+        self.tenants.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+    }
+
+    pub fn progress(&self) -> Progress {
+        self.progress.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes that everything up to `cursor` is in, as of `at`, and wakes who waits for news.
+    pub fn advance(&self, cursor: String, at: Timestamp) {
+        *self.progress.write().unwrap_or_else(PoisonError::into_inner) =
+            Progress { cursor, current_at: Some(at) };
+        self.moved.send_modify(|times| *times = times.wrapping_add(1));
+    }
+
+    /// Rings at every advance.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
+    }
+
+    /// How far the index is behind the store at most; `None` before it is loaded.
+    pub fn lag(&self, now: Timestamp) -> Option<SignedDuration> {
+        self.progress().current_at.map(|at| now.duration_since(at).max(SignedDuration::ZERO))
+    }
+
+    /// Whether answers may vouch for anything.
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        self.lag(now).is_some_and(|lag| lag <= MAX_LAG)
+    }
+
+    /// How many calendars and intervals are held, for metrics.
+    pub fn size(&self) -> (usize, usize) {
+        let parts: Vec<Part> = self
+            .tenants
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .map(Arc::clone)
+            .collect();
+        parts.iter().fold((0, 0), |(calendars, intervals), part| {
+            let part = part.read().unwrap_or_else(PoisonError::into_inner);
+            let held: usize = part.calendars().map(|calendar| calendar.busy.len()).sum();
+            (calendars + part.calendars.len(), intervals + held)
+        })
+    }
+}
