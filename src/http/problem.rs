@@ -1,0 +1,240 @@
+//! RFC 9457 problem documents: the one shape of every error answer.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::request::current_request_id;
+use crate::store::{StoreError, rules};
+
+/// An error answer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "type": "urn:calhub:problem:not_found", "title": "Not found", "status": 404,
+    "detail": "There is no calendar cal_1.", "code": "not_found", "request_id": "req_0198c1", "retryable": false
+}))]
+pub struct Problem {
+    /// `urn:calhub:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    pub detail: String,
+    /// Stable; listed in the documentation.
+    pub code: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// Seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// The provider that was involved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderFault>,
+    /// What is in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<Value>,
+}
+
+/// One thing that is wrong with the request.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer into the body, or the name of a query parameter.
+    pub pointer: String,
+    pub code: String,
+    pub detail: String,
+}
+
+/// What a provider answered.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ProviderFault {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Marks a response whose outcome may differ next time, so that no Idempotency-Key keeps it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passing;
+
+/// Every code with its status and title. The documentation page lists them from here.
+pub const CODES: &[(&str, u16, &str)] = &[
+    ("invalid_json", 400, "The body is not JSON"),
+    ("invalid_parameter", 400, "A parameter is not valid"),
+    ("invalid_request", 400, "The request cannot be read"),
+    ("unauthenticated", 401, "No valid key"),
+    ("insufficient_scope", 403, "The key does not allow this"),
+    ("not_found", 404, "Not found"),
+    ("method_not_allowed", 405, "Method not allowed"),
+    ("timeout", 408, "The request took too long to arrive"),
+    ("idempotency_in_progress", 409, "The first request with this key still runs"),
+    ("different_account", 409, "This is another account"),
+    ("external_id_taken", 409, "The external id is taken"),
+    ("in_use", 409, "It is in use"),
+    ("conflict", 409, "It conflicts with what is there"),
+    ("cursor_expired", 410, "The cursor has expired"),
+    ("precondition_failed", 412, "It was changed meanwhile"),
+    ("body_too_large", 413, "The body is too large"),
+    ("unsupported_media_type", 415, "The body must be JSON"),
+    ("invalid", 422, "The request is not valid"),
+    ("idempotency_mismatch", 422, "The Idempotency-Key was used for another request"),
+    ("link_failed", 422, "The account could not be linked"),
+    ("precondition_required", 428, "If-Match is missing"),
+    ("rate_limited", 429, "Too many requests"),
+    ("internal", 500, "Something went wrong"),
+    ("unavailable", 503, "Try again later"),
+];
+
+impl Problem {
+    /// Makes a problem of a code in [`CODES`].
+    pub fn new(code: &str, detail: impl Into<String>) -> Self {
+        let (status, title) = CODES
+            .iter()
+            .find(|(known, ..)| *known == code)
+            .map_or((500, "Something went wrong"), |&(_, status, title)| (status, title));
+        Self::titled(code, status, title, detail)
+    }
+
+    /// Makes a problem whose code comes from elsewhere (a diagnosis of a provider).
+    pub fn titled(code: &str, status: u16, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:calhub:problem:{code}"),
+            title: title.to_owned(),
+            status,
+            detail: detail.into(),
+            code: code.to_owned(),
+            request_id: None,
+            retryable: matches!(status, 408 | 429 | 503),
+            retry_after: None,
+            errors: Vec::new(),
+            provider: None,
+            blocked_by: None,
+        }
+    }
+
+    /// Something that the caller named does not exist, or not in this tenant.
+    pub fn not_found(what: &str) -> Self {
+        Self::new("not_found", format!("There is no such {what}."))
+    }
+
+    /// One field is wrong.
+    pub fn field(pointer: &str, code: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self::new("invalid", format!("{pointer}: {detail}")).with_errors(vec![FieldError {
+            pointer: pointer.to_owned(),
+            code: code.to_owned(),
+            detail,
+        }])
+    }
+
+    /// One query parameter is wrong.
+    pub fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self::new("invalid_parameter", format!("{name}: {detail}")).with_errors(vec![FieldError {
+            pointer: name.to_owned(),
+            code: "invalid".to_owned(),
+            detail,
+        }])
+    }
+
+    #[must_use]
+    pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
+    }
+
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retryable: true, retry_after: Some(seconds), ..self }
+    }
+
+    /// Whether the same request would be answered the same for ever: what is wrong is in the request.
+    pub fn is_final(&self) -> bool {
+        matches!(self.code.as_str(), "invalid" | "invalid_json" | "invalid_parameter") && !self.retryable
+    }
+
+    /// Logs what happened inside, once, and tells the caller only that it failed.
+    pub fn internal(error: &(dyn std::error::Error + 'static), what: &str) -> Self {
+        tracing::error!(error, what, "A request failed inside the hub.");
+        Self::new("internal", "The hub could not answer. It has been logged under the request id.")
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Unavailable(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "The store does not answer.");
+                Self::new("unavailable", "The store does not answer.").retry_after(1)
+            }
+            StoreError::CursorExpired => Self::new(
+                "cursor_expired",
+                "The change log no longer reaches back to this cursor. Read the state afresh and go on from `after=now`.",
+            ),
+            StoreError::Conflict(rule)
+                if *rule == rules::RESOURCE_EXTERNAL_ID || *rule == rules::CONNECTION_EXTERNAL_ID =>
+            {
+                Self::new("external_id_taken", "Another one in this tenant has this external_id.")
+            }
+            StoreError::Conflict(_) => Self::new("conflict", "It conflicts with what is there."),
+            _ => Self::internal(&error, "store"),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(mut self) -> Response {
+        self.request_id = self.request_id.or_else(current_request_id);
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"calhub\""));
+        }
+        if !self.is_final() {
+            response.extensions_mut().insert(Passing);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_snake_case_and_stands_once() {
+        let mut seen = std::collections::HashSet::new();
+        for (code, status, title) in CODES {
+            assert!(seen.insert(code), "{code} twice");
+            assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{code}");
+            assert!((400..600).contains(status) && !title.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_problem_says_what_rfc_9457_asks_for() {
+        let problem = Problem::field("/start", "required", "is required");
+        let value = serde_json::to_value(&problem).unwrap();
+        assert_eq!(value["type"], "urn:calhub:problem:invalid");
+        assert_eq!(value["status"], 422);
+        assert_eq!(value["errors"][0]["pointer"], "/start");
+        assert_eq!(value["retryable"], false);
+        assert!(value.get("blocked_by").is_none());
+    }
+}

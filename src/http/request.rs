@@ -1,0 +1,123 @@
+//! What every request gets: an id, a span that continues the caller's trace, and errors in one shape.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures::FutureExt;
+use tracing::Instrument;
+
+use super::{Api, problem::Problem};
+use crate::model::ids::RequestId;
+
+tokio::task_local! {
+    static REQUEST_ID: Arc<str>;
+}
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of the request that this task answers.
+pub(super) fn current_request_id() -> Option<String> {
+    REQUEST_ID.try_with(|id| id.to_string()).ok()
+}
+
+/// Gives the request its id and span, and sees that every error leaves as a problem document.
+pub(super) async fn frame(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let id: Arc<str> = Arc::from(request_id(&api, &request));
+    let method = request.method().clone();
+    // The pattern, never the path: a feed's path is a secret.
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let trace = trace_id(&request);
+    let span = tracing::info_span!("http.request", request.id = %id, method = %method, route, trace.id = trace);
+    let began = Instant::now();
+    let answered = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
+    let mut response = REQUEST_ID
+        .scope(Arc::clone(&id), async move {
+            match answered.await {
+                Ok(response) => as_problem(response),
+                Err(_) => {
+                    tracing::error!("A request panicked.");
+                    Problem::new("internal", "The hub could not answer.").into_response()
+                }
+            }
+        })
+        .await;
+    let status = response.status();
+    let duration = began.elapsed();
+    api.meters.answered(&method, &route, status.as_u16(), duration);
+    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(|| tracing::debug!(status = status.as_u16(), duration_ms, "Answered."));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    response
+}
+
+/// Takes the caller's id when it is a plain one, else makes one.
+fn request_id(api: &Api, request: &Request) -> String {
+    let given = request.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+    let is_plain = |text: &&str| {
+        (1..=128).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    given.filter(is_plain).map_or_else(
+        || RequestId::mint(&*api.hub.clock, &*api.hub.entropy).to_string(),
+        str::to_owned,
+    )
+}
+
+/// The trace id of a W3C `traceparent`, when the header is one.
+fn trace_id(request: &Request) -> Option<String> {
+    let text = request.headers().get("traceparent")?.to_str().ok()?;
+    let mut parts = text.split('-');
+    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_hex = |part: &str, long: usize| part.len() == long && part.bytes().all(|b| b.is_ascii_hexdigit());
+    (is_hex(version, 2) && is_hex(trace, 32) && is_hex(parent, 16) && is_hex(flags, 2))
+        .then(|| trace.to_owned())
+}
+
+/// Turns the framework's own plain refusals into problem documents.
+fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let is_ours = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+    if is_ours {
+        return response;
+    }
+    let problem = match status {
+        StatusCode::NOT_FOUND => Problem::new("not_found", "There is nothing at this address."),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new("method_not_allowed", "This address does not take this method.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new("body_too_large", "A body may have at most 1 MiB."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Problem::new("unsupported_media_type", "Send application/json.")
+        }
+        StatusCode::REQUEST_TIMEOUT => Problem::new("timeout", "The request took too long to arrive."),
+        status if status.is_client_error() => {
+            Problem::titled("invalid_request", status.as_u16(), "The request cannot be read", "The request cannot be read.")
+        }
+        _ => Problem::new("internal", "The hub could not answer."),
+    };
+    let (old, _) = response.into_parts();
+    let mut response = problem.into_response();
+    if let Some(allow) = old.headers.get(header::ALLOW) {
+        response.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    response
+}
+
+/// Answers what no route takes.
+pub(super) async fn nothing_here() -> Response<Body> {
+    Problem::new("not_found", "There is nothing at this address.").into_response()
+}
