@@ -1,13 +1,33 @@
 //! Running a hub: the first run, the parts, the listeners, and stopping in good order.
 
-use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use secrecy::SecretString;
+use connectors::transport::{Settings, Transport};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::watch,
+    task::JoinHandle,
+};
 
 use crate::{
-    clock::{SystemClock, SystemEntropy},
+    clock::{Clock, Entropy, SystemClock, SystemEntropy},
     config::Config,
-    hub::Hub,
+    http::{self, Api, Listeners, Scope, Token},
+    hub::{DEFAULT_TENANT, Hub},
+    index::{Index, Tail},
+    model::ids::{KeyId, TenantId},
+    secrets::{Kek, SecretsError, Vault, mint_secret},
+    store::{KeyRow, Options, Store, StoreError, TenantRow},
 };
 
 /// Which halves of the hub run in this process.
@@ -23,9 +43,23 @@ pub enum Role {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("cannot use the data directory {}", path.display())]
-    DataDir { path: PathBuf, source: std::io::Error },
+    DataDir { path: PathBuf, source: io::Error },
+    #[error("cannot open the store")]
+    Store(#[from] StoreError),
+    #[error("cannot open the secrets")]
+    Secrets(#[from] SecretsError),
+    #[error(
+        "CALHUB_BOOTSTRAP_KEY must look like chk_<id>_<secret>, the secret of 32 characters or more"
+    )]
+    BootstrapKey,
     #[error("cannot listen on {address}")]
-    Listen { address: SocketAddr, source: std::io::Error },
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot make the local socket {}", path.display())]
+    Socket { path: PathBuf, source: io::Error },
+    #[error("cannot make the client that talks to providers")]
+    Transport(#[source] connectors::Error),
+    #[error("the API ended by itself")]
+    Ended(#[source] io::Error),
 }
 
 /// A hub that runs: its API answers and its engine pulls.
@@ -36,11 +70,50 @@ pub struct Running {
     pub address: SocketAddr,
     /// The admin key that was just made; only on the first run, and only this once.
     pub first_key: Option<SecretString>,
+    stop: watch::Sender<bool>,
+    api: Option<JoinHandle<io::Result<()>>>,
+    chores: Vec<JoinHandle<()>>,
 }
 
 impl Running {
     /// Stops listening, lets requests and pulls in flight end, and closes the store.
-    pub async fn stop(self) {}
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Some(api) = self.api {
+            report(api.await);
+        }
+        for chore in &self.chores {
+            chore.abort();
+        }
+        self.hub.store.close().await;
+        // The next hub makes its own; one that is left behind only looks alive.
+        let _ = fs::remove_file(self.hub.config.socket_path());
+        tracing::info!("Stopped.");
+    }
+
+    /// Waits until the API ends, which it does only by a fault.
+    async fn ended(&mut self) -> ServeError {
+        match &mut self.api {
+            Some(api) => {
+                let ended = api.await;
+                let error = match ended {
+                    Ok(Err(error)) => error,
+                    Ok(Ok(())) | Err(_) => io::Error::other("the listener's task is gone"),
+                };
+                self.api = None;
+                ServeError::Ended(error)
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn report(ended: Result<io::Result<()>, tokio::task::JoinError>) {
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "The API ended badly."),
+        Err(error) => tracing::error!(%error, "The API ended by a panic."),
+    }
 }
 
 /// Starts a hub: makes the data directory, migrates, loads the index, listens.
@@ -48,28 +121,188 @@ impl Running {
 /// # Errors
 ///
 /// [`ServeError`] when a part cannot be had; nothing runs then.
-pub async fn start(config: Config, _role: Role) -> Result<Running, ServeError> {
-    std::fs::create_dir_all(&config.data_dir)
-        .map_err(|source| ServeError::DataDir { path: config.data_dir.clone(), source })?;
-    let address = config.listen;
-    let hub = Hub { config, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
-    Ok(Running { hub: Arc::new(hub), address, first_key: None })
+pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
+    // Fails only when somebody was first, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    make_data_dir(&config.data_dir)?;
+    let listener = match role {
+        Role::Serve => Some(listen(config.listen).await?),
+        Role::Work => None,
+    };
+    let store = Store::open(&database_url(&config), &Options::default(), &*entropy).await?;
+    let kek = Kek::load_or_create(&config.kek_path(), &*entropy)?;
+    let vault = Vault::open(kek, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+    let settings = Settings { allow_net: config.allow_net.clone(), ..Settings::default() };
+    let transport = Transport::over_network(settings).map_err(ServeError::Transport)?;
+    let hub = Arc::new(assemble(config, Parts { store, vault, clock, entropy, transport }));
+    let first_key = first_run(&hub).await?;
+    hub.tail.catch_up().await?;
+    let (stop, stopping) = watch::channel(false);
+    let mut chores =
+        vec![tokio::spawn(follow(Arc::clone(&hub))), tokio::spawn(keep_house(Arc::clone(&hub)))];
+    chores.extend(start_engine(&hub, stopping.clone()));
+    let mut address = hub.config.listen;
+    let mut api = None;
+    if let Some(tcp) = listener {
+        address = tcp.local_addr().unwrap_or(address);
+        let listeners = Listeners { tcp, local: Some(local_socket(&hub.config.socket_path())?) };
+        let grace = hub.config.http.shutdown_grace;
+        let routes = Api::new(Arc::clone(&hub), stopping.clone());
+        api = Some(tokio::spawn(http::serve(routes, listeners, stopping, grace)));
+    }
+    Ok(Running { hub, address, first_key, stop, api, chores })
 }
 
 /// Runs a hub until `shutdown` ends; tells `started` once it answers.
 ///
 /// # Errors
 ///
-/// As [`start`].
+/// As [`start`]; and when the API ends by itself.
 pub async fn run(
     config: Config,
     role: Role,
     started: impl FnOnce(&Running),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let running = start(config, role).await?;
+    let mut running = start(config, role).await?;
     started(&running);
-    shutdown.await;
+    let fault = tokio::select! {
+        () = shutdown => None,
+        fault = running.ended() => Some(fault),
+    };
     running.stop().await;
-    Ok(())
+    fault.map_or(Ok(()), Err)
+}
+
+/// What a hub is made of besides its settings; tests put their own in.
+#[derive(Debug)]
+pub struct Parts {
+    pub store: Store,
+    pub vault: Vault,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub transport: Transport,
+}
+
+/// Puts the parts together; nothing runs yet.
+pub fn assemble(config: Config, parts: Parts) -> Hub {
+    let Parts { store, vault, clock, entropy, transport: _ } = parts;
+    let index = Arc::new(Index::default());
+    let tail = Arc::new(Tail::new(store.clone(), Arc::clone(&index), Arc::clone(&clock)));
+    let absent = Arc::new(crate::hub::Absent);
+    let (links, nudges) = (Arc::clone(&absent) as Arc<dyn crate::hub::Links>, absent);
+    Hub { config, clock, entropy, store, vault: Arc::new(vault), index, tail, links, nudges }
+}
+
+fn start_engine(_hub: &Arc<Hub>, _stopping: watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+    Vec::new()
+}
+
+async fn follow(hub: Arc<Hub>) {
+    hub.tail.follow().await;
+}
+
+/// Makes the directory for its owner alone; one that is there stays as it is.
+fn make_data_dir(path: &Path) -> Result<(), ServeError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| ServeError::DataDir { path: path.to_owned(), source })
+}
+
+fn database_url(config: &Config) -> String {
+    config.database_url.as_ref().map_or_else(
+        || format!("sqlite:{}", config.data_dir.join("calhub.db").display()),
+        |url| url.expose_secret().to_owned(),
+    )
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+}
+
+/// The store's lock has shown that no other hub uses this directory, so a socket that is there is dead.
+fn local_socket(path: &Path) -> Result<UnixListener, ServeError> {
+    let failed = |source| ServeError::Socket { path: path.to_owned(), source };
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
+/// Makes the default tenant and its first key, once a database. Of several hubs that start at once, one does.
+///
+/// # Errors
+///
+/// [`ServeError::BootstrapKey`] when the key that was given is none.
+pub async fn first_run(hub: &Hub) -> Result<Option<SecretString>, ServeError> {
+    let now = hub.clock.now();
+    let tenant_id = TenantId::mint(&*hub.clock, &*hub.entropy);
+    let mut tx = hub.store.begin().await?;
+    let settled = tx.instance().settle(DEFAULT_TENANT, tenant_id.as_str()).await?;
+    if settled != tenant_id.as_str() {
+        tx.rollback().await?;
+        return Ok(None);
+    }
+    let row = TenantRow {
+        tenant_id: tenant_id.clone(),
+        name: "default".to_owned(),
+        policy: json!({}),
+        allow_net: None,
+        created_at: now,
+    };
+    tx.tenants().create(&row).await?;
+    let (key, shown) = match &hub.config.bootstrap_key {
+        Some(given) => (given.clone(), None),
+        None => {
+            let made = made_key(hub);
+            (made.clone(), Some(made))
+        }
+    };
+    let token = Token::parse(key.expose_secret()).filter(|token| token.secret.len() >= 32);
+    let token = token.ok_or(ServeError::BootstrapKey)?;
+    let row = KeyRow {
+        tenant_id,
+        key_id: token.id.to_owned(),
+        name: "first admin".to_owned(),
+        hash: hub.vault.hash_secret(token.secret).to_vec(),
+        scopes: [Scope::Admin, Scope::Instance].map(|scope| scope.as_str().to_owned()).to_vec(),
+        created_at: now,
+        expires_at: None,
+    };
+    tx.keys().insert(&row).await?;
+    tx.commit().await?;
+    Ok(shown)
+}
+
+fn made_key(hub: &Hub) -> SecretString {
+    let minted = KeyId::mint(&*hub.clock, &*hub.entropy).to_string();
+    let id = minted.strip_prefix("key_").unwrap_or(&minted);
+    let secret = mint_secret(&*hub.entropy);
+    SecretString::from(format!("chk_{id}_{}", secret.expose_secret()))
+}
+
+/// Forgets, once an hour, what is past its time.
+async fn keep_house(hub: Arc<Hub>) {
+    loop {
+        if let Err(error) = tidy(&hub).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "Housekeeping failed; it is tried again."
+            );
+        }
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    }
+}
+
+async fn tidy(hub: &Hub) -> Result<(), StoreError> {
+    let now = hub.clock.now();
+    let before = |kept: Duration| now.saturating_sub(kept).unwrap_or(Timestamp::MIN);
+    let mut tx = hub.store.begin().await?;
+    tx.changes().prune(before(hub.config.keep.changes)).await?;
+    tx.idempotency().forget(before(hub.config.keep.idempotency)).await?;
+    tx.commit().await
 }

@@ -12,6 +12,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Where a reader begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum After {
+    /// Before the oldest entry that is kept.
+    Start,
     /// At the end of the log as it is when the reader is opened.
     Now,
     Cursor(LogCursor),
@@ -44,6 +46,7 @@ impl Reader {
         let bell = store.bell();
         let mut tx = store.read().await?;
         let cursor = match after {
+            After::Start => tx.changes().start().await?,
             After::Now => tx.changes().head().await?,
             After::Cursor(cursor) => {
                 tx.changes().check(&cursor).await?;

@@ -200,6 +200,7 @@ fn read_twins(config: &mut Config) -> Result<(), ConfigError> {
         Ok(())
     };
     twin("database_url", &mut config.database_url, &config.database_url_file)?;
+    twin("bootstrap_key", &mut config.bootstrap_key, &config.bootstrap_key_file)?;
     twin(
         "google.client_secret",
         &mut config.google.client_secret,

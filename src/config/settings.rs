@@ -24,6 +24,10 @@ pub struct Config {
     #[serde(deserialize_with = "optional_path")]
     pub kek_file: Option<PathBuf>,
     pub allow_net: Vec<IpNet>,
+    #[serde(deserialize_with = "optional_secret")]
+    pub bootstrap_key: Option<SecretString>,
+    #[serde(deserialize_with = "optional_path")]
+    pub bootstrap_key_file: Option<PathBuf>,
     pub http: Http,
     pub sync: Sync,
     pub keep: Keep,

@@ -159,7 +159,8 @@ impl Problem {
 
     /// Whether the same request would be answered the same for ever: what is wrong is in the request.
     pub fn is_final(&self) -> bool {
-        matches!(self.code.as_str(), "invalid" | "invalid_json" | "invalid_parameter") && !self.retryable
+        matches!(self.code.as_str(), "invalid" | "invalid_json" | "invalid_parameter")
+            && !self.retryable
     }
 
     /// Logs what happened inside, once, and tells the caller only that it failed.
@@ -173,7 +174,10 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Unavailable(_) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "The store does not answer.");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "The store does not answer."
+                );
                 Self::new("unavailable", "The store does not answer.").retry_after(1)
             }
             StoreError::CursorExpired => Self::new(
@@ -181,7 +185,8 @@ impl From<StoreError> for Problem {
                 "The change log no longer reaches back to this cursor. Read the state afresh and go on from `after=now`.",
             ),
             StoreError::Conflict(rule)
-                if *rule == rules::RESOURCE_EXTERNAL_ID || *rule == rules::CONNECTION_EXTERNAL_ID =>
+                if *rule == rules::RESOURCE_EXTERNAL_ID
+                    || *rule == rules::CONNECTION_EXTERNAL_ID =>
             {
                 Self::new("external_id_taken", "Another one in this tenant has this external_id.")
             }
@@ -204,7 +209,10 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"calhub\""));
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"calhub\""),
+            );
         }
         if !self.is_final() {
             response.extensions_mut().insert(Passing);

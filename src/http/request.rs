@@ -31,11 +31,13 @@ pub(super) async fn frame(State(api): State<Api>, request: Request, next: Next) 
     let id: Arc<str> = Arc::from(request_id(&api, &request));
     let method = request.method().clone();
     // The pattern, never the path: a feed's path is a secret.
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let trace = trace_id(&request);
     let span = tracing::info_span!("http.request", request.id = %id, method = %method, route, trace.id = trace);
     let began = Instant::now();
-    let answered = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
+    let answered =
+        std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
     let mut response = REQUEST_ID
         .scope(Arc::clone(&id), async move {
             match answered.await {
@@ -75,8 +77,10 @@ fn request_id(api: &Api, request: &Request) -> String {
 fn trace_id(request: &Request) -> Option<String> {
     let text = request.headers().get("traceparent")?.to_str().ok()?;
     let mut parts = text.split('-');
-    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let is_hex = |part: &str, long: usize| part.len() == long && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let (version, trace, parent, flags) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_hex =
+        |part: &str, long: usize| part.len() == long && part.bytes().all(|b| b.is_ascii_hexdigit());
     (is_hex(version, 2) && is_hex(trace, 32) && is_hex(parent, 16) && is_hex(flags, 2))
         .then(|| trace.to_owned())
 }
@@ -99,14 +103,21 @@ fn as_problem(response: Response) -> Response {
         StatusCode::METHOD_NOT_ALLOWED => {
             Problem::new("method_not_allowed", "This address does not take this method.")
         }
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new("body_too_large", "A body may have at most 1 MiB."),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new("body_too_large", "A body may have at most 1 MiB.")
+        }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             Problem::new("unsupported_media_type", "Send application/json.")
         }
-        StatusCode::REQUEST_TIMEOUT => Problem::new("timeout", "The request took too long to arrive."),
-        status if status.is_client_error() => {
-            Problem::titled("invalid_request", status.as_u16(), "The request cannot be read", "The request cannot be read.")
+        StatusCode::REQUEST_TIMEOUT => {
+            Problem::new("timeout", "The request took too long to arrive.")
         }
+        status if status.is_client_error() => Problem::titled(
+            "invalid_request",
+            status.as_u16(),
+            "The request cannot be read",
+            "The request cannot be read.",
+        ),
         _ => Problem::new("internal", "The hub could not answer."),
     };
     let (old, _) = response.into_parts();

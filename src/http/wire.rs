@@ -14,7 +14,7 @@ use utoipa::{
 
 /// An instant: RFC 3339 in UTC when written, any offset when read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Instant(pub Timestamp);
+pub(crate) struct Instant(pub(crate) Timestamp);
 
 impl From<Timestamp> for Instant {
     fn from(at: Timestamp) -> Self {
@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Instant {
 
 /// Microseconds since 1970, written as an instant. Free/busy writes hundreds of thousands of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Micros(pub i64);
+pub(crate) struct Micros(pub(crate) i64);
 
 impl Serialize for Micros {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -86,7 +86,7 @@ fn put(two_digits: i64, tens: &mut u8, ones: &mut u8) {
 
 /// A duration: ISO 8601 (`PT30M`) when written; when read also days and weeks of 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Iso(pub SignedDuration);
+pub(crate) struct Iso(pub(crate) SignedDuration);
 
 impl fmt::Display for Iso {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,8 +106,9 @@ impl std::str::FromStr for Iso {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const WRONG: &str = "a duration must look like PT20M or P1D";
-        let span: jiff::Span = if text.starts_with(['P', 'p', '-', '+']) { text.parse() } else { return Err(WRONG) }
-            .map_err(|_| WRONG)?;
+        let span: jiff::Span =
+            if text.starts_with(['P', 'p', '-', '+']) { text.parse() } else { return Err(WRONG) }
+                .map_err(|_| WRONG)?;
         span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map(Self).map_err(|_| WRONG)
     }
 }
@@ -162,7 +163,10 @@ mod tests {
     fn a_duration_is_iso_8601() {
         let read: Iso = serde_json::from_str("\"P1DT1M\"").unwrap();
         assert_eq!(read.0.as_secs(), 86_460);
-        assert_eq!(serde_json::to_string(&Iso(SignedDuration::from_millis(12_900))).unwrap(), "\"PT12S\"");
+        assert_eq!(
+            serde_json::to_string(&Iso(SignedDuration::from_millis(12_900))).unwrap(),
+            "\"PT12S\""
+        );
         for wrong in ["20m", "", "P", "PT", "P1Y", "P1M"] {
             assert!(wrong.parse::<Iso>().is_err(), "{wrong}");
         }

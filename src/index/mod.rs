@@ -11,4 +11,5 @@ mod tail;
 
 pub use facts::{CalendarFacts, Login, Reason};
 pub use packed::Packed;
-pub use snapshots::{CalendarSnapshot, Index, Link, ResourceSnapshot, Tenant};
+pub use snapshots::{CalendarSnapshot, Index, Link, Progress, ResourceSnapshot, Tenant};
+pub use tail::Tail;

@@ -8,7 +8,10 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::{facts::CalendarFacts, packed::Packed};
+use super::{
+    facts::{CalendarFacts, Login},
+    packed::Packed,
+};
 use crate::model::{
     ids::{CalendarId, ConnectionId, ResourceId, TenantId},
     policy::{DEFAULT_RULES, Policy, Rules},
@@ -43,6 +46,8 @@ pub struct ResourceSnapshot {
 pub struct Tenant {
     /// Defaults under the tenant's own policy.
     pub rules: Rules,
+    /// How each connection's login stands, and whether its provider is the source itself.
+    connections: HashMap<ConnectionId, (Login, bool)>,
     calendars: HashMap<CalendarId, Arc<CalendarSnapshot>>,
     resources: HashMap<ResourceId, Arc<ResourceSnapshot>>,
     by_external_id: HashMap<String, ResourceId>,
@@ -52,6 +57,7 @@ impl Default for Tenant {
     fn default() -> Self {
         Self {
             rules: DEFAULT_RULES,
+            connections: HashMap::new(),
             calendars: HashMap::new(),
             resources: HashMap::new(),
             by_external_id: HashMap::new(),
@@ -76,7 +82,27 @@ impl Tenant {
         self.calendars.values()
     }
 
-    pub fn set_calendar(&mut self, snapshot: CalendarSnapshot) {
+    /// The calendars held of a connection.
+    pub fn calendars_of(&self, connection: &ConnectionId) -> Vec<CalendarId> {
+        let of_it = self.calendars.values().filter(|calendar| calendar.connection == *connection);
+        of_it.map(|calendar| calendar.calendar.clone()).collect()
+    }
+
+    /// Notes how a login stands; its calendars take it over when they are set again.
+    pub fn set_connection(&mut self, connection: &ConnectionId, login: Login, is_live: bool) {
+        self.connections.insert(connection.clone(), (login, is_live));
+    }
+
+    pub fn remove_connection(&mut self, connection: &ConnectionId) {
+        self.connections.remove(connection);
+    }
+
+    /// Holds a calendar, with its connection's login; of a connection nobody knows it is broken.
+    pub fn set_calendar(&mut self, mut snapshot: CalendarSnapshot) {
+        let (login, is_live) =
+            self.connections.get(&snapshot.connection).copied().unwrap_or((Login::Broken, false));
+        snapshot.facts.login = login;
+        snapshot.facts.source_is_live = is_live;
         self.calendars.insert(snapshot.calendar.clone(), Arc::new(snapshot));
     }
 
@@ -126,7 +152,7 @@ pub struct Progress {
 }
 
 /// Further behind than this, the index does not vouch for anything.
-pub const MAX_LAG: SignedDuration = SignedDuration::from_secs(3);
+const MAX_LAG: SignedDuration = SignedDuration::from_secs(3);
 
 impl Default for Index {
     fn default() -> Self {
@@ -162,6 +188,11 @@ impl Index {
         );
         let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
         with(&mut part)
+    }
+
+    /// Forgets everything, before it is loaded again.
+    pub(super) fn clear(&self) {
+        self.tenants.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Drops a tenant that is gone.

@@ -1,1 +1,416 @@
-//! Following the store.
+//! Keeps the index current: loads everything once, then follows the change log and the calendars' freshness.
+//!
+//! A pass never uses what a log entry says beyond whose it is: it reads that calendar or resource again.
+//! So a pass may be late, repeated or interrupted, and the next one is right all the same.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex;
+
+use super::{CalendarFacts, CalendarSnapshot, Index, Link, Login, Packed, ResourceSnapshot};
+use crate::{
+    clock::Clock,
+    model::{
+        busy::BusyClass,
+        ids::{CalendarId, ConnectionId, ResourceId, TenantId},
+        policy::Policy,
+        states::{ConnectionState, InitialSync, Provider},
+    },
+    store::{
+        CalendarRow, ChangeFilter, ConnectionFilter, ConnectionRow, LinkRow, LogCursor,
+        ResourceRow, Store, StoreError, TenantRow, Tx,
+    },
+};
+
+/// How often the store is asked when nothing rings.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Freshness is asked for with this overlap: a slow transaction may commit an earlier mark.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
+/// How far before its window a calendar's busy time is kept.
+const BEFORE_WINDOW: SignedDuration = SignedDuration::from_hours(24 * 90);
+const PAGE: i64 = 500;
+
+/// Follows one store on behalf of one index.
+#[derive(Debug)]
+pub struct Tail {
+    store: Store,
+    index: Arc<Index>,
+    clock: Arc<dyn Clock>,
+    place: Mutex<Option<Place>>,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    cursor: LogCursor,
+    asked: Timestamp,
+}
+
+/// Whose snapshots a pass must make anew.
+#[derive(Debug, Default)]
+struct Touched {
+    /// With busy time (`true`) or the facts alone.
+    calendars: BTreeMap<(TenantId, CalendarId), bool>,
+    connections: BTreeSet<(TenantId, ConnectionId)>,
+    resources: BTreeSet<(TenantId, ResourceId)>,
+    tenants: BTreeSet<TenantId>,
+}
+
+impl Tail {
+    pub fn new(store: Store, index: Arc<Index>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, index, clock, place: Mutex::new(None) }
+    }
+
+    /// Brings the index up to what is committed now; the first call loads everything.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        let mut place = self.place.lock().await;
+        let asked = self.clock.now();
+        let cursor = match &*place {
+            None => self.load().await?,
+            Some(before) => match self.pass(before).await {
+                Err(StoreError::CursorExpired) => self.load().await?,
+                other => other?,
+            },
+        };
+        self.index.advance(cursor.to_string(), asked);
+        *place = Some(Place { cursor, asked });
+        Ok(())
+    }
+
+    /// Follows the store until it is dropped. A store that does not answer only makes the index lag.
+    pub async fn follow(&self) {
+        let mut bell = self.store.bell();
+        let mut failing = false;
+        loop {
+            bell.mark_unchanged();
+            match self.catch_up().await {
+                Ok(()) => failing = false,
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "The busy index cannot follow the store; answers turn unknown until it can."
+                    );
+                }
+                Err(_) => {}
+            }
+            let _ = tokio::time::timeout(LOOK_EVERY, bell.changed()).await;
+        }
+    }
+
+    async fn pass(&self, before: &Place) -> Result<LogCursor, StoreError> {
+        let mut tx = self.store.read().await?;
+        let mut touched = Touched::default();
+        let mut cursor = before.cursor.clone();
+        loop {
+            let filter = ChangeFilter { tenant: None, kinds: Vec::new(), limit: PAGE };
+            let (rows, next) = tx.changes().read(&cursor, &filter).await?;
+            cursor = next;
+            for row in &rows {
+                touched.note(&row.change.tenant_id, &row.change.subject);
+            }
+            if rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
+                break;
+            }
+        }
+        let since = before.asked.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN);
+        let fresh = tx.calendars().touched_since(since).await?;
+        for row in &fresh {
+            touched.connections.insert((row.tenant_id.clone(), row.connection_id.clone()));
+            touched
+                .calendars
+                .entry((row.tenant_id.clone(), row.calendar_id.clone()))
+                .or_insert(false);
+        }
+        let mut known: HashMap<CalendarId, CalendarRow> =
+            fresh.into_iter().map(|row| (row.calendar_id.clone(), row)).collect();
+        self.renew_tenants(&mut tx, &mut touched).await?;
+        self.renew_connections(&mut tx, &mut touched).await?;
+        for ((tenant, calendar), with_busy) in &touched.calendars {
+            self.renew_calendar(&mut tx, tenant, calendar, *with_busy, known.remove(calendar))
+                .await?;
+        }
+        for (tenant, resource) in &touched.resources {
+            self.renew_resource(&mut tx, tenant, resource).await?;
+        }
+        tx.rollback().await?;
+        Ok(cursor)
+    }
+
+    /// A tenant's policy is under every resource of it.
+    async fn renew_tenants(&self, tx: &mut Tx, touched: &mut Touched) -> Result<(), StoreError> {
+        for tenant in &touched.tenants {
+            let Some(row) = tx.tenants().get(tenant).await? else {
+                self.index.remove(tenant);
+                continue;
+            };
+            self.index.change(tenant, |part| part.set_policy(&policy_of(&row.policy)));
+            let mut after = None;
+            loop {
+                let rows = tx.resources().list(tenant, None, after.as_ref(), PAGE).await?;
+                touched
+                    .resources
+                    .extend(rows.iter().map(|row| (tenant.clone(), row.resource_id.clone())));
+                match rows.last() {
+                    Some(last) => after = Some(last.resource_id.clone()),
+                    None => break,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn renew_connections(
+        &self,
+        tx: &mut Tx,
+        touched: &mut Touched,
+    ) -> Result<(), StoreError> {
+        for (tenant, connection) in &touched.connections {
+            let row = tx.connections().get(tenant, connection).await?;
+            let known = self.index.change(tenant, |part| {
+                match &row {
+                    Some(row) => {
+                        part.set_connection(connection, login_of(row.state), is_live(row.provider))
+                    }
+                    None => part.remove_connection(connection),
+                }
+                part.calendars_of(connection)
+            });
+            for calendar in known {
+                touched.calendars.entry((tenant.clone(), calendar)).or_insert(false);
+            }
+            if row.is_some() {
+                for row in tx.calendars().by_connection(tenant, connection).await? {
+                    touched.calendars.entry((tenant.clone(), row.calendar_id)).or_insert(false);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn renew_calendar(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+        with_busy: bool,
+        known: Option<CalendarRow>,
+    ) -> Result<(), StoreError> {
+        let row = match known {
+            Some(row) => Some(row),
+            None => tx.calendars().get(tenant, calendar).await?,
+        };
+        let Some(row) = row else {
+            self.index.change(tenant, |part| part.remove_calendar(calendar));
+            return Ok(());
+        };
+        let kept = self.index.read(tenant, |part| part.calendar(calendar)).flatten();
+        let busy = match kept.filter(|_| !with_busy) {
+            Some(kept) => Arc::clone(&kept.busy),
+            None => {
+                let rows = tx.events().busy_of_calendar(tenant, calendar).await?;
+                let rows =
+                    rows.iter().map(|row| (row.span.start_us(), row.span.end_us(), row.class));
+                Arc::new(Packed::new(base_us(&row), rows))
+            }
+        };
+        self.index.change(tenant, |part| part.set_calendar(snapshot(&row, busy)));
+        Ok(())
+    }
+
+    async fn renew_resource(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        resource: &ResourceId,
+    ) -> Result<(), StoreError> {
+        let Some(row) = tx.resources().get(tenant, resource).await? else {
+            self.index.change(tenant, |part| part.remove_resource(resource));
+            return Ok(());
+        };
+        let links = tx.resources().links(tenant, resource).await?;
+        self.index.change(tenant, |part| {
+            let snapshot = resource_snapshot(part.rules, &row, &links);
+            part.set_resource(snapshot);
+        });
+        Ok(())
+    }
+
+    /// Reads everything under one state of the store.
+    async fn load(&self) -> Result<LogCursor, StoreError> {
+        let mut tx = self.store.read().await?;
+        let cursor = tx.changes().head().await?;
+        self.index.clear();
+        let mut after = None;
+        loop {
+            let tenants = tx.tenants().list(after.as_ref(), PAGE).await?;
+            for tenant in &tenants {
+                self.load_tenant(&mut tx, tenant).await?;
+            }
+            match tenants.last() {
+                Some(last) => after = Some(last.tenant_id.clone()),
+                None => break,
+            }
+        }
+        self.load_calendars(&mut tx).await?;
+        self.load_resources(&mut tx).await?;
+        tx.rollback().await?;
+        let (calendars, intervals) = self.index.size();
+        tracing::info!(calendars, intervals, "The busy index is loaded.");
+        Ok(cursor)
+    }
+
+    async fn load_tenant(&self, tx: &mut Tx, tenant: &TenantRow) -> Result<(), StoreError> {
+        self.index.change(&tenant.tenant_id, |part| part.set_policy(&policy_of(&tenant.policy)));
+        let mut filter = ConnectionFilter { limit: PAGE, ..ConnectionFilter::default() };
+        loop {
+            let rows: Vec<ConnectionRow> =
+                tx.connections().list(&tenant.tenant_id, &filter).await?;
+            self.index.change(&tenant.tenant_id, |part| {
+                for row in &rows {
+                    part.set_connection(
+                        &row.connection_id,
+                        login_of(row.state),
+                        is_live(row.provider),
+                    );
+                }
+            });
+            match rows.last() {
+                Some(last) => filter.after = Some(last.connection_id.clone()),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn load_calendars(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let mut after: Option<(TenantId, CalendarId)> = None;
+        loop {
+            let bound = after.as_ref().map(|(tenant, calendar)| (tenant, calendar));
+            let rows = tx.calendars().all(bound, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            let busy = tx.events().busy_all(bound, (&last.tenant_id, &last.calendar_id)).await?;
+            let mut by_calendar: HashMap<CalendarId, Vec<(i64, i64, BusyClass)>> = HashMap::new();
+            for row in busy {
+                let span = row.busy.span;
+                let rows = by_calendar.entry(row.calendar_id).or_default();
+                rows.push((span.start_us(), span.end_us(), row.busy.class));
+            }
+            for row in &rows {
+                let busy = by_calendar.remove(&row.calendar_id).unwrap_or_default();
+                let packed = Arc::new(Packed::new(base_us(row), busy));
+                self.index.change(&row.tenant_id, |part| part.set_calendar(snapshot(row, packed)));
+            }
+            after = Some((last.tenant_id.clone(), last.calendar_id.clone()));
+        }
+    }
+
+    async fn load_resources(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let mut after: Option<(TenantId, ResourceId)> = None;
+        loop {
+            let bound = after.as_ref().map(|(tenant, resource)| (tenant, resource));
+            let rows = tx.resources().all(bound, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            let links =
+                tx.resources().all_links(bound, (&last.tenant_id, &last.resource_id)).await?;
+            let mut by_resource: HashMap<ResourceId, Vec<LinkRow>> = HashMap::new();
+            for link in links {
+                by_resource.entry(link.resource_id.clone()).or_default().push(link);
+            }
+            for row in &rows {
+                let links = by_resource.remove(&row.resource_id).unwrap_or_default();
+                self.index.change(&row.tenant_id, |part| {
+                    let snapshot = resource_snapshot(part.rules, row, &links);
+                    part.set_resource(snapshot);
+                });
+            }
+            after = Some((last.tenant_id.clone(), last.resource_id.clone()));
+        }
+    }
+}
+
+impl Touched {
+    /// Reads from a change's subject what it is about.
+    fn note(&mut self, tenant: &TenantId, subject: &str) {
+        if let Ok(calendar) = subject.parse() {
+            self.calendars.insert((tenant.clone(), calendar), true);
+        } else if let Ok(connection) = subject.parse() {
+            self.connections.insert((tenant.clone(), connection));
+        } else if let Ok(resource) = subject.parse() {
+            self.resources.insert((tenant.clone(), resource));
+        } else if let Ok(subject) = subject.parse() {
+            self.tenants.insert(subject);
+        }
+    }
+}
+
+/// A policy that cannot be read counts as none stated.
+fn policy_of(value: &serde_json::Value) -> Policy {
+    serde_json::from_value(value.clone()).unwrap_or_default()
+}
+
+fn login_of(state: ConnectionState) -> Login {
+    match state {
+        ConnectionState::Syncing | ConnectionState::Healthy | ConnectionState::Degraded => {
+            Login::Works
+        }
+        ConnectionState::NeedsReauth | ConnectionState::Revoked | ConnectionState::Removing => {
+            Login::Broken
+        }
+    }
+}
+
+/// A feed is a copy that its publisher renews when it likes.
+fn is_live(provider: Provider) -> bool {
+    match provider {
+        Provider::Caldav | Provider::Google | Provider::Microsoft => true,
+        Provider::Ics => false,
+    }
+}
+
+fn base_us(row: &CalendarRow) -> i64 {
+    let from = row.covered_from.unwrap_or(row.created_at);
+    from.saturating_sub(BEFORE_WINDOW).unwrap_or(Timestamp::MIN).as_microsecond()
+}
+
+/// The connection's part of the facts is laid in by the tenant's part of the index.
+fn snapshot(row: &CalendarRow, busy: Arc<Packed>) -> CalendarSnapshot {
+    CalendarSnapshot {
+        calendar: row.calendar_id.clone(),
+        connection: row.connection_id.clone(),
+        facts: CalendarFacts {
+            login: Login::Works,
+            is_transparent: row.transparent,
+            is_settled: row.initial_sync == InitialSync::Done,
+            is_quarantined: row.quarantine.is_some(),
+            source_is_live: true,
+            synced: row.synced_at,
+            published: row.published_at,
+            expected_max_age: SignedDuration::try_from(row.expected_max_age)
+                .unwrap_or(SignedDuration::MAX),
+            covered_from: row.covered_from,
+            covered_until: row.covered_until,
+        },
+        busy,
+    }
+}
+
+fn resource_snapshot(
+    tenant: crate::model::policy::Rules,
+    row: &ResourceRow,
+    links: &[LinkRow],
+) -> ResourceSnapshot {
+    let rules = tenant.under(&policy_of(&row.policy));
+    let links = links.iter().filter(|link| link.blocks).map(|link| Link {
+        calendar: link.calendar_id.clone(),
+        rules: rules.under(&policy_of(&link.policy)),
+    });
+    ResourceSnapshot {
+        resource: row.resource_id.clone(),
+        external_id: row.external_id.clone(),
+        links: links.collect(),
+    }
+}

@@ -313,15 +313,23 @@ impl Changes<'_> {
 
     /// Fails when `cursor` can no longer be read from.
     pub async fn check(&mut self, cursor: &LogCursor) -> Result<()> {
-        let mut expired = cursor.epoch != self.0.epoch;
-        if !expired && let Some(pruned) = self.0.instance().get(PRUNED).await? {
-            let numbers = pruned
-                .split_once('.')
-                .and_then(|(txid, n)| Some((txid.parse::<i64>().ok()?, n.parse::<i64>().ok()?)));
-            let corrupt = StoreError::Corrupt { table: "instance", column: "value" };
-            expired = (cursor.txid, cursor.n) < numbers.ok_or(corrupt)?;
-        }
+        let start = self.start().await?;
+        let expired =
+            cursor.epoch != start.epoch || (cursor.txid, cursor.n) < (start.txid, start.n);
         if expired { Err(StoreError::CursorExpired) } else { Ok(()) }
+    }
+
+    /// The place before the oldest entry that is kept.
+    pub async fn start(&mut self) -> Result<LogCursor> {
+        let Some(pruned) = self.0.instance().get(PRUNED).await? else {
+            return Ok(self.cursor(0, 0));
+        };
+        let numbers = pruned
+            .split_once('.')
+            .and_then(|(txid, n)| Some((txid.parse::<i64>().ok()?, n.parse::<i64>().ok()?)));
+        let corrupt = StoreError::Corrupt { table: "instance", column: "value" };
+        let (txid, n) = numbers.ok_or(corrupt)?;
+        Ok(self.cursor(txid, n))
     }
 
     fn cursor(&self, txid: i64, n: i64) -> LogCursor {

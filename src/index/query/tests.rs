@@ -47,9 +47,11 @@ fn basis(calendars: &[(CalendarFacts, Policy, &[(i64, i64, BusyClass)])]) -> Bas
     for (facts, policy, rows) in calendars {
         let calendar = CalendarId::mint(&clock, &entropy);
         let rows = rows.iter().map(|&(s, e, class)| (s * 1_000_000, e * 1_000_000, class));
+        let connection = ConnectionId::mint(&clock, &entropy);
+        tenant.set_connection(&connection, facts.login, facts.source_is_live);
         tenant.set_calendar(CalendarSnapshot {
             calendar: calendar.clone(),
-            connection: ConnectionId::mint(&clock, &entropy),
+            connection,
             facts: *facts,
             busy: Arc::new(Packed::new(-DAY * 1_000_000, rows)),
         });

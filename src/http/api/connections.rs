@@ -1,0 +1,372 @@
+//! `/v1/connections`: linking accounts, keeping them, taking them out.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::IntoResponse,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{events::settle, render::ConnectionView};
+use crate::{
+    http::{
+        Api, Problem, Scope,
+        auth::Caller,
+        extract::{
+            Body, IfMatch, Page, PageQuery, Path, Query, check_metadata, check_text, etag, id,
+        },
+        problem::ProviderFault,
+    },
+    hub::{FutureBookings, LinkChange, LinkError, LinkLogin, LinkRequest, Removal},
+    model::{
+        ids::{ConnectionId, TenantId},
+        states::{Access, ConnectionState, Provider},
+    },
+    store::{CalendarRow, ConnectionFilter, ConnectionRow, Tx},
+};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(link, list)).routes(routes!(get, patch, remove))
+}
+
+/// An account to link.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"provider": "caldav", "url": "https://dav.example.org/", "username": "me",
+    "password": "app password", "external_id": "doctor_482"}))]
+struct NewConnection {
+    /// `caldav` or `ics`.
+    provider: String,
+    /// Of a CalDAV server (any address of it), or of a feed (`https:` or `webcal:`).
+    #[schema(value_type = Option<String>)]
+    url: Option<SecretString>,
+    username: Option<String>,
+    #[schema(value_type = Option<String>)]
+    password: Option<SecretString>,
+    /// `busy_only`, `read` or `read_write`.
+    #[schema(value_type = Option<String>)]
+    access: Option<Access>,
+    external_id: Option<String>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
+impl NewConnection {
+    fn into_request(self) -> Result<LinkRequest, Problem> {
+        check_metadata(&self.metadata)?;
+        if let Some(external_id) = &self.external_id {
+            check_text("/external_id", external_id, 200)?;
+        }
+        let provider = Provider::parse(&self.provider).ok_or_else(|| {
+            Problem::field("/provider", "unknown_provider", "must be caldav or ics")
+        })?;
+        let missing =
+            |pointer| move || Problem::field(pointer, "required", "is required for this provider");
+        let url = self
+            .url
+            .filter(|url| !url.expose_secret().trim().is_empty())
+            .ok_or_else(missing("/url"));
+        let login = match provider {
+            Provider::Caldav => LinkLogin::Caldav {
+                url: url?.expose_secret().to_owned(),
+                username: self.username.ok_or_else(missing("/username"))?,
+                password: self.password.ok_or_else(missing("/password"))?,
+            },
+            Provider::Ics => LinkLogin::Ics { url: url? },
+            Provider::Google | Provider::Microsoft => {
+                let detail = "this hub links caldav and ics";
+                return Err(Problem::field("/provider", "unsupported_provider", detail));
+            }
+        };
+        let Self { access, external_id, metadata, .. } = self;
+        Ok(LinkRequest { login, access, external_id, metadata })
+    }
+}
+
+/// What to change about a connection; what is left out stays, null takes away.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"password": "new app password"}))]
+struct ConnectionPatch {
+    #[schema(value_type = Option<String>)]
+    url: Option<SecretString>,
+    username: Option<String>,
+    #[schema(value_type = Option<String>)]
+    password: Option<SecretString>,
+    #[schema(value_type = Option<String>)]
+    access: Option<Access>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    external_id: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Option<BTreeMap<String, Option<String>>>>,
+}
+
+/// Tells null from absent.
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(from).map(Some)
+}
+
+impl ConnectionPatch {
+    fn into_change(self, row: &ConnectionRow) -> Result<LinkChange, Problem> {
+        if let Some(Some(external_id)) = &self.external_id {
+            check_text("/external_id", external_id, 200)?;
+        }
+        let metadata = match self.metadata {
+            None => None,
+            Some(None) => Some(BTreeMap::new()),
+            Some(Some(patch)) => {
+                let mut merged: BTreeMap<String, String> =
+                    serde_json::from_value(row.metadata.clone()).unwrap_or_default();
+                for (key, value) in patch {
+                    match value {
+                        Some(value) => merged.insert(key, value),
+                        None => merged.remove(&key),
+                    };
+                }
+                check_metadata(&merged)?;
+                Some(merged)
+            }
+        };
+        Ok(LinkChange {
+            url: self.url,
+            username: self.username,
+            password: self.password,
+            access: self.access,
+            external_id: self.external_id,
+            metadata,
+        })
+    }
+}
+
+/// Maps why linking failed. A provider's refusal keeps its diagnosis as the code.
+impl From<LinkError> for Problem {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Refused { diagnosis, detail, provider, status, retryable } => {
+                let problem =
+                    Self::titled(&diagnosis, 422, "The account could not be linked", detail);
+                let provider =
+                    ProviderFault { name: provider.to_owned(), status, reason: Some(diagnosis) };
+                Self { provider: Some(provider), retryable, ..problem }
+            }
+            LinkError::Invalid { pointer, detail } => Self::field(pointer, "invalid", detail),
+            LinkError::DifferentAccount => Self::new(
+                "different_account",
+                "The new login belongs to another account. Link that account as a connection of its own.",
+            ),
+            LinkError::InUse { resources } => {
+                let detail = "A resource writes into a calendar of this connection. \
+                              Say what becomes of its future bookings: future_bookings=keep or cancel.";
+                let problem = Self::new("in_use", detail);
+                Self { blocked_by: Some(serde_json::json!({"resources": resources})), ..problem }
+            }
+            LinkError::Stale => IfMatch::stale(),
+            LinkError::NotFound => Self::not_found("connection"),
+            LinkError::Store(error) => error.into(),
+            LinkError::Inside(error) => Self::internal(error.as_ref(), "link"),
+        }
+    }
+}
+
+async fn read(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+) -> Result<ConnectionRow, Problem> {
+    let row = tx.connections().get(tenant, connection).await?;
+    row.ok_or_else(|| Problem::not_found("connection"))
+}
+
+async fn rendered(
+    api: &Api,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    status: StatusCode,
+) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], Json<ConnectionView>), Problem> {
+    let mut tx = api.hub.store.read().await?;
+    let row = read(&mut tx, tenant, connection).await?;
+    let calendars = tx.calendars().by_connection(tenant, connection).await?;
+    let tag = (header::ETAG, etag(row.revision));
+    Ok((status, [tag], Json(ConnectionView::of(row, &calendars))))
+}
+
+/// Links an account after checking it live.
+///
+/// 201 with the new connection, or 200 with the one that the account is linked by already. When the account
+/// cannot be linked, 422 with a diagnosis as its code: `unauthorized`, `not_caldav`, `blocked_address`, `tls`,
+/// `dns`, `timeout`, `bad_reply`, ...
+#[utoipa::path(post, path = "/v1/connections", tag = "Connections and calendars", request_body = NewConnection,
+    responses((status = 201, body = ConnectionView), (status = 200, body = ConnectionView),
+        (status = "default", body = Problem)))]
+async fn link(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(new): Body<NewConnection>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.need(&[Scope::ConnectionsWrite])?;
+    let linked = api.hub.links.link(&caller.tenant, &caller.actor, new.into_request()?).await?;
+    settle(&api).await;
+    let status = if linked.created { StatusCode::CREATED } else { StatusCode::OK };
+    rendered(&api, &caller.tenant, &linked.connection, status).await
+}
+
+/// Which connections to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ConnectionQuery {
+    state: Option<String>,
+    provider: Option<String>,
+    external_id: Option<String>,
+    limit: Option<u32>,
+    after: Option<String>,
+}
+
+/// Lists connections with their calendars.
+#[utoipa::path(get, path = "/v1/connections", tag = "Connections and calendars", params(ConnectionQuery),
+    responses((status = 200, body = Page<ConnectionView>), (status = "default", body = Problem)))]
+async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(query): Query<ConnectionQuery>,
+) -> Result<Json<Page<ConnectionView>>, Problem> {
+    caller.need(&[Scope::ConnectionsRead])?;
+    let page = PageQuery { limit: query.limit, after: query.after };
+    let state = query.state.map(|word| {
+        ConnectionState::parse(&word)
+            .ok_or_else(|| Problem::parameter("state", "is not a connection's state"))
+    });
+    let provider = query.provider.map(|word| {
+        Provider::parse(&word).ok_or_else(|| Problem::parameter("provider", "is not a provider"))
+    });
+    let filter = ConnectionFilter {
+        state: state.transpose()?,
+        provider: provider.transpose()?,
+        external_id: query.external_id,
+        after: page.after()?,
+        limit: page.rows()?,
+    };
+    let mut tx = api.hub.store.read().await?;
+    let rows = tx.connections().list(&caller.tenant, &filter).await?;
+    let rows = Page::cut(rows, page.limit()?, |row| row.connection_id.to_string());
+    let mut items = Vec::with_capacity(rows.items.len());
+    for row in rows.items {
+        let calendars: Vec<CalendarRow> =
+            tx.calendars().by_connection(&caller.tenant, &row.connection_id).await?;
+        items.push(ConnectionView::of(row, &calendars));
+    }
+    Ok(Json(Page { items, next: rows.next }))
+}
+
+/// Finds a connection by its id or by `ext:` and its external id.
+async fn resolve(api: &Api, caller: &Caller, text: &str) -> Result<ConnectionId, Problem> {
+    match text.strip_prefix("ext:") {
+        None => id(text, "connection"),
+        Some(external_id) => {
+            let row = api
+                .hub
+                .store
+                .read()
+                .await?
+                .connections()
+                .by_external_id(&caller.tenant, external_id)
+                .await?;
+            row.map(|row| row.connection_id).ok_or_else(|| Problem::not_found("connection"))
+        }
+    }
+}
+
+/// Reads a connection.
+#[utoipa::path(get, path = "/v1/connections/{id}", tag = "Connections and calendars",
+    params(("id" = String, Path, description = "`con_..`, or `ext:` and the external id.")),
+    responses((status = 200, body = ConnectionView), (status = "default", body = Problem)))]
+async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.need(&[Scope::ConnectionsRead])?;
+    let connection = resolve(&api, &caller, &text).await?;
+    rendered(&api, &caller.tenant, &connection, StatusCode::OK).await
+}
+
+/// Changes password, address or access; the account and every calendar id stay.
+///
+/// 409 `different_account` when the new login belongs to somebody else.
+#[utoipa::path(patch, path = "/v1/connections/{id}", tag = "Connections and calendars", request_body = ConnectionPatch,
+    params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or `*`.")),
+    responses((status = 200, body = ConnectionView), (status = "default", body = Problem)))]
+async fn patch(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+    if_match: IfMatch,
+    Body(patch): Body<ConnectionPatch>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.need(&[Scope::ConnectionsWrite])?;
+    let connection = resolve(&api, &caller, &text).await?;
+    let mut tx = api.hub.store.read().await?;
+    let row = read(&mut tx, &caller.tenant, &connection).await?;
+    tx.rollback().await?;
+    if_match.check(row.revision)?;
+    let expected = if if_match == IfMatch::Any { None } else { Some(row.revision) };
+    let change = patch.into_change(&row)?;
+    api.hub.links.update(&caller.tenant, &caller.actor, &connection, expected, change).await?;
+    settle(&api).await;
+    rendered(&api, &caller.tenant, &connection, StatusCode::OK).await
+}
+
+/// How to take a connection out.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct RemovalQuery {
+    /// Whether the hub's own events are removed at the provider.
+    #[serde(default)]
+    remove_events: bool,
+    /// `keep` or `cancel`; needed when a resource writes there.
+    future_bookings: Option<String>,
+}
+
+/// Takes a connection out: 202 and `state: removing`, then everything stored of it is erased.
+#[utoipa::path(delete, path = "/v1/connections/{id}", tag = "Connections and calendars",
+    params(("id" = String, Path), RemovalQuery),
+    responses((status = 202, body = ConnectionView), (status = "default", body = Problem)))]
+async fn remove(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+    Query(query): Query<RemovalQuery>,
+) -> Result<axum::response::Response, Problem> {
+    caller.need(&[Scope::ConnectionsWrite])?;
+    let connection = resolve(&api, &caller, &text).await?;
+    let future_bookings = match query.future_bookings.as_deref() {
+        None => None,
+        Some("keep") => Some(FutureBookings::Keep),
+        Some("cancel") => Some(FutureBookings::Cancel),
+        Some(_) => return Err(Problem::parameter("future_bookings", "must be keep or cancel")),
+    };
+    let mut tx = api.hub.store.read().await?;
+    let row = read(&mut tx, &caller.tenant, &connection).await?;
+    tx.rollback().await?;
+    let removal = Removal { remove_events: query.remove_events, future_bookings };
+    api.hub.links.remove(&caller.tenant, &caller.actor, &connection, removal).await?;
+    settle(&api).await;
+    match rendered(&api, &caller.tenant, &connection, StatusCode::ACCEPTED).await {
+        Ok(answer) => Ok(answer.into_response()),
+        // Erased already.
+        Err(_) => {
+            let mut view = ConnectionView::of(row, &[]);
+            view.state = ConnectionState::Removing.as_str();
+            Ok((StatusCode::ACCEPTED, Json(view)).into_response())
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Whether the hub lives, whether it is ready, and its meters.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    http::{Api, Problem},
+    model::time::tzdb,
+};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
+}
+
+/// That the process runs.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// Always `ok`.
+    status: &'static str,
+    version: &'static str,
+}
+
+/// Answers as long as the process runs.
+#[utoipa::path(get, path = "/healthz", tag = "Operations", security(()), responses((status = 200, body = Health)))]
+async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+/// Whether the hub can answer, and which part cannot.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"status": "ready", "database": "ok", "migrations": "ok", "index": "ok", "index_lag": 0.2,
+    "tzdb_version": "2026a", "version": "0.1.0"}))]
+struct Readiness {
+    /// `ready` or `not_ready`.
+    status: &'static str,
+    database: &'static str,
+    migrations: &'static str,
+    /// `ok`, `loading` or `behind`.
+    index: &'static str,
+    /// Seconds.
+    index_lag: Option<f64>,
+    tzdb_version: &'static str,
+    version: &'static str,
+}
+
+/// Answers 200 once database, migrations and index are there, and 503 while they are not.
+#[utoipa::path(get, path = "/readyz", tag = "Operations", security(()),
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
+async fn readyz(State(api): State<Api>) -> impl IntoResponse {
+    let hub = &api.hub;
+    let database = match hub.default_tenant().await {
+        Ok(_) => "ok",
+        Err(_) => "unavailable",
+    };
+    let now = hub.clock.now();
+    let lag = hub.index.lag(now);
+    let index = match lag {
+        None => "loading",
+        Some(_) if hub.index.is_current(now) => "ok",
+        Some(_) => "behind",
+    };
+    let is_ready = database == "ok" && index == "ok";
+    let readiness = Readiness {
+        status: if is_ready { "ready" } else { "not_ready" },
+        database,
+        // A store opens only after its migrations have run.
+        migrations: "ok",
+        index,
+        index_lag: lag.map(|lag| lag.as_secs_f64()),
+        tzdb_version: tzdb().version(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness))
+}
+
+/// The hub's meters in Prometheus' text form. They name no tenant, account or address.
+#[utoipa::path(get, path = "/metrics", tag = "Operations", security(()),
+    responses((status = 200, content_type = "text/plain", body = String), (status = "default", body = Problem)))]
+async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
+    let hub = &api.hub;
+    let now = hub.clock.now();
+    let lag = hub.index.lag(now).map_or(f64::INFINITY, |lag| lag.as_secs_f64());
+    api.meters.indexed(hub.index.size(), lag);
+    let lanes = hub.store.read().await?.work().counts(now).await?;
+    api.meters.worked(&lanes);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.meters.render()))
+}

@@ -1,0 +1,38 @@
+//! One endpoint family a file. Each gives a router that carries its own part of the OpenAPI document.
+
+mod calendars;
+mod changes;
+mod connections;
+mod events;
+mod feeds;
+mod freebusy;
+mod health;
+mod ical;
+mod keys;
+mod ops;
+mod render;
+mod resources;
+mod tenants;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use super::Api;
+
+/// The routes that need a key.
+pub(super) fn keyed() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .merge(keys::router())
+        .merge(tenants::router())
+        .merge(connections::router())
+        .merge(calendars::router())
+        .merge(resources::router())
+        .merge(freebusy::router())
+        .merge(feeds::router())
+        .merge(changes::router())
+        .merge(ops::router())
+}
+
+/// The routes that anybody may call.
+pub(super) fn open() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().merge(health::router()).merge(feeds::secret_router())
+}

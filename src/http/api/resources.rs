@@ -1,0 +1,521 @@
+//! `/v1/resources`: what is booked, and which calendars tell when it is busy.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::IntoResponse,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    calendars::known_zone,
+    events::{settle, tell},
+};
+use crate::{
+    http::{
+        Api, Problem, Scope,
+        auth::Caller,
+        extract::{
+            Body, IfMatch, Page, PageQuery, Path, Query, check_metadata, check_text, etag,
+            merge_patch, typed,
+        },
+        wire::Instant,
+    },
+    model::{
+        ids::{CalendarId, ResourceId},
+        policy::Policy,
+    },
+    store::{LinkRow, ResourceRow, StoreError, Tx, rules},
+};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(get, put, patch, remove))
+}
+
+/// One calendar of a resource.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LinkBody {
+    calendar_id: String,
+    /// Whether its busy time makes the resource busy.
+    #[serde(default = "yes")]
+    blocks: bool,
+    /// What each class of its busy time blocks; what is left out is the resource's policy.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    policy: Policy,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How the hub's own events look in the calendar.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct EventTemplate {
+    title: String,
+    /// `private`, `public` or `default`.
+    visibility: String,
+    description: bool,
+}
+
+impl Default for EventTemplate {
+    /// Shows no personal detail.
+    fn default() -> Self {
+        Self {
+            title: "Appointment".to_owned(),
+            visibility: "private".to_owned(),
+            description: false,
+        }
+    }
+}
+
+/// A resource as callers state it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Dr. Adler", "external_id": "doctor_482", "time_zone": "Europe/Berlin",
+    "calendars": [{"calendar_id": "cal_0198c1", "blocks": true, "policy": {"tentative": "busy"}}],
+    "write_to": "cal_0198c1"}))]
+struct ResourceBody {
+    name: String,
+    #[serde(default)]
+    external_id: Option<String>,
+    /// IANA name; `UTC` when left out.
+    #[serde(default = "utc")]
+    time_zone: String,
+    #[serde(default = "one")]
+    capacity: i64,
+    #[serde(default)]
+    calendars: Vec<LinkBody>,
+    /// Where bookings are written.
+    #[serde(default)]
+    write_to: Option<String>,
+    /// What each class of busy time blocks; what is left out is the tenant's policy.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    policy: Policy,
+    #[serde(default)]
+    event_template: EventTemplate,
+    /// `flag`, `follow` or `revert`.
+    #[serde(default = "flag")]
+    on_provider_move: String,
+    /// `flag`, `cancel` or `restore`.
+    #[serde(default = "flag")]
+    on_provider_delete: String,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn one() -> i64 {
+    1
+}
+
+fn flag() -> String {
+    "flag".to_owned()
+}
+
+/// A resource.
+#[derive(Debug, Serialize, ToSchema)]
+struct ResourceView {
+    id: String,
+    #[serde(flatten)]
+    body: ResourceBody,
+    created_at: Instant,
+}
+
+impl ResourceBody {
+    fn of(row: &ResourceRow, links: &[LinkRow]) -> Self {
+        let calendars = links.iter().map(|link| LinkBody {
+            calendar_id: link.calendar_id.to_string(),
+            blocks: link.blocks,
+            policy: serde_json::from_value(link.policy.clone()).unwrap_or_default(),
+        });
+        Self {
+            name: row.name.clone(),
+            external_id: row.external_id.clone(),
+            time_zone: row.time_zone.clone(),
+            capacity: row.capacity,
+            calendars: calendars.collect(),
+            write_to: row.write_to.as_ref().map(ToString::to_string),
+            policy: serde_json::from_value(row.policy.clone()).unwrap_or_default(),
+            event_template: serde_json::from_value(row.event_template.clone()).unwrap_or_default(),
+            on_provider_move: row.on_provider_move.clone(),
+            on_provider_delete: row.on_provider_delete.clone(),
+            metadata: serde_json::from_value(row.metadata.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        check_text("/name", &self.name, 200)?;
+        if let Some(external_id) = &self.external_id {
+            check_text("/external_id", external_id, 200)?;
+        }
+        check_metadata(&self.metadata)?;
+        check_text("/event_template/title", &self.event_template.title, 200)?;
+        let one_of = |pointer: &str, word: &str, words: &[&str]| {
+            if words.contains(&word) {
+                return Ok(());
+            }
+            Err(Problem::field(pointer, "invalid", format!("must be one of {}", words.join(", "))))
+        };
+        one_of(
+            "/event_template/visibility",
+            &self.event_template.visibility,
+            &["private", "public", "default"],
+        )?;
+        one_of("/on_provider_move", &self.on_provider_move, &["flag", "follow", "revert"])?;
+        one_of("/on_provider_delete", &self.on_provider_delete, &["flag", "cancel", "restore"])?;
+        if !(1..=10_000).contains(&self.capacity) {
+            return Err(Problem::field("/capacity", "invalid", "must be between 1 and 10000"));
+        }
+        if self.calendars.len() > 100 {
+            return Err(Problem::field("/calendars", "too_many", "at most 100 calendars"));
+        }
+        Ok(())
+    }
+
+    /// Lays the body over a row, checking everything that can be checked without the store.
+    fn lay(&self, row: ResourceRow) -> Result<(ResourceRow, Vec<LinkRow>), Problem> {
+        self.check()?;
+        let calendar = |text: &str, pointer: &str| {
+            text.parse::<CalendarId>()
+                .map_err(|_| Problem::field(pointer, "not_found", "there is no such calendar"))
+        };
+        let mut links: Vec<LinkRow> = Vec::with_capacity(self.calendars.len());
+        for (place, link) in self.calendars.iter().enumerate() {
+            let pointer = format!("/calendars/{place}/calendar_id");
+            let calendar_id = calendar(&link.calendar_id, &pointer)?;
+            if links.iter().any(|known| known.calendar_id == calendar_id) {
+                return Err(Problem::field(&pointer, "twice", "is given twice"));
+            }
+            links.push(LinkRow {
+                resource_id: row.resource_id.clone(),
+                calendar_id,
+                blocks: link.blocks,
+                policy: as_json(&link.policy),
+            });
+        }
+        let row = ResourceRow {
+            external_id: self.external_id.clone(),
+            name: self.name.clone(),
+            time_zone: known_zone(&self.time_zone)?,
+            capacity: self.capacity,
+            write_to: self
+                .write_to
+                .as_deref()
+                .map(|text| calendar(text, "/write_to"))
+                .transpose()?,
+            policy: as_json(&self.policy),
+            event_template: as_json(&self.event_template),
+            on_provider_move: self.on_provider_move.clone(),
+            on_provider_delete: self.on_provider_delete.clone(),
+            metadata: as_json(&self.metadata),
+            ..row
+        };
+        Ok((row, links))
+    }
+}
+
+fn as_json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+fn blank(api: &Api, caller: &Caller) -> ResourceRow {
+    let now = api.hub.clock.now();
+    ResourceRow {
+        tenant_id: caller.tenant.clone(),
+        resource_id: ResourceId::mint(&*api.hub.clock, &*api.hub.entropy),
+        external_id: None,
+        name: String::new(),
+        time_zone: utc(),
+        capacity: 1,
+        write_to: None,
+        policy: json!({}),
+        event_template: json!({}),
+        on_provider_move: flag(),
+        on_provider_delete: flag(),
+        metadata: json!({}),
+        revision: 1,
+        created_at: now,
+        touched_at: now,
+    }
+}
+
+type Rendered = (StatusCode, [(HeaderName, HeaderValue); 1], Json<ResourceView>);
+
+fn rendered(status: StatusCode, row: &ResourceRow, links: &[LinkRow]) -> Rendered {
+    let view = ResourceView {
+        id: row.resource_id.to_string(),
+        body: ResourceBody::of(row, links),
+        created_at: row.created_at.into(),
+    };
+    (status, [(header::ETAG, etag(row.revision))], Json(view))
+}
+
+/// Finds a resource by its id or by `ext:` and its external id.
+async fn lookup(tx: &mut Tx, caller: &Caller, text: &str) -> Result<Option<ResourceRow>, Problem> {
+    Ok(match text.strip_prefix("ext:") {
+        Some(external_id) => tx.resources().by_external_id(&caller.tenant, external_id).await?,
+        None => match text.parse() {
+            Ok(resource) => tx.resources().get(&caller.tenant, &resource).await?,
+            Err(_) => None,
+        },
+    })
+}
+
+/// As [`lookup`], where it must be there.
+pub(super) async fn find(tx: &mut Tx, caller: &Caller, text: &str) -> Result<ResourceRow, Problem> {
+    lookup(tx, caller, text).await?.ok_or_else(|| Problem::not_found("resource"))
+}
+
+/// Sees that every calendar that is named is the tenant's, and that bookings go where they can be written.
+async fn check_calendars(
+    tx: &mut Tx,
+    caller: &Caller,
+    row: &ResourceRow,
+    links: &[LinkRow],
+) -> Result<(), Problem> {
+    let mut ids: Vec<CalendarId> = links.iter().map(|link| link.calendar_id.clone()).collect();
+    ids.extend(row.write_to.clone());
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let known = tx.calendars().get_many(&caller.tenant, &ids).await?;
+    let is_known = |id: &CalendarId| known.iter().any(|calendar| calendar.calendar_id == *id);
+    if let Some((place, _)) =
+        links.iter().enumerate().find(|(_, link)| !is_known(&link.calendar_id))
+    {
+        let pointer = format!("/calendars/{place}/calendar_id");
+        return Err(Problem::field(&pointer, "not_found", "there is no such calendar"));
+    }
+    let Some(write_to) = &row.write_to else { return Ok(()) };
+    match known.iter().find(|calendar| calendar.calendar_id == *write_to) {
+        None => Err(Problem::field("/write_to", "not_found", "there is no such calendar")),
+        Some(calendar) if !calendar.writable => {
+            Err(Problem::field("/write_to", "not_writable", "this calendar cannot be written"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+async fn insert(
+    api: &Api,
+    tx: &mut Tx,
+    caller: &Caller,
+    body: &ResourceBody,
+) -> Result<Rendered, Problem> {
+    let (row, links) = body.lay(blank(api, caller))?;
+    check_calendars(tx, caller, &row, &links).await?;
+    tx.resources().insert(&row).await?;
+    tx.resources().set_links(&caller.tenant, &row.resource_id, &links).await?;
+    let told =
+        json!({"resource_id": row.resource_id, "external_id": row.external_id, "after": body});
+    tell(api, tx, caller, "resource.created", row.resource_id.as_str(), told).await?;
+    Ok(rendered(StatusCode::CREATED, &row, &links))
+}
+
+async fn store(
+    api: &Api,
+    tx: &mut Tx,
+    caller: &Caller,
+    before: ResourceRow,
+    body: &ResourceBody,
+) -> Result<Rendered, Problem> {
+    let old_links = tx.resources().links(&caller.tenant, &before.resource_id).await?;
+    let old = ResourceBody::of(&before, &old_links);
+    let expected = before.revision;
+    let (row, links) = body.lay(ResourceRow { touched_at: api.hub.clock.now(), ..before })?;
+    check_calendars(tx, caller, &row, &links).await?;
+    let revision = tx.resources().update(&row, Some(expected)).await?.ok_or_else(IfMatch::stale)?;
+    let row = ResourceRow { revision, ..row };
+    tx.resources().set_links(&caller.tenant, &row.resource_id, &links).await?;
+    let told = json!({
+        "resource_id": row.resource_id, "external_id": row.external_id, "before": old, "after": body,
+    });
+    tell(api, tx, caller, "resource.updated", row.resource_id.as_str(), told).await?;
+    Ok(rendered(StatusCode::OK, &row, &links))
+}
+
+/// Makes a resource.
+#[utoipa::path(post, path = "/v1/resources", tag = "Resources", request_body = ResourceBody,
+    responses((status = 201, body = ResourceView), (status = "default", body = Problem)))]
+async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(body): Body<ResourceBody>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.need(&[Scope::ResourcesWrite])?;
+    let mut tx = api.hub.store.begin().await?;
+    let answer = insert(&api, &mut tx, &caller, &body).await?;
+    tx.commit().await?;
+    settle(&api).await;
+    Ok(answer)
+}
+
+/// Which resources to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ResourceQuery {
+    external_id: Option<String>,
+    limit: Option<u32>,
+    after: Option<String>,
+}
+
+/// Lists resources.
+#[utoipa::path(get, path = "/v1/resources", tag = "Resources", params(ResourceQuery),
+    responses((status = 200, body = Page<ResourceView>), (status = "default", body = Problem)))]
+async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(query): Query<ResourceQuery>,
+) -> Result<Json<Page<ResourceView>>, Problem> {
+    caller.need(&[Scope::AvailabilityRead, Scope::ResourcesWrite])?;
+    let page = PageQuery { limit: query.limit, after: query.after };
+    let after: Option<ResourceId> = page.after()?;
+    let mut tx = api.hub.store.read().await?;
+    let external_id = query.external_id.as_deref();
+    let rows =
+        tx.resources().list(&caller.tenant, external_id, after.as_ref(), page.rows()?).await?;
+    let rows = Page::cut(rows, page.limit()?, |row| row.resource_id.to_string());
+    let mut items = Vec::with_capacity(rows.items.len());
+    for row in &rows.items {
+        let links = tx.resources().links(&caller.tenant, &row.resource_id).await?;
+        items.push(ResourceView {
+            id: row.resource_id.to_string(),
+            body: ResourceBody::of(row, &links),
+            created_at: row.created_at.into(),
+        });
+    }
+    Ok(Json(Page { items, next: rows.next }))
+}
+
+/// Reads a resource.
+#[utoipa::path(get, path = "/v1/resources/{id}", tag = "Resources",
+    params(("id" = String, Path, description = "`res_..`, or `ext:` and the external id.")),
+    responses((status = 200, body = ResourceView), (status = "default", body = Problem)))]
+async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.need(&[Scope::AvailabilityRead, Scope::ResourcesWrite])?;
+    let mut tx = api.hub.store.read().await?;
+    let row = find(&mut tx, &caller, &text).await?;
+    let links = tx.resources().links(&caller.tenant, &row.resource_id).await?;
+    Ok(rendered(StatusCode::OK, &row, &links))
+}
+
+/// Makes the resource with this external id, or replaces everything about it.
+#[utoipa::path(put, path = "/v1/resources/{id}", tag = "Resources", request_body = ResourceBody,
+    params(("id" = String, Path, description = "`ext:` and the external id.")),
+    responses((status = 200, body = ResourceView), (status = 201, body = ResourceView),
+        (status = "default", body = Problem)))]
+async fn put(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+    headers: HeaderMap,
+    Body(mut value): Body<Value>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.need(&[Scope::ResourcesWrite])?;
+    let external_id = text
+        .strip_prefix("ext:")
+        .ok_or_else(|| {
+            Problem::new(
+                "method_not_allowed",
+                "PUT takes ext:{external_id}; change a res_ id by PATCH.",
+            )
+        })?
+        .to_owned();
+    if let Value::Object(fields) = &mut value {
+        let stated = fields.insert("external_id".to_owned(), Value::from(external_id.clone()));
+        if stated
+            .is_some_and(|stated| !stated.is_null() && stated != Value::from(external_id.clone()))
+        {
+            return Err(Problem::field(
+                "/external_id",
+                "invalid",
+                "differs from the one in the address",
+            ));
+        }
+    }
+    let body: ResourceBody = typed(value)?;
+    let mut tx = api.hub.store.begin().await?;
+    let answer = match tx.resources().by_external_id(&caller.tenant, &external_id).await? {
+        None => match insert(&api, &mut tx, &caller, &body).await {
+            Err(problem) if problem.code == "external_id_taken" => {
+                return Err(problem.retry_after(1));
+            }
+            other => other?,
+        },
+        Some(row) => {
+            if headers.contains_key(header::IF_MATCH) {
+                IfMatch::of(&headers)?.check(row.revision)?;
+            }
+            store(&api, &mut tx, &caller, row, &body).await?
+        }
+    };
+    tx.commit().await?;
+    settle(&api).await;
+    Ok(answer)
+}
+
+/// Changes a resource (RFC 7396); `calendars` is replaced as a whole.
+#[utoipa::path(patch, path = "/v1/resources/{id}", tag = "Resources", request_body = ResourceBody,
+    params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or `*`.")),
+    responses((status = 200, body = ResourceView), (status = "default", body = Problem)))]
+async fn patch(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+    if_match: IfMatch,
+    Body(patch): Body<Value>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.need(&[Scope::ResourcesWrite])?;
+    let mut tx = api.hub.store.begin().await?;
+    let row = find(&mut tx, &caller, &text).await?;
+    if_match.check(row.revision)?;
+    let links = tx.resources().links(&caller.tenant, &row.resource_id).await?;
+    let mut value = as_json(&ResourceBody::of(&row, &links));
+    merge_patch(&mut value, patch);
+    let body: ResourceBody = typed(value)?;
+    let answer = store(&api, &mut tx, &caller, row, &body).await?;
+    tx.commit().await?;
+    settle(&api).await;
+    Ok(answer)
+}
+
+/// Erases a resource; the calendars stay linked.
+#[utoipa::path(delete, path = "/v1/resources/{id}", tag = "Resources", params(("id" = String, Path)),
+    responses((status = 204, description = "Erased."), (status = "default", body = Problem)))]
+async fn remove(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Result<StatusCode, Problem> {
+    caller.need(&[Scope::ResourcesWrite])?;
+    let mut tx = api.hub.store.begin().await?;
+    let row = find(&mut tx, &caller, &text).await?;
+    match tx.resources().delete(&caller.tenant, &row.resource_id).await {
+        Err(StoreError::Conflict(rule)) if rule == rules::REFERENCE => {
+            return Err(Problem::new("in_use", "Something still points at this resource."));
+        }
+        other => other?,
+    };
+    let told = json!({"resource_id": row.resource_id, "external_id": row.external_id});
+    tell(&api, &mut tx, &caller, "resource.removed", row.resource_id.as_str(), told).await?;
+    tx.commit().await?;
+    settle(&api).await;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,188 @@
+//! `Idempotency-Key`: a mutating request that is repeated has its effect once and gets the first answer.
+//!
+//! A short `running` row keeps the key while the request runs; its lease ends by itself if the hub dies.
+//! Only answers that would be the same for ever are kept: successes, and what is wrong with the request
+//! itself. Kept answers are sealed, because some hold a secret that is shown once.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Api,
+    auth::Caller,
+    problem::{Passing, Problem},
+};
+use crate::{
+    secrets::Place,
+    store::{Begun, IdempotencyKey, Sealed},
+};
+
+/// How long a request may hold its key without an answer.
+const LEASE: Duration = Duration::from_secs(60);
+const MOST_BYTES: usize = 1 << 20;
+/// Answers larger than this are not kept; no mutating endpoint makes one.
+const MOST_ANSWER: usize = 4 << 20;
+const KEPT_HEADERS: [HeaderName; 4] =
+    [header::CONTENT_TYPE, header::ETAG, header::LOCATION, header::RETRY_AFTER];
+
+/// An answer as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+/// Runs a mutating request once a key.
+pub(super) async fn once(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    // A question asked by POST changes nothing.
+    if is_read || request.uri().path() == "/v1/freebusy" {
+        return next.run(request).await;
+    }
+    let key = match key_of(request.headers()) {
+        Ok(Some(key)) => key,
+        Ok(None) => return next.run(request).await,
+        Err(problem) => return problem.into_response(),
+    };
+    let Some(caller) = request.extensions().get::<Caller>().cloned() else {
+        return next.run(request).await;
+    };
+    let route = format!("{} {}", request.method(), request.uri().path());
+    let key = IdempotencyKey { tenant_id: caller.tenant, route, key };
+    answer(&api, &key, request, next).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn answer(
+    api: &Api,
+    key: &IdempotencyKey,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, MOST_BYTES)
+        .await
+        .map_err(|_| Problem::new("body_too_large", "A body may have at most 1 MiB."))?;
+    let hash = hash(&parts.uri, &body);
+    let mut tx = api.hub.store.begin().await?;
+    let begun = tx.idempotency().begin(key, &hash, LEASE, api.hub.clock.now()).await?;
+    match begun {
+        Begun::Fresh => tx.commit().await?,
+        Begun::Replay { status, answer } => {
+            let sealed = Sealed::new(answer);
+            let plain = api.hub.vault.unseal(&mut tx, place(key), &sealed).await;
+            let plain = plain.map_err(|error| Problem::internal(&error, "idempotency"))?;
+            return replay(status, &plain);
+        }
+        Begun::Mismatch => {
+            let detail =
+                "This Idempotency-Key was used with another body. Use a new key for a new request.";
+            return Err(Problem::new("idempotency_mismatch", detail));
+        }
+        Begun::Running => {
+            let detail = "The first request with this Idempotency-Key still runs.";
+            return Err(Problem::new("idempotency_in_progress", detail).retry_after(1));
+        }
+    }
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    keep(api, key, response).await
+}
+
+fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let wrong = || Problem::parameter("Idempotency-Key", "must be 1 to 255 printable characters");
+    let text = value.to_str().map_err(|_| wrong())?.trim();
+    let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    if (1..=255).contains(&bare.len()) { Ok(Some(bare.to_owned())) } else { Err(wrong()) }
+}
+
+fn hash(uri: &axum::http::Uri, body: &Bytes) -> Vec<u8> {
+    let mut digest = Sha256::new();
+    digest.update(uri.query().unwrap_or("").as_bytes());
+    digest.update([0]);
+    digest.update(body);
+    digest.finalize().to_vec()
+}
+
+fn place(key: &IdempotencyKey) -> Place<'_> {
+    Place { tenant: &key.tenant_id, row: &key.key, column: "idempotency.answer" }
+}
+
+async fn keep(api: &Api, key: &IdempotencyKey, response: Response) -> Result<Response, Problem> {
+    let status = response.status();
+    let is_final = status.is_success()
+        || (status.is_client_error() && response.extensions().get::<Passing>().is_none());
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, MOST_ANSWER)
+        .await
+        .map_err(|error| Problem::internal(&error, "idempotency"))?;
+    let mut tx = api.hub.store.begin().await?;
+    if is_final {
+        let kept = Kept {
+            headers: KEPT_HEADERS
+                .iter()
+                .filter_map(|name| {
+                    let value = parts.headers.get(name)?.to_str().ok()?;
+                    Some((name.as_str().to_owned(), value.to_owned()))
+                })
+                .collect(),
+            body: STANDARD.encode(&body),
+        };
+        let plain = serde_json::to_vec(&kept).unwrap_or_default();
+        let sealed = api.hub.vault.seal(&mut tx, place(key), &plain).await;
+        let sealed = sealed.map_err(|error| Problem::internal(&error, "idempotency"))?;
+        tx.idempotency().finish(key, i64::from(status.as_u16()), sealed.as_bytes()).await?;
+    } else {
+        tx.idempotency().give_up(key).await?;
+    }
+    tx.commit().await?;
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+fn replay(status: i64, plain: &[u8]) -> Result<Response, Problem> {
+    let damaged = |what: &str| {
+        tracing::error!(what, "A kept answer cannot be read.");
+        Problem::new("internal", "The kept answer cannot be read.")
+    };
+    let kept: Kept = serde_json::from_slice(plain).map_err(|_| damaged("form"))?;
+    let body = STANDARD.decode(kept.body).map_err(|_| damaged("body"))?;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = u16::try_from(status)
+        .ok()
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .ok_or_else(|| damaged("status"))?;
+    for (name, value) in kept.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_may_be_bare_or_quoted() {
+        let of = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("idempotency-key", HeaderValue::from_static(text));
+            key_of(&headers)
+        };
+        assert_eq!(of("abc").unwrap(), Some("abc".to_owned()));
+        assert_eq!(of("\"abc\"").unwrap(), Some("abc".to_owned()));
+        assert!(of("\"\"").is_err());
+        assert_eq!(key_of(&HeaderMap::new()).unwrap(), None);
+    }
+}

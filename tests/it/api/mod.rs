@@ -1,0 +1,10 @@
+//! The HTTP API as callers see it: a whole hub in process, over SQLite in memory and a clock that is moved.
+
+mod auth;
+mod conventions;
+mod freebusy;
+mod log;
+mod openapi;
+mod pages;
+mod resources;
+mod world;
