@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod api;
 mod conformance;
 mod statements;
 mod store;

@@ -432,10 +432,7 @@ async fn put(
     let external_id = text
         .strip_prefix("ext:")
         .ok_or_else(|| {
-            Problem::new(
-                "method_not_allowed",
-                "PUT takes ext:{external_id}; change a res_ id by PATCH.",
-            )
+            Problem::parameter("id", "PUT takes ext:{external_id}; a res_ id is changed by PATCH")
         })?
         .to_owned();
     if let Value::Object(fields) = &mut value {

@@ -106,14 +106,20 @@ async fn the_page_loads_nothing_from_anywhere() {
     let hub = TestHub::new().await;
     let page = hub.get("/docs").await.expect(200);
     assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
-    assert!(!page.text.contains("<script") && !page.text.contains("src=") && !page.text.contains("<link"));
+    assert!(
+        !page.text.contains("<script")
+            && !page.text.contains("src=")
+            && !page.text.contains("<link")
+    );
     assert!(page.text.contains("/v1/freebusy"));
 }
 
 #[tokio::test]
 async fn what_is_not_built_yet_answers_404() {
     let hub = TestHub::new().await;
-    for path in ["/v1/slots", "/v1/bookings", "/v1/holds", "/v1/link-sessions", "/v1/nothing", "/nothing"] {
+    for path in
+        ["/v1/slots", "/v1/bookings", "/v1/holds", "/v1/link-sessions", "/v1/nothing", "/nothing"]
+    {
         hub.post(path, serde_json::json!({})).await.problem(404, "not_found");
     }
     hub.call(Method::PUT, "/v1/keys", None, &[]).await.problem(405, "method_not_allowed");

@@ -21,8 +21,8 @@ use calhub::{
     secrets::{Kek, Vault},
     serve::{Parts, assemble, first_run},
     store::{
-        BusyRow, ConnectionHealth, ConnectionRow, NewChange, Options, PullOutcome, RemoteCalendarRow,
-        Sealed, Store,
+        BusyRow, ConnectionHealth, ConnectionRow, NewChange, Options, PullOutcome,
+        RemoteCalendarRow, Sealed, Store,
     },
 };
 use connectors::transport::{Settings, Transport};
@@ -101,7 +101,8 @@ impl TestHub {
         let (shared_clock, shared_entropy) = (Arc::new(clock.clone()), Arc::new(entropy.clone()));
         let store = Store::open("sqlite::memory:", &Options::default(), &entropy).await.unwrap();
         let kek = Kek::generate(&entropy);
-        let vault = Vault::open(kek, &store, shared_clock.clone(), shared_entropy.clone()).await.unwrap();
+        let vault =
+            Vault::open(kek, &store, shared_clock.clone(), shared_entropy.clone()).await.unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let transport = Transport::over_network(Settings::default()).unwrap();
         let parts = Parts { store, vault, clock: shared_clock, entropy: shared_entropy, transport };
@@ -125,7 +126,13 @@ impl TestHub {
     }
 
     /// Sends a request with the first key and more headers.
-    pub async fn call(&self, method: Method, path: &str, body: Option<Value>, headers: &[(&str, &str)]) -> Answer {
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if !headers.iter().any(|(name, _)| *name == "authorization") {
             request = request.header("authorization", format!("Bearer {KEY}"));
@@ -161,7 +168,8 @@ impl TestHub {
 
     /// Makes a key with these scopes and gives its `Authorization` value.
     pub async fn key(&self, scopes: &[&str]) -> String {
-        let made = self.post("/v1/keys", json!({"name": "test", "scopes": scopes})).await.expect(201);
+        let made =
+            self.post("/v1/keys", json!({"name": "test", "scopes": scopes})).await.expect(201);
         format!("Bearer {}", made.body["key"].as_str().unwrap())
     }
 
@@ -186,7 +194,11 @@ impl TestHub {
         self.calendar_of(&self.tenant.clone(), provider).await
     }
 
-    pub async fn calendar_of(&self, tenant: &TenantId, provider: Provider) -> (ConnectionId, CalendarId) {
+    pub async fn calendar_of(
+        &self,
+        tenant: &TenantId,
+        provider: Provider,
+    ) -> (ConnectionId, CalendarId) {
         let now = self.clock.now();
         let connection_id = ConnectionId::mint(&self.clock, &self.entropy);
         let calendar_id = CalendarId::mint(&self.clock, &self.entropy);
@@ -283,8 +295,13 @@ impl TestHub {
 
     /// Sets how a connection stands and tells the change log.
     pub async fn standing(&self, connection: &ConnectionId, state: ConnectionState, kind: &str) {
-        let health =
-            ConnectionHealth { state, last_ok_at: None, last_error: None, failures: 1, learned: None };
+        let health = ConnectionHealth {
+            state,
+            last_ok_at: None,
+            last_error: None,
+            failures: 1,
+            learned: None,
+        };
         let now = self.clock.now();
         let mut tx = self.hub.store.begin().await.unwrap();
         tx.connections().set_health(&self.tenant, connection, &health, now).await.unwrap();
