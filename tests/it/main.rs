@@ -13,5 +13,6 @@ mod support;
 
 mod api;
 mod conformance;
+mod expand;
 mod statements;
 mod store;
