@@ -94,6 +94,8 @@ pub enum RemoteEnd {
     At(RemoteTime),
     Lasts(RemoteDuration),
     Unstated,
+    /// Stated, and in a way that nobody can read.
+    Unreadable,
 }
 
 /// RFC 5545 DURATION: weeks and days are nominal (wall clock), the rest is exact.

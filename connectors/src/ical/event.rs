@@ -1,7 +1,5 @@
 //! One VEVENT while it is being read, and what becomes of it.
 
-use std::borrow::Cow;
-
 use jiff::{Timestamp, civil};
 
 use super::{
@@ -36,6 +34,7 @@ pub(super) struct EventParts<'a> {
     start: Start,
     end: Option<RemoteTime>,
     duration: Option<crate::event::RemoteDuration>,
+    end_is_unreadable: bool,
     rules: Vec<String>,
     exrules: Vec<String>,
     rdates: Vec<RemoteDate>,
@@ -116,10 +115,15 @@ impl<'a> EventParts<'a> {
             "EXRULE" => push_rule(&mut self.exrules, text),
             "DURATION" => match values::duration(Content::of(text).value) {
                 Some(duration) => self.duration = Some(duration),
-                None => self.fault("DURATION cannot be read"),
+                None => self.unreadable_end("DURATION cannot be read"),
             },
             _ => self.take_time(name, Content::of_colonless(text)),
         }
+    }
+
+    fn unreadable_end(&mut self, fault: &str) {
+        self.end_is_unreadable = true;
+        self.fault(fault);
     }
 
     fn take_time(&mut self, name: &str, content: Content<'_>) {
@@ -134,7 +138,7 @@ impl<'a> EventParts<'a> {
             }
             "DTEND" => match time() {
                 Some(end) => self.end = Some(end),
-                None => self.fault("DTEND cannot be read"),
+                None => self.unreadable_end("DTEND cannot be read"),
             },
             "RECURRENCE-ID" => match time() {
                 Some(at) => {
@@ -198,7 +202,8 @@ impl<'a> EventParts<'a> {
         let content = Content::of(text);
         let named = content.param("EMAIL");
         if options.is_own(content.value) || named.is_some_and(|email| options.is_own(&email)) {
-            self.response = content.param("PARTSTAT").and_then(response).or(self.response);
+            self.response =
+                content.param("PARTSTAT").and_then(|it| response(&it)).or(self.response);
         }
     }
 
@@ -215,6 +220,7 @@ impl<'a> EventParts<'a> {
         let end = match (self.end, self.duration) {
             (Some(end), _) => RemoteEnd::At(end),
             (None, Some(duration)) => RemoteEnd::Lasts(duration),
+            (None, None) if self.end_is_unreadable => RemoteEnd::Unreadable,
             (None, None) => RemoteEnd::Unstated,
         };
         let mut event = RemoteEvent {
@@ -258,7 +264,7 @@ fn status(value: &str) -> Status {
     }
 }
 
-fn response(value: Cow<'_, str>) -> Option<Response> {
+fn response(value: &str) -> Option<Response> {
     match value.to_ascii_uppercase().as_str() {
         "ACCEPTED" | "COMPLETED" | "IN-PROCESS" => Some(Response::Accepted),
         "DECLINED" => Some(Response::Declined),

@@ -10,8 +10,8 @@ use crate::event::{Item, RemoteEvent, Version};
 /// order of properties and components.
 pub fn fingerprint(item: &Item) -> Version {
     let mut parts: Vec<[u8; 32]> = item.events.iter().map(hash_event).collect();
-    parts.extend(item.zones.iter().map(|zone| hash(zone)));
-    parts.extend(item.faults.iter().map(|fault| hash(fault)));
+    parts.extend(item.zones.iter().map(hash));
+    parts.extend(item.faults.iter().map(hash));
     parts.sort_unstable();
     let all = parts.iter().fold(Sha256::new(), |all, part| all.chain_update(part)).finalize();
     Version::new(all.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())

@@ -2,7 +2,7 @@
 
 use connectors::{
     RemoteEvent,
-    event::{BusyStatus, EventType, RemoteTime, Response, Status},
+    event::{BusyStatus, EventType, RemoteEnd, RemoteTime, Response, Status},
 };
 
 use super::{Judge, Judging};
@@ -13,10 +13,14 @@ pub(super) fn of(event: &RemoteEvent, judging: &Judging<'_>) -> Option<BusyClass
     if event.status == Status::Cancelled || judging.calendar_is_transparent {
         return None;
     }
-    match judging.by {
+    let class = match judging.by {
         Judge::Facts => by_facts(event),
         Judge::Plain => plainly(event),
-    }
+    };
+    // How long it takes is not known: neither busy nor free.
+    class.map(
+        |class| if event.end == RemoteEnd::Unreadable { BusyClass::Unexpandable } else { class },
+    )
 }
 
 fn by_facts(event: &RemoteEvent) -> Option<BusyClass> {

@@ -125,6 +125,8 @@ impl<'a> Words<'a> {
                 extent::End::Lasts { days: duration.days, seconds: duration.seconds }
             }
             RemoteEnd::Unstated => extent::End::Unstated,
+            // A day of doubt; `class` makes it unknown.
+            RemoteEnd::Unreadable => extent::End::Lasts { days: 1, seconds: 0 },
         };
         extent::length(start, end)
     }

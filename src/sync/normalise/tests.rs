@@ -135,6 +135,15 @@ fn every_way_to_state_an_end_has_its_length() {
 }
 
 #[test]
+fn an_end_that_cannot_be_read_makes_its_day_unknown() {
+    let event = one("DTSTART:20270308T090000Z\nDTEND:late", Judging::default());
+    assert_eq!(event.class, Some(BusyClass::Unexpandable));
+    assert_eq!(event.length, Length::Nominal { days: 1, seconds: 0 });
+    let free = one("DTSTART:20270308T090000Z\nDTEND:late\nTRANSP:TRANSPARENT", Judging::default());
+    assert_eq!(free.class, None);
+}
+
+#[test]
 fn an_end_of_another_type_takes_the_type_of_its_start() {
     let berlin = Zone::Iana("Europe/Berlin".to_owned());
     let timed = "DTSTART;TZID=Europe/Berlin:20270308T090000";
