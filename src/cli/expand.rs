@@ -27,6 +27,9 @@ use crate::{
     sync::normalise::{Judge, Judging, normalise},
 };
 
+/// What all series of a file may cost together: a second or two.
+const FILE_STEPS: u32 = 100 * Budget::STEPS;
+
 /// Print the merged busy intervals of a calendar file, one START/END in UTC a line.
 ///
 /// Intervals are cut off at --from and --to. Tentative and unanswered events count as busy; declined ones,
@@ -152,10 +155,14 @@ fn answer(parsed: &Parsed, window: Span, owner: &TimeZone, plain: bool) -> Answe
     if !parsed.complete {
         answer.notes.push("the file lacks its END line".to_owned());
     }
+    let mut left = FILE_STEPS;
     for item in &parsed.items {
+        let granted = left.min(Budget::STEPS);
+        let mut budget = Budget::of(granted);
         let normalised = normalise(item, judging);
         answer.reasons.extend(normalised.faults);
-        let expansion = expand(&normalised.series, window, owner, &mut Budget::default());
+        let expansion = expand(&normalised.series, window, owner, &mut budget);
+        left -= granted - budget.left();
         answer.reasons.extend(expansion.unexpandable.map(|trouble| trouble.to_string()));
         for interval in expansion.intervals {
             let Some(span) = interval.span.intersection(window) else { continue };

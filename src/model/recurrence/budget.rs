@@ -20,6 +20,11 @@ impl Budget {
         Self { left: steps }
     }
 
+    /// The steps that are left.
+    pub fn left(&self) -> u32 {
+        self.left
+    }
+
     /// Takes one step, or answers `None` when there is none left.
     pub(super) fn spend(&mut self) -> Option<()> {
         self.left = self.left.checked_sub(1)?;

@@ -20,7 +20,8 @@ pub fn day_start(day: Date, zone: &TimeZone) -> Timestamp {
     let ambiguous = zone.to_ambiguous_timestamp(midnight);
     if let AmbiguousOffset::Gap { after, .. } = ambiguous.offset() {
         let before_jump = after.to_timestamp(midnight).unwrap_or_else(|_| held(midnight));
-        if let Some(jump) = zone.following(before_jump).next() {
+        let jump = zone.following(before_jump).next();
+        if let Some(jump) = jump.filter(|jump| jump.timestamp() > before_jump) {
             return jump.timestamp();
         }
     }
@@ -97,6 +98,10 @@ impl WallClock {
         self.to = i64::MAX;
         self.change = i64::MAX;
         for change in self.zone.following(at_second(at)) {
+            // jiff 0.2 answers the last change for ever where a zone's rules end with it.
+            if change.timestamp().as_second() <= at {
+                break;
+            }
             at = change.timestamp().as_second();
             let next = i64::from(change.offset().seconds());
             let step = at.saturating_add(offset.max(next));
