@@ -77,7 +77,10 @@ pub fn starts(
         Some((_, why)) => Err(why),
         None => {
             let instants = originals.into_iter().map(|original| at_second(original.start.instant));
-            Ok(instants.filter(|at| window.start() <= *at && *at < window.end()).collect())
+            let mut starts: Vec<_> =
+                instants.filter(|at| window.start() <= *at && *at < window.end()).collect();
+            starts.dedup();
+            Ok(starts)
         }
     }
 }

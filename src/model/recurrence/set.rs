@@ -93,9 +93,11 @@ impl<'a> Set<'a> {
         excluded.sort_unstable_by_key(|start| start.instant);
         let mut originals = self.extras();
         originals.extend(starts.into_iter().map(|start| Original { start, extent: None }));
-        // Stable: of several at one instant the one with its own length comes first and stays.
-        originals.sort_by_key(|original| (original.start.instant, original.extent.is_none()));
-        originals.dedup_by_key(|original| original.start.instant);
+        // Of several for one start, the one with its own length comes first and stays. Starts that a clock
+        // change lays on one instant stay apart: a day that was skipped is not the day after it.
+        let place = |original: &Original| (original.start.instant, original.start.wall);
+        originals.sort_by_key(|original| (place(original), original.extent.is_none()));
+        originals.dedup_by_key(|original| place(original));
         originals.retain(|original| {
             (from..=to).contains(&original.start.instant)
                 && !self.excludes(original.start)

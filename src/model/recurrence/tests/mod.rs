@@ -11,10 +11,9 @@ use crate::model::{
     busy::BusyClass,
     event::{Event, Extra, Length, Moment, Replaces, Series},
     interval::Span,
-    time::{Zone, resolve_zone, tzdb},
+    time::{resolve_zone, tzdb},
 };
 
-mod files;
 mod golden;
 mod hostile;
 mod overrides;
@@ -93,15 +92,17 @@ fn event(text: &str) -> Event {
             "RRULE" => event.rules.push(value.to_owned()),
             "EXRULE" => event.exrules.push(value.to_owned()),
             "EXDATE" => event.exdates.push(moment(rest)),
-            "RDATE" => event.rdates.push(match rest.split_once('/') {
-                None => Extra { at: moment(rest), length: None },
-                Some((at, length)) if length.starts_with('P') => {
-                    Extra { at: moment(at), length: Some(duration(length)) }
-                }
-                Some((at, end)) => {
-                    Extra { at: moment(at), length: Some(Length::Until(moment(end))) }
-                }
-            }),
+            "RDATE" => {
+                event.rdates.push(match rest.split_once('/').filter(|_| rest.contains("PERIOD")) {
+                    None => Extra { at: moment(rest), length: None },
+                    Some((at, length)) if length.starts_with('P') => {
+                        Extra { at: moment(at), length: Some(duration(length)) }
+                    }
+                    Some((at, end)) => {
+                        Extra { at: moment(at), length: Some(Length::Until(moment(end))) }
+                    }
+                })
+            }
             "RECURRENCE-ID" => {
                 let this_and_future = rest.contains("RANGE=THISANDFUTURE");
                 event.replaces =
