@@ -50,6 +50,7 @@ pub(crate) enum Command {
     Jobs(jobs::Jobs),
     Quarantine(quarantine::Quarantine),
     Expand(expand::ExpandArgs),
+    Rrule(super::rrule::RruleArgs),
 }
 
 #[cfg(test)]

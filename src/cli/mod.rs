@@ -18,6 +18,7 @@ mod migrate;
 mod problem;
 mod quarantine;
 mod resources;
+pub mod rrule;
 mod run;
 mod serve;
 mod session;

@@ -20,6 +20,10 @@ pub fn run(cli: Cli) -> ExitCode {
             let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
             offline(expand::run(args, &mut out, &mut err).map(expand::Ended::exit_code))
         }
+        Command::Rrule(args) => {
+            let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+            offline(super::rrule::run(args, &mut out, &mut err).map(expand::Ended::exit_code))
+        }
         Command::Config(command) => conclude(command.run(&environment), Form::Human),
         Command::Serve(command) => conclude(wait(command.run(&environment)), Form::Human),
         Command::Work(command) => conclude(wait(command.run(&environment)), Form::Human),
