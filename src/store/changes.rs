@@ -200,14 +200,15 @@ impl Changes<'_> {
     ///
     /// # Errors
     ///
-    /// [`StoreError::CursorExpired`] when `after` is of another epoch or lies in the pruned part.
+    /// [`StoreError::CursorExpired`] when `after` is of another epoch, lies in the pruned part, or lies
+    /// beyond the end.
     pub async fn read(
         &mut self,
         after: &LogCursor,
         filter: &ChangeFilter,
     ) -> Result<(Vec<ChangeRow>, LogCursor)> {
-        self.check(after).await?;
         let head = self.head().await?;
+        self.check_below(after, &head).await?;
         let rows = self.rows_below(after, head.txid, filter).await?;
         let last = rows.last().map_or(after, |row| &row.cursor);
         let is_full = i64::try_from(rows.len()).is_ok_and(|len| len >= filter.limit);
@@ -313,9 +314,16 @@ impl Changes<'_> {
 
     /// Fails when `cursor` can no longer be read from.
     pub async fn check(&mut self, cursor: &LogCursor) -> Result<()> {
+        let head = self.head().await?;
+        self.check_below(cursor, &head).await
+    }
+
+    /// A cursor beyond the head was given out by a future that a restore took away.
+    async fn check_below(&mut self, cursor: &LogCursor, head: &LogCursor) -> Result<()> {
         let start = self.start().await?;
+        let at = (cursor.txid, cursor.n);
         let expired =
-            cursor.epoch != start.epoch || (cursor.txid, cursor.n) < (start.txid, start.n);
+            cursor.epoch != start.epoch || at < (start.txid, start.n) || at > (head.txid, head.n);
         if expired { Err(StoreError::CursorExpired) } else { Ok(()) }
     }
 

@@ -63,6 +63,7 @@ pub struct Store {
     pools: Pools,
     epoch: Epoch,
     bell: Arc<watch::Sender<u64>>,
+    keeps_statements: bool,
     /// Held while the store lives; the operating system frees it however the process ends.
     _lock: Option<Arc<File>>,
 }
@@ -92,7 +93,13 @@ impl Store {
             return Err(StoreError::Refused(text.to_owned()));
         };
         let bell = Arc::new(watch::Sender::new(0));
-        let mut store = Self { pools, epoch: Epoch::default(), bell, _lock: lock.map(Arc::new) };
+        let mut store = Self {
+            pools,
+            epoch: Epoch::default(),
+            bell,
+            keeps_statements: options.statement_cache > 0,
+            _lock: lock.map(Arc::new),
+        };
         let mut tx = store.begin().await?;
         let epoch = tx.changes().settle_epoch(entropy).await?;
         tx.commit().await?;
@@ -149,7 +156,13 @@ impl Store {
     }
 
     fn tx(&self, on: On) -> Tx {
-        Tx { on, epoch: self.epoch.clone(), bell: Arc::clone(&self.bell), told: false }
+        Tx {
+            on,
+            epoch: self.epoch.clone(),
+            bell: Arc::clone(&self.bell),
+            told: false,
+            keeps_statements: self.keeps_statements,
+        }
     }
 }
 

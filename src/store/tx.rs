@@ -22,6 +22,8 @@ pub struct Tx {
     /// Rung by `commit` when entries were added to the change log.
     pub(super) bell: Arc<watch::Sender<u64>>,
     pub(super) told: bool,
+    /// Whether statements stay prepared on the connection.
+    pub(super) keeps_statements: bool,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,8 @@ macro_rules! on_tx {
             }
             On::Postgres(transaction) => {
                 let $columns = Columns::Postgres;
-                let $query = on_tx!(@bind sqlx::query(sql.postgres), $args);
+                let query = sqlx::query(sql.postgres).persistent($tx.keeps_statements);
+                let $query = on_tx!(@bind query, $args);
                 let $conn = &mut **transaction;
                 $body
             }

@@ -12,6 +12,7 @@
 mod support;
 
 mod api;
+mod architecture;
 mod conformance;
 mod expand;
 mod statements;

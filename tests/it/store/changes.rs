@@ -14,7 +14,7 @@ fn change(tenant: &TenantId, writer: usize, n: usize) -> NewChange {
     NewChange {
         tenant_id: tenant.clone(),
         change_id: format!("evt_{writer}x{n}").parse().unwrap(),
-        kind: if n % 2 == 0 { "busy.changed" } else { "calendar.ready" }.to_owned(),
+        kind: if n.is_multiple_of(2) { "busy.changed" } else { "calendar.ready" }.to_owned(),
         actor: "hub".to_owned(),
         subject: format!("cal_{writer}"),
         body: json!({"n": n}),
@@ -182,7 +182,7 @@ async fn a_cursor_reads_back_from_its_text_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_the_pruned_part_or_of_another_epoch_is_expired() {
+async fn a_cursor_outside_the_log_or_of_another_epoch_is_expired() {
     on_each_engine(async |bed| {
         let tenant = tenant_id("t");
         let start = head(&bed.store).await;
@@ -199,6 +199,14 @@ async fn a_cursor_of_the_pruned_part_or_of_another_epoch_is_expired() {
         assert!(matches!(expired, Err(StoreError::CursorExpired)), "{expired:?}");
         let (rest, _) = tx.changes().read(&rows[2].cursor, &of_all(10)).await.unwrap();
         assert_eq!(rest, rows[3..]);
+        let head = tx.changes().head().await.unwrap();
+        let epoch = head.to_string().split('.').next().unwrap().to_owned();
+        let beyond: LogCursor = format!("{epoch}.999999999999.999999999999").parse().unwrap();
+        let expired = tx.changes().read(&beyond, &of_all(10)).await;
+        assert!(
+            matches!(expired, Err(StoreError::CursorExpired)),
+            "of a future that was restored away"
+        );
         tx.changes().renew_epoch(&entropy(7)).await.unwrap();
         tx.commit().await.unwrap();
         let again = bed.open_again().await;

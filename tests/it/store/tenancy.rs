@@ -34,7 +34,7 @@ async fn rows_come_back_as_they_were_stored() {
             expires_at: Some(at(2)),
         };
         tx.keys().insert(&key).await.unwrap();
-        assert_eq!(tx.keys().find_by_key_id("k1").await.unwrap(), [key.clone()]);
+        assert_eq!(tx.keys().find_by_key_id("k1").await.unwrap(), vec![key.clone()]);
         assert_eq!(tx.keys().list(&tenant, None, 10).await.unwrap(), [key]);
         assert!(tx.keys().delete(&tenant, "k1").await.unwrap());
         assert!(tx.keys().find_by_key_id("k1").await.unwrap().is_empty());
@@ -77,10 +77,11 @@ async fn a_resource_keeps_its_calendars_in_order() {
             hash: vec![1],
             created_at: at(0),
         };
+        let feed_id = feed.feed_id.clone();
         tx.feeds().insert(&feed).await.unwrap();
-        assert_eq!(tx.feeds().find(&feed.feed_id).await.unwrap(), [feed.clone()]);
+        assert_eq!(tx.feeds().find(&feed_id).await.unwrap(), vec![feed]);
         assert!(tx.resources().delete(&tenant, &row.resource_id).await.unwrap());
-        assert!(tx.feeds().find(&feed.feed_id).await.unwrap().is_empty());
+        assert!(tx.feeds().find(&feed_id).await.unwrap().is_empty());
     })
     .await;
 }
