@@ -1,7 +1,6 @@
 //! Moving the window on: every stored series is expanded anew, from what is stored, without the network.
 //!
-//! Runs daily, and whenever the same events mean other instants: another owner's zone, or a calendar that
-//! no longer counts as busy.
+//! Runs daily, and whenever the same events mean other instants, because the owner's zone is another.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +47,6 @@ impl Engine {
         let frame = Frame {
             window: window::at(now),
             zone: owner_zone(stated.time_zone_set.as_deref().or(stated.time_zone.as_deref())),
-            transparent: stated.transparent,
         };
         let steps = self.rebuilt(&subject, &frame).await?;
         let last = self.put_all_but_last(&subject, cut(steps, ROWS)).await?;

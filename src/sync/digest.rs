@@ -23,14 +23,13 @@ use crate::{
     store::{BusyRow, EventRow},
 };
 
-/// How one calendar's series become busy intervals.
+/// How one calendar's series become busy intervals. That a whole calendar may not count as busy is left to
+/// the index, so that a change of mind needs no new reading.
 #[derive(Clone, Debug)]
 pub struct Frame {
     pub window: Span,
     /// The owner's zone, for floating and all-day times.
     pub zone: TimeZone,
-    /// Nothing in the calendar counts as busy.
-    pub transparent: bool,
 }
 
 /// What has become of an item.
@@ -93,9 +92,6 @@ pub fn intervals<'a>(
     rows: impl IntoIterator<Item = &'a EventRow>,
     frame: &Frame,
 ) -> Vec<BusyInterval> {
-    if frame.transparent {
-        return Vec::new();
-    }
     let series = Series { events: rows.into_iter().flat_map(|row| row.events.clone()).collect() };
     let expanded = catch_unwind(AssertUnwindSafe(|| {
         expand(&series, frame.window, &frame.zone, &mut Budget::default()).intervals

@@ -11,7 +11,8 @@ use super::{
     gate::Denied,
     health::Note,
     lanes::ASIDE,
-    schedule::{self, LIST_EVERY, after, expected_max_age, next_poll},
+    pull::covered,
+    schedule::{self, Failure, LIST_EVERY, after, expected_max_age, next_poll},
     state::{Consequence, Login, consequence, is_pulled},
 };
 use crate::{
@@ -37,9 +38,14 @@ impl Engine {
         outcome.map_err(|(error, failures)| {
             let failure = match &error {
                 SyncError::Provider(error) => failure(&error.kind),
-                _ => schedule::Failure::Passing,
+                _ => Failure::Passing,
             };
-            (error, schedule::retry(now, failure, failures, LIST_EVERY / 4, &*self.entropy))
+            // A login that was refused is probed a little sooner than a healthy one is listed.
+            let every = match failure {
+                Failure::Lasting => LIST_EVERY / 4,
+                Failure::Passing | Failure::Throttled(_) => LIST_EVERY,
+            };
+            (error, schedule::retry(now, failure, failures, every, &*self.entropy))
         })
     }
 
@@ -171,12 +177,15 @@ impl Engine {
         if calendar.listed && !was.listed {
             tx.work().nudge(tenant, pull, subject, None, now).await?;
         }
-        let reads_differently = calendar.transparent != was.transparent
-            || (calendar.time_zone != was.time_zone && calendar.time_zone_set.is_none());
-        if reads_differently && calendar.initial_sync == InitialSync::Done {
+        let is_zone_new = calendar.time_zone != was.time_zone && calendar.time_zone_set.is_none();
+        if is_zone_new && calendar.initial_sync == InitialSync::Done {
             tx.work().nudge(tenant, Lane::Advance.as_str(), subject, None, now).await?;
         }
-        Ok(())
+        // Whether the whole calendar counts is judged with each answer; only its readers must be told.
+        match covered(calendar).filter(|_| calendar.transparent != was.transparent) {
+            Some(span) => self.tell_busy_changed(tx, calendar, span).await,
+            None => Ok(()),
+        }
     }
 
     async fn not_listed(

@@ -373,7 +373,6 @@ impl<'a> Round<'a> {
         Frame {
             window: self.covered,
             zone: owner_zone(calendar.time_zone_set.as_deref().or(stated)),
-            transparent: calendar.transparent,
         }
     }
 }

@@ -9,8 +9,8 @@ use super::{
     plan::{Diff, Step},
 };
 use crate::{
-    model::{busy::BusyInterval, ids::ResourceId},
-    store::{BusyRow, EventRow, Tx},
+    model::{busy::BusyInterval, ids::ResourceId, interval::Span},
+    store::{BusyRow, CalendarRow, EventRow, Tx},
 };
 
 /// The most rows one transaction writes.
@@ -32,7 +32,6 @@ impl Engine {
             && now.covered_until == planned.covered_until
             && now.time_zone == planned.time_zone
             && now.time_zone_set == planned.time_zone_set
-            && now.transparent == planned.transparent
             && now.quarantine == planned.quarantine;
         if is_same { Ok(tx) } else { Err(SyncError::Overtaken) }
     }
@@ -52,19 +51,31 @@ impl Engine {
         events.busy_delete(tenant, calendar, &sorted.take).await?;
         events.upsert_many(tenant, calendar, &sorted.keep, self.clock.now()).await?;
         events.delete_many(tenant, calendar, &sorted.drop).await?;
-        let Some(span) = touched else { return Ok(()) };
-        let resources = self.fed_by(tx, subject).await?;
+        match touched {
+            Some(span) => self.tell_busy_changed(tx, &subject.calendar, span).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the change log that answers about a calendar may differ within `span`.
+    pub(super) async fn tell_busy_changed(
+        &self,
+        tx: &mut Tx,
+        calendar: &CalendarRow,
+        span: Span,
+    ) -> Result<(), SyncError> {
+        let (tenant, id) = (&calendar.tenant_id, &calendar.calendar_id);
+        let resources = tx.calendars().resources_of_calendar(tenant, id).await?;
         let body = json!({
-            "calendar_id": calendar,
-            "connection_id": subject.connection.connection_id,
+            "calendar_id": id,
+            "connection_id": calendar.connection_id,
             "resources": resources,
             "start": span.start(),
             "end": span.end(),
         });
-        let actor = subject.connection.connection_id.as_str();
-        let change = self.change(tenant, "busy.changed", actor, calendar.as_str(), body);
-        tx.changes().append(&[change]).await?;
-        Ok(())
+        let actor = calendar.connection_id.as_str();
+        let change = self.change(tenant, "busy.changed", actor, id.as_str(), body);
+        Ok(tx.changes().append(&[change]).await?)
     }
 
     /// Writes all but the last of these batches, each in its own transaction, and hands back the last one
@@ -115,7 +126,7 @@ impl Sorted {
         sorted
     }
 
-    fn touched(&self) -> Option<crate::model::interval::Span> {
+    fn touched(&self) -> Option<Span> {
         let intervals = |rows: &[BusyRow]| {
             rows.iter().map(|row| BusyInterval { span: row.span, class: row.class }).collect()
         };

@@ -42,9 +42,12 @@ pub fn derive(
         (_, Login::Accepted | Login::Unheard) => {
             let ailing =
                 |c: &CalendarStanding| !c.listed || c.quarantined || c.failures >= TOLERATED;
+            // A calendar that is found later does not make the whole connection new again.
+            let is_new = current == ConnectionState::Syncing
+                || calendars.iter().all(|calendar| !calendar.read_once);
             if listing_failures >= TOLERATED || calendars.iter().any(ailing) {
                 ConnectionState::Degraded
-            } else if calendars.iter().any(|c| !c.read_once) {
+            } else if is_new && calendars.iter().any(|c| !c.read_once) {
                 ConnectionState::Syncing
             } else {
                 ConnectionState::Healthy

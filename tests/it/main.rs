@@ -17,3 +17,4 @@ mod conformance;
 mod expand;
 mod statements;
 mod store;
+mod sync;

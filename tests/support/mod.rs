@@ -4,3 +4,4 @@ pub mod engines;
 pub mod hub;
 pub mod servers;
 pub mod simulated;
+pub mod stage;
