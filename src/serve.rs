@@ -25,9 +25,12 @@ use crate::{
     http::{self, Api, Listeners, Scope, Token},
     hub::{DEFAULT_TENANT, Hub},
     index::{Index, Tail},
+    link::Linker,
     model::ids::{KeyId, TenantId},
+    queue::{self, Queue},
     secrets::{Kek, SecretsError, Vault, mint_secret},
     store::{KeyRow, Options, Store, StoreError, TenantRow},
+    sync::{self, Connectors, Engine},
 };
 
 /// Which halves of the hub run in this process.
@@ -72,6 +75,7 @@ pub struct Running {
     pub first_key: Option<SecretString>,
     stop: watch::Sender<bool>,
     api: Option<JoinHandle<io::Result<()>>>,
+    queue: Queue,
     chores: Vec<JoinHandle<()>>,
 }
 
@@ -82,6 +86,7 @@ impl Running {
         if let Some(api) = self.api {
             report(api.await);
         }
+        self.queue.ended().await;
         for chore in &self.chores {
             chore.abort();
         }
@@ -136,13 +141,16 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
     let vault = Vault::open(kek, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
     let settings = Settings { allow_net: config.allow_net.clone(), ..Settings::default() };
     let transport = Transport::over_network(settings).map_err(ServeError::Transport)?;
-    let hub = Arc::new(assemble(config, Parts { store, vault, clock, entropy, transport }));
+    let hub = Arc::new(assemble(
+        config,
+        Parts { store, vault, clock, entropy, connectors: Arc::new(transport) },
+    ));
     let first_key = first_run(&hub).await?;
     hub.tail.catch_up().await?;
     let (stop, stopping) = watch::channel(false);
-    let mut chores =
+    let chores =
         vec![tokio::spawn(follow(Arc::clone(&hub))), tokio::spawn(keep_house(Arc::clone(&hub)))];
-    chores.extend(start_engine(&hub, stopping.clone()));
+    let queue = start_engine(&hub, stopping.clone());
     let mut address = hub.config.listen;
     let mut api = None;
     if let Some(tcp) = listener {
@@ -152,7 +160,7 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
         let routes = Api::new(Arc::clone(&hub), stopping.clone());
         api = Some(tokio::spawn(http::serve(routes, listeners, stopping, grace)));
     }
-    Ok(Running { hub, address, first_key, stop, api, chores })
+    Ok(Running { hub, address, first_key, stop, api, queue, chores })
 }
 
 /// Runs a hub until `shutdown` ends; tells `started` once it answers.
@@ -183,21 +191,32 @@ pub struct Parts {
     pub vault: Vault,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    pub transport: Transport,
+    pub connectors: Arc<dyn Connectors>,
 }
 
 /// Puts the parts together; nothing runs yet.
 pub fn assemble(config: Config, parts: Parts) -> Hub {
-    let Parts { store, vault, clock, entropy, transport: _ } = parts;
+    let Parts { store, vault, clock, entropy, connectors } = parts;
+    let vault = Arc::new(vault);
     let index = Arc::new(Index::default());
     let tail = Arc::new(Tail::new(store.clone(), Arc::clone(&index), Arc::clone(&clock)));
-    let absent = Arc::new(crate::hub::Absent);
-    let (links, nudges) = (Arc::clone(&absent) as Arc<dyn crate::hub::Links>, absent);
-    Hub { config, clock, entropy, store, vault: Arc::new(vault), index, tail, links, nudges }
+    let engine = Arc::new(Engine::new(sync::Parts {
+        store: store.clone(),
+        vault: Arc::clone(&vault),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        connectors,
+    }));
+    let linker = Linker::new(Arc::clone(&engine));
+    Hub { config, clock, entropy, store, vault, index, tail, engine, linker }
 }
 
-fn start_engine(_hub: &Arc<Hub>, _stopping: watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
-    Vec::new()
+fn start_engine(hub: &Arc<Hub>, mut stopping: watch::Receiver<bool>) -> Queue {
+    let lanes = Arc::clone(&hub.engine);
+    queue::start(lanes, async move {
+        // A sender that is gone means the same as one that says stop.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    })
 }
 
 async fn follow(hub: Arc<Hub>) {

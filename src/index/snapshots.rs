@@ -82,6 +82,15 @@ impl Tenant {
         self.calendars.values()
     }
 
+    /// The resources whose answers rest on a calendar.
+    pub fn resources_of(&self, calendar: &CalendarId) -> Vec<ResourceId> {
+        let fed = self
+            .resources
+            .values()
+            .filter(|resource| resource.links.iter().any(|link| link.calendar == *calendar));
+        fed.map(|resource| resource.resource.clone()).collect()
+    }
+
     /// The calendars held of a connection.
     pub fn calendars_of(&self, connection: &ConnectionId) -> Vec<CalendarId> {
         let of_it = self.calendars.values().filter(|calendar| calendar.connection == *connection);

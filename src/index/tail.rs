@@ -131,8 +131,15 @@ impl Tail {
         self.renew_tenants(&mut tx, &mut touched).await?;
         self.renew_connections(&mut tx, &mut touched).await?;
         for ((tenant, calendar), with_busy) in &touched.calendars {
-            self.renew_calendar(&mut tx, tenant, calendar, *with_busy, known.remove(calendar))
+            let fed = self.index.read(tenant, |part| part.resources_of(calendar));
+            let is_there = self
+                .renew_calendar(&mut tx, tenant, calendar, *with_busy, known.remove(calendar))
                 .await?;
+            // Its links went with it.
+            if !is_there {
+                let fed = fed.unwrap_or_default().into_iter();
+                touched.resources.extend(fed.map(|resource| (tenant.clone(), resource)));
+            }
         }
         for (tenant, resource) in &touched.resources {
             self.renew_resource(&mut tx, tenant, resource).await?;
@@ -199,14 +206,14 @@ impl Tail {
         calendar: &CalendarId,
         with_busy: bool,
         known: Option<CalendarRow>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let row = match known {
             Some(row) => Some(row),
             None => tx.calendars().get(tenant, calendar).await?,
         };
         let Some(row) = row else {
             self.index.change(tenant, |part| part.remove_calendar(calendar));
-            return Ok(());
+            return Ok(false);
         };
         let kept = self.index.read(tenant, |part| part.calendar(calendar)).flatten();
         let busy = match kept.filter(|_| !with_busy) {
@@ -219,7 +226,7 @@ impl Tail {
             }
         };
         self.index.change(tenant, |part| part.set_calendar(snapshot(&row, busy)));
-        Ok(())
+        Ok(true)
     }
 
     async fn renew_resource(

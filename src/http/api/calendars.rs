@@ -19,7 +19,6 @@ use crate::{
         auth::{Caller, tell_limit},
         extract::{Body, IfMatch, Page, PageQuery, Path, Query, etag, id},
     },
-    hub::Demand,
     model::{
         ids::{CalendarId, ConnectionId},
         states::Provider,
@@ -141,8 +140,9 @@ async fn patch(
             .set_time_zone(&caller.tenant, &row.calendar_id, expected, zone.as_deref(), now)
             .await?;
         revision.ok_or_else(IfMatch::stale)?;
+        api.hub.engine.reread(&mut tx, &caller.tenant, &row.calendar_id).await?;
         tx.commit().await?;
-        api.hub.nudges.zone_changed(&caller.tenant, &row.calendar_id).await?;
+        api.hub.engine.ring();
         settle(&api).await;
     } else {
         tx.rollback().await?;
@@ -191,10 +191,7 @@ async fn refresh(
         tell_limit(&verdict, &mut response);
         return Ok(response);
     }
-    api.hub
-        .nudges
-        .nudge(&caller.tenant, std::slice::from_ref(&row.calendar_id), Demand::default())
-        .await?;
+    api.hub.engine.refresh(&caller.tenant, &row.calendar_id).await?;
     let nudged = Nudged { calendar_id: row.calendar_id.to_string(), status: "queued" };
     Ok((StatusCode::ACCEPTED, Json(nudged)).into_response())
 }

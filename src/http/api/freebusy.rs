@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::render::source_lag;
+use super::{events::settle, render::source_lag};
 use crate::{
     http::{
         Api, Problem, Scope,
@@ -22,7 +22,6 @@ use crate::{
         extract::{Body, preferred_wait},
         wire::{Instant, Iso, Micros},
     },
-    hub::Demand,
     index::{
         Index, Link, Reason,
         query::{Answer, Basis, Evidence, Question, Unknown, answer, merged},
@@ -383,20 +382,17 @@ async fn freshen(
         ids
     };
     let asked = stale(&Found::of(&api.hub.index, &caller.tenant, ask));
-    if !asked.is_empty() {
-        api.hub.nudges.nudge(&caller.tenant, &asked, Demand::default()).await?;
-    }
-    let Some(wait) = preferred_wait(headers) else { return Ok(None) };
-    let mut news = api.hub.index.news();
-    let until_fresh = async {
-        while !stale(&Found::of(&api.hub.index, &caller.tenant, ask)).is_empty() {
-            if news.changed().await.is_err() {
-                return;
-            }
+    let Some(wait) = preferred_wait(headers) else {
+        for calendar in &asked {
+            api.hub.engine.refresh(&caller.tenant, calendar).await?;
         }
+        return Ok(None);
     };
-    // What is still stale when the time is up is told as unknown.
-    let _ = tokio::time::timeout(wait, until_fresh).await;
+    if !asked.is_empty() {
+        // What is still stale when the time is up is told as unknown.
+        api.hub.engine.pull_now(&caller.tenant, &asked, wait).await;
+        settle(api).await;
+    }
     Ok(Some(wait.as_secs()))
 }
 

@@ -14,9 +14,9 @@ use crate::{
         extract::{Body, Page, PageQuery, Path, Query, id},
         wire::{Instant, Micros},
     },
-    hub::Demand,
-    model::ids::{CalendarId, ConnectionId},
-    store::{CalendarFilter, CalendarRow, Tx, WorkRow},
+    model::ids::CalendarId,
+    store::{CalendarRow, Tx, WorkRow},
+    sync::{Planned, Selector, SyncError, quarantine::Word},
 };
 
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -186,47 +186,55 @@ async fn sync(
     Body(ask): Body<SyncAsk>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.need(&[Scope::Ops])?;
-    let calendars = selected(&api, &caller, &ask).await?;
-    let ids: Vec<String> = calendars.iter().map(ToString::to_string).collect();
+    let selector = ask.selector()?;
+    let none = || Problem::not_found("calendar or connection");
     if ask.dry_run {
-        let mut plans = Vec::with_capacity(calendars.len());
-        for calendar in &calendars {
-            let plan = api.hub.nudges.dry_run(&caller.tenant, calendar).await?;
-            plans.push(json!({"calendar_id": calendar, "plan": plan}));
-        }
-        return Ok((
-            StatusCode::OK,
-            Json(SyncView { calendars: ids, dry_run: true, plans: Some(plans) }),
-        ));
+        let planned =
+            api.hub.engine.dry_run(&caller.tenant, &selector, ask.full).await?.ok_or_else(none)?;
+        let view = SyncView {
+            calendars: planned.iter().map(|one| one.calendar.to_string()).collect(),
+            dry_run: true,
+            plans: Some(planned.iter().map(plan).collect()),
+        };
+        return Ok((StatusCode::OK, Json(view)));
     }
-    api.hub.nudges.nudge(&caller.tenant, &calendars, Demand { full: ask.full }).await?;
-    Ok((StatusCode::ACCEPTED, Json(SyncView { calendars: ids, dry_run: false, plans: None })))
+    let nudged =
+        api.hub.engine.request_sync(&caller.tenant, &selector, ask.full).await?.ok_or_else(none)?;
+    let calendars = nudged.iter().map(ToString::to_string).collect();
+    Ok((StatusCode::ACCEPTED, Json(SyncView { calendars, dry_run: false, plans: None })))
 }
 
-async fn selected(api: &Api, caller: &Caller, ask: &SyncAsk) -> Result<Vec<CalendarId>, Problem> {
-    let mut tx = api.hub.store.read().await?;
-    let filter = match (&ask.calendar_id, &ask.connection_id, ask.all) {
-        (Some(text), None, false) => {
-            let calendar: CalendarId = id(text, "calendar")?;
-            let row = tx.calendars().get(&caller.tenant, &calendar).await?;
-            return row
-                .map(|row| vec![row.calendar_id])
-                .ok_or_else(|| Problem::not_found("calendar"));
+fn plan(planned: &Planned) -> Value {
+    match &planned.outcome {
+        Ok(pulled) => json!({"calendar_id": planned.calendar, "would": pulled}),
+        Err(error) => json!({"calendar_id": planned.calendar, "error": error.code()}),
+    }
+}
+
+impl SyncAsk {
+    fn selector(&self) -> Result<Selector, Problem> {
+        match (&self.calendar_id, &self.connection_id, self.all) {
+            (Some(text), None, false) => Ok(Selector::Calendar(id(text, "calendar")?)),
+            (None, Some(text), false) => Ok(Selector::Connection(id(text, "connection")?)),
+            (None, None, true) => Ok(Selector::All),
+            _ => Err(Problem::field(
+                "",
+                "required",
+                "name exactly one of calendar_id, connection_id and all",
+            )),
         }
-        (None, Some(text), false) => {
-            let connection: ConnectionId = id(text, "connection")?;
-            let row = tx.connections().get(&caller.tenant, &connection).await?;
-            row.ok_or_else(|| Problem::not_found("connection"))?;
-            CalendarFilter { connection_id: Some(connection), after: None, limit: i64::MAX }
+    }
+}
+
+/// Why the engine could not do what was asked of it.
+impl From<SyncError> for Problem {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::Store(error) => error.into(),
+            SyncError::Gone => Self::not_found("calendar or connection"),
+            error => Self::internal(&error, "sync"),
         }
-        (None, None, true) => CalendarFilter { connection_id: None, after: None, limit: i64::MAX },
-        _ => {
-            let detail = "name exactly one of calendar_id, connection_id and all";
-            return Err(Problem::field("", "required", detail));
-        }
-    };
-    let rows = tx.calendars().list(&caller.tenant, &filter).await?;
-    Ok(rows.into_iter().map(|row| row.calendar_id).collect())
+    }
 }
 
 /// A change that is kept aside.
@@ -274,8 +282,8 @@ async fn decide(
     let row = api.hub.store.read().await?.calendars().get(&caller.tenant, &calendar).await?;
     row.filter(|row| row.quarantine.is_some())
         .ok_or_else(|| Problem::not_found("quarantined change"))?;
-    let settled =
-        api.hub.nudges.settle_quarantine(&caller.tenant, &caller.actor, &calendar, accept).await?;
+    let word = if accept { Word::Confirmed } else { Word::Rejected };
+    let settled = api.hub.engine.judge_quarantine(&caller.tenant, &calendar, word).await?;
     if !settled {
         return Err(Problem::not_found("quarantined change"));
     }

@@ -105,7 +105,9 @@ impl TestHub {
             Vault::open(kek, &store, shared_clock.clone(), shared_entropy.clone()).await.unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let transport = Transport::over_network(Settings::default()).unwrap();
-        let parts = Parts { store, vault, clock: shared_clock, entropy: shared_entropy, transport };
+        let connectors = Arc::new(transport);
+        let parts =
+            Parts { store, vault, clock: shared_clock, entropy: shared_entropy, connectors };
         let hub = Arc::new(assemble(config, parts));
         first_run(&hub).await.unwrap();
         hub.tail.catch_up().await.unwrap();
