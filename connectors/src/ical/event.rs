@@ -83,6 +83,10 @@ impl<'a> EventParts<'a> {
             | "X-HUB-BOOKING" => {
                 if line.is_too_long() {
                     self.fault(format!("{name} is longer than 1 MiB"));
+                    // The head of a rule is another rule; this is none, and makes the series unknown.
+                    if name == "RRULE" {
+                        return push_rule(&mut self.rules, "RRULE:TOO-LONG");
+                    }
                 }
                 self.take_core(name, &line.text());
             }

@@ -43,6 +43,14 @@ fn a_line_of_many_megabytes_costs_only_itself() {
 }
 
 #[test]
+fn a_rule_that_is_too_long_is_not_cut_to_another_rule() {
+    let rule = format!("RRULE:FREQ=DAILY;COUNT=1{}", "\n ;".repeat(500_000));
+    let parsed = event(&format!("DTSTART:20270308T090000Z\n{rule}"));
+    assert_eq!(parsed.items[0].events[0].rules, ["TOO-LONG"]);
+    assert_eq!(parsed.items[0].faults, ["RRULE is longer than 1 MiB"]);
+}
+
+#[test]
 fn dates_beyond_the_limit_are_told() {
     let list = |name: &str| format!("{name}:{}\n", ["20270308T090000Z"; 5000].join(","));
     let exdates = event(&format!("DTSTART:20270308T090000Z\n{}", list("EXDATE").repeat(3)));
