@@ -72,7 +72,7 @@ impl Start {
             return Some((Start::Address(url.clone()), url));
         }
         let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
-        let url = Url::parse(&format!("https://{host}/")).ok()?;
+        let url = Url::parse(&format!("https://{host}")).ok()?;
         if host.contains('/') {
             return Some((Start::Address(url.clone()), url));
         }
