@@ -14,6 +14,7 @@ mod support;
 mod api;
 mod architecture;
 mod conformance;
+mod discovery;
 mod expand;
 mod statements;
 mod store;

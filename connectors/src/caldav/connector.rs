@@ -86,7 +86,6 @@ impl Caldav {
     /// # Errors
     ///
     /// [`Kind::NotCalDav`] when the address cannot be one.
-    #[expect(clippy::needless_pass_by_value, reason = "a login is handed over, not lent")]
     pub fn connect(transport: Transport, login: Login, learned: serde_json::Value) -> Result<Self> {
         let (start, root) = Start::read(&login.url)
             .ok_or_else(|| Kind::NotCalDav.error("this is no address of a CalDAV server"))?;

@@ -32,7 +32,10 @@ pub(super) struct Listing {
 
 /// Listings in the middle of a round, so that the next page need not list again. Losing one costs a request.
 #[derive(Debug, Default)]
-pub(super) struct Listings(Mutex<HashMap<CalendarRef, (Option<String>, Arc<Listing>)>>);
+pub(super) struct Listings(Mutex<HashMap<CalendarRef, Kept>>);
+
+/// A listing with the token it was made since.
+type Kept = (Option<String>, Arc<Listing>);
 
 impl Listings {
     pub(super) fn keep(

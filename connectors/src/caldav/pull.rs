@@ -39,7 +39,7 @@ impl Caldav {
             Some(Place::Ctag(ctag)) => {
                 // Without a ctag nothing short of a listing tells.
                 if ctag.is_some() && self.ctag(&at).await? == ctag {
-                    return Ok(nothing_new(Place::Ctag(ctag)));
+                    return Ok(nothing_new(&Place::Ctag(ctag)));
                 }
                 Round { full: true, since: None, after: String::new(), until: None }
             }
@@ -181,7 +181,7 @@ fn present(fetched: impl Iterator<Item = Fetched>) -> Vec<Item> {
         .collect()
 }
 
-fn nothing_new(place: Place) -> Page {
+fn nothing_new(place: &Place) -> Page {
     let next = Next::Resume(Some(place.to_cursor()));
     Page { changes: Vec::new(), coverage: Coverage::Delta, next, calendar: None }
 }

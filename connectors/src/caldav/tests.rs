@@ -56,7 +56,12 @@ impl Server {
             let condition = ["if-match", "if-none-match"].iter().find_map(|name| {
                 Some(format!(" {name}: {}", request.headers().get(*name)?.to_str().unwrap()))
             });
-            format!("{} {}{}", request.method(), request.uri().path(), condition.unwrap_or_default())
+            format!(
+                "{} {}{}",
+                request.method(),
+                request.uri().path(),
+                condition.unwrap_or_default()
+            )
         };
         asked.iter().map(line).collect()
     }
@@ -127,5 +132,7 @@ fn multiget(members: &[(&str, &str, &str)]) -> String {
             format!("<d:response><d:href>{href}</d:href><d:propstat><d:prop><d:getetag>{etag}</d:getetag><c:calendar-data>{}</c:calendar-data></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>", event(uid))
         })
         .collect();
-    format!("<d:multistatus xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\">{rows}</d:multistatus>")
+    format!(
+        "<d:multistatus xmlns:d=\"DAV:\" xmlns:c=\"urn:ietf:params:xml:ns:caldav\">{rows}</d:multistatus>"
+    )
 }

@@ -58,7 +58,7 @@ struct Place {
 /// What a fetch brought.
 enum Fetched {
     NotModified,
-    Body { snapshot: Snapshot, place: Place },
+    Body(Box<(Snapshot, Place)>),
 }
 
 impl fmt::Debug for Feed {
@@ -133,7 +133,7 @@ impl Feed {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot.facts.clone());
         let hash = snapshot.hash.clone();
         let place = Place { of, etag: text(&reply, header::ETAG), modified, hash };
-        Ok(Fetched::Body { snapshot, place })
+        Ok(Fetched::Body(Box::new((snapshot, place))))
     }
 
     fn request(&self, url: &Url, place: Option<&Place>) -> Result<Request<Bytes>> {
@@ -182,7 +182,7 @@ impl Feed {
             return Ok(facts);
         }
         match self.fetch("link", None).await? {
-            Fetched::Body { snapshot, .. } => Ok(snapshot.facts),
+            Fetched::Body(body) => Ok(body.0.facts),
             Fetched::NotModified => Err(unasked()),
         }
     }
@@ -238,12 +238,11 @@ impl Connector for Feed {
                 let place = place.ok_or_else(unasked)?;
                 Ok(nothing_new(&place, None))
             }
-            Fetched::Body { snapshot, place: new, .. }
-                if place.as_ref().is_some_and(|old| old.hash == new.hash) =>
-            {
-                Ok(nothing_new(&new, Some(snapshot.facts)))
-            }
-            Fetched::Body { snapshot, place: new, .. } => {
+            Fetched::Body(body) => {
+                let (snapshot, new) = *body;
+                if place.as_ref().is_some_and(|old| old.hash == new.hash) {
+                    return Ok(nothing_new(&new, Some(snapshot.facts)));
+                }
                 let calendar = Some(snapshot.facts.clone());
                 let changes = snapshot.changes(&known.versions().await?);
                 let next = Next::Resume(Some(cursor_of(&new)));
@@ -254,7 +253,7 @@ impl Connector for Feed {
 
     async fn read_span(&self, _calendar: &CalendarRef, _span: Window) -> Result<Vec<Item>> {
         match self.fetch("read_span", None).await? {
-            Fetched::Body { snapshot, .. } => Ok(snapshot.items),
+            Fetched::Body(body) => Ok(body.0.items),
             Fetched::NotModified => Err(unasked()),
         }
     }

@@ -59,7 +59,9 @@ fn body(head: &str, events: &[(&str, u8)]) -> String {
         .iter()
         .map(|(uid, hour)| format!("BEGIN:VEVENT\r\nUID:{uid}\r\nDTSTAMP:20270101T000000Z\r\nDTSTART:20270308T{hour:02}0000Z\r\nDURATION:PT1H\r\nEND:VEVENT\r\n"))
         .collect();
-    format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nX-WR-CALNAME:Team\r\n{head}{events}END:VCALENDAR\r\n")
+    format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nX-WR-CALNAME:Team\r\n{head}{events}END:VCALENDAR\r\n"
+    )
 }
 
 fn publisher(answers: Vec<Response<Bytes>>) -> Arc<Publisher> {
@@ -97,10 +99,8 @@ fn versions(page: &Page) -> Versions {
 #[tokio::test]
 async fn validators_are_sent_back_byte_by_byte() {
     let headers = [("etag", "W/\"a b\""), ("last-modified", "Mon, 1 Mar 2027 00:00:00 +0000")];
-    let publisher = publisher(vec![
-        answer(200, &headers, &body("", &[("a", 9)])),
-        answer(304, &[], ""),
-    ]);
+    let publisher =
+        publisher(vec![answer(200, &headers, &body("", &[("a", 9)])), answer(304, &[], "")]);
     let feed = feed(&publisher, URL, Value::Null);
     let first = pull(&feed, None, &Versions::new()).await.unwrap();
     assert_eq!(first.coverage, Coverage::Everything);
@@ -150,20 +150,27 @@ async fn new_stamps_order_and_uids_are_no_change() {
     let full = pull(&feed, None, &known).await.unwrap();
     assert_eq!(full.changes.len(), 2);
     for item in ["a", "b"] {
-        assert!(full.changes.contains(&Change::Unchanged(ItemRef::new(item))), "{:?}", full.changes);
+        assert!(
+            full.changes.contains(&Change::Unchanged(ItemRef::new(item))),
+            "{:?}",
+            full.changes
+        );
     }
 }
 
 #[tokio::test]
 async fn the_address_is_a_secret_and_its_login_stays_with_it() {
     let moved = ("location", "https://elsewhere.example/x.ics");
-    let publisher =
-        publisher(vec![answer(302, &[moved], ""), answer(200, &[], &body("", &[]))]);
-    let feed = feed(&publisher, "https://anna:p%40ss@feeds.example/private-abc123/basic.ics", Value::Null);
+    let publisher = publisher(vec![answer(302, &[moved], ""), answer(200, &[], &body("", &[]))]);
+    let feed =
+        feed(&publisher, "https://anna:p%40ss@feeds.example/private-abc123/basic.ics", Value::Null);
     let account = feed.account().await.unwrap();
     assert_eq!(account.label, "Team (feeds.example)");
     for text in [format!("{account:?}"), format!("{feed:?}"), feed.learned().to_string()] {
-        assert!(!text.contains("abc123") && !text.contains("p@ss") && !text.contains("p%40ss"), "{text}");
+        assert!(
+            !text.contains("abc123") && !text.contains("p@ss") && !text.contains("p%40ss"),
+            "{text}"
+        );
     }
     let asked = publisher.asked.lock().unwrap();
     assert_eq!(asked[0].headers()["authorization"], "Basic YW5uYTpwQHNz");
@@ -174,13 +181,19 @@ async fn the_address_is_a_secret_and_its_login_stays_with_it() {
 #[tokio::test]
 async fn spellings_of_one_address_are_one_account() {
     let mut identities = Vec::new();
-    for url in [URL, "https://feeds.example/private-abc123/basic.ics", "WEBCALS://FEEDS.example:443/private-abc123/basic.ics#x"] {
+    for url in [
+        URL,
+        "https://feeds.example/private-abc123/basic.ics",
+        "WEBCALS://FEEDS.example:443/private-abc123/basic.ics#x",
+    ] {
         let publisher = publisher(vec![answer(200, &[], &body("", &[]))]);
         identities.push(feed(&publisher, url, Value::Null).account().await.unwrap().identity);
     }
     identities.dedup();
     assert_eq!(identities.len(), 1);
-    for text in ["", "feeds.example/x.ics", "ftp://feeds.example/x", "file:///etc/passwd", "https://"] {
+    for text in
+        ["", "feeds.example/x.ics", "ftp://feeds.example/x", "file:///etc/passwd", "https://"]
+    {
         let transport = Transport::in_process(publisher(Vec::new()) as _, Settings::default());
         let outcome = Feed::new(transport, text.to_owned().into(), Value::Null);
         assert_eq!(outcome.map(|_| ()).unwrap_err().kind, Kind::Rejected, "{text}");
@@ -241,9 +254,10 @@ async fn a_whole_transfer_of_a_broken_file_keeps_what_is_readable_and_says_so() 
     let cut = body("", &[("a", 9)]).replace("END:VCALENDAR\r\n", "BEGIN:VEVENT\r\nUID:b\r\n");
     let publisher = publisher(vec![answer(200, &[], &cut)]);
     let page = pull(&feed(&publisher, URL, Value::Null), None, &Versions::new()).await.unwrap();
-    let told = page.changes.iter().any(
-        |change| matches!(change, Change::Present(item) if !item.faults.is_empty()),
-    );
+    let told = page
+        .changes
+        .iter()
+        .any(|change| matches!(change, Change::Present(item) if !item.faults.is_empty()));
     assert!(told && versions(&page).contains_key(&ItemRef::new("a")), "{:?}", page.changes);
 }
 

@@ -16,7 +16,11 @@ fn window() -> Window {
     }
 }
 
-async fn pull(server: &std::sync::Arc<Server>, cursor: Option<&str>, known: &[(&str, &str)]) -> Result<Page> {
+async fn pull(
+    server: &std::sync::Arc<Server>,
+    cursor: Option<&str>,
+    known: &[(&str, &str)],
+) -> Result<Page> {
     let known = known
         .iter()
         .map(|(item, version)| (ItemRef::new(*item), Some(Version::new(*version))))
@@ -42,7 +46,10 @@ fn told(page: &Page) -> Vec<String> {
 #[tokio::test]
 async fn a_full_pull_fetches_only_what_is_new() {
     let server = Server::new([
-        reply(207, listing(&[("/dav/cal/a.ics", "\"1\""), ("/dav/cal/b.ics", "\"2\"")], Some("t1"))),
+        reply(
+            207,
+            listing(&[("/dav/cal/a.ics", "\"1\""), ("/dav/cal/b.ics", "\"2\"")], Some("t1")),
+        ),
         reply(207, multiget(&[("/dav/cal/b.ics", "\"2\"", "b")])),
     ]);
     let known = [("/dav/cal/a.ics", "W/\"1-gzip\""), ("/dav/cal/b.ics", "\"1\"")];
@@ -146,7 +153,9 @@ async fn without_deltas_etags_are_listed_and_that_is_remembered() {
 }
 
 fn state(ctag: &str) -> String {
-    format!("<d:multistatus xmlns:d=\"DAV:\" xmlns:s=\"http://calendarserver.org/ns/\"><d:response><d:href>/dav/cal/</d:href><d:propstat><d:prop><s:getctag>{ctag}</s:getctag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>")
+    format!(
+        "<d:multistatus xmlns:d=\"DAV:\" xmlns:s=\"http://calendarserver.org/ns/\"><d:response><d:href>/dav/cal/</d:href><d:propstat><d:prop><s:getctag>{ctag}</s:getctag></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>"
+    )
 }
 
 #[tokio::test]
@@ -170,7 +179,8 @@ async fn an_empty_listing_must_be_said_twice() {
 
 #[tokio::test]
 async fn what_multiget_leaves_out_is_fetched_alone() {
-    let rows = [("/dav/cal/a.ics", "\"1\""), ("/dav/cal/b.ics", "\"1\""), ("/dav/cal/c.ics", "\"1\"")];
+    let rows =
+        [("/dav/cal/a.ics", "\"1\""), ("/dav/cal/b.ics", "\"1\""), ("/dav/cal/c.ics", "\"1\"")];
     let server = Server::new([
         reply(207, listing(&rows, Some("t"))),
         reply(207, multiget(&[("/dav/cal/a.ics", "\"2\"", "a"), ("/dav/cal/z.ics", "\"9\"", "z")])),
@@ -178,7 +188,10 @@ async fn what_multiget_leaves_out_is_fetched_alone() {
         reply(404, ""),
     ]);
     let page = pull(&server, None, &[]).await.unwrap();
-    assert_eq!(told(&page), ["gone /dav/cal/c.ics", "present /dav/cal/a.ics", "present /dav/cal/b.ics"]);
+    assert_eq!(
+        told(&page),
+        ["gone /dav/cal/c.ics", "present /dav/cal/a.ics", "present /dav/cal/b.ics"]
+    );
     let newer = page.changes.iter().find_map(|change| match change {
         Change::Present(item) if item.item.as_str() == "/dav/cal/a.ics" => item.version.clone(),
         _ => None,

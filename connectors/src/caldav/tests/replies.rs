@@ -73,7 +73,10 @@ fn rows_are_read_whatever_their_prefixes_order_and_spelling() {
 fn addresses_are_read_from_the_principal() {
     let read = wire::multistatus(fixture!("principal.xml")).unwrap();
     let row = &read.rows[0];
-    assert_eq!(row.property(Ns::CalDav, "calendar-home-set").unwrap().hrefs(), ["/dav/calendars/anna/"]);
+    assert_eq!(
+        row.property(Ns::CalDav, "calendar-home-set").unwrap().hrefs(),
+        ["/dav/calendars/anna/"]
+    );
     assert!(row.property(Ns::Dav, "displayname").is_none(), "told as absent");
 }
 
@@ -104,7 +107,10 @@ fn hrefs_have_one_spelling() {
         (" /dav/cal/a.ics\n", Some("/dav/cal/a.ics")),
         ("https://cal.example/dav/cal/a.ics", Some("/dav/cal/a.ics")),
         ("https://elsewhere.example:8443/dav/cal/a.ics?x#y", Some("/dav/cal/a.ics")),
-        ("/dav/%63al/anna%40example.org%2f%7E%c3%bc.ics", Some("/dav/cal/anna@example.org%2F~%C3%BC.ics")),
+        (
+            "/dav/%63al/anna%40example.org%2f%7E%c3%bc.ics",
+            Some("/dav/cal/anna@example.org%2F~%C3%BC.ics"),
+        ),
         ("/dav/cal/with space.ics", Some("/dav/cal/with%20space.ics")),
         ("/dav/cal/ü.ics", Some("/dav/cal/%C3%BC.ics")),
         ("/dav/cal/100%.ics", Some("/dav/cal/100%25.ics")),
@@ -138,8 +144,14 @@ fn hostile_xml_is_refused() {
         ("cut at an end", b"<D:multistatus xmlns:D=\"DAV:\"><D:response></D:response>".to_vec()),
         ("another root", b"<D:error xmlns:D=\"DAV:\"/>".to_vec()),
         ("no namespace", b"<multistatus/>".to_vec()),
-        ("two roots", b"<D:multistatus xmlns:D=\"DAV:\"/><D:multistatus xmlns:D=\"DAV:\"/>".to_vec()),
-        ("crossed tags", b"<D:multistatus xmlns:D=\"DAV:\"><a><b></a></b></D:multistatus>".to_vec()),
+        (
+            "two roots",
+            b"<D:multistatus xmlns:D=\"DAV:\"/><D:multistatus xmlns:D=\"DAV:\"/>".to_vec(),
+        ),
+        (
+            "crossed tags",
+            b"<D:multistatus xmlns:D=\"DAV:\"><a><b></a></b></D:multistatus>".to_vec(),
+        ),
         ("utf-16", b"\xff\xfe<\0D\0".to_vec()),
     ] {
         let outcome = wire::multistatus(&body);

@@ -33,7 +33,10 @@ fn key() -> WriteKey {
     WriteKey { uid: UID.into(), marker: "bkg_1".into() }
 }
 
-async fn create(server: &std::sync::Arc<Server>, capabilities: serde_json::Value) -> Result<Written> {
+async fn create(
+    server: &std::sync::Arc<Server>,
+    capabilities: serde_json::Value,
+) -> Result<Written> {
     let connector = connected(server, &capabilities);
     connector.writer().unwrap().create(&calendar(), &key(), &draft()).await
 }
@@ -43,7 +46,9 @@ fn found(uid: &str) -> http::Response<bytes::Bytes> {
 }
 
 fn refused(precondition: &str) -> String {
-    format!("<D:error xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\">{precondition}</D:error>")
+    format!(
+        "<D:error xmlns:D=\"DAV:\" xmlns:C=\"urn:ietf:params:xml:ns:caldav\">{precondition}</D:error>"
+    )
 }
 
 #[tokio::test]
@@ -70,7 +75,8 @@ async fn a_server_may_store_under_another_name() {
 async fn a_refused_create_that_was_ours_is_a_success() {
     let server = Server::new([reply(412, ""), found(UID)]);
     assert!(create(&server, json!({})).await.is_ok());
-    let taken = refused("<C:no-uid-conflict><D:href>/dav/cal/theirs.ics</D:href></C:no-uid-conflict>");
+    let taken =
+        refused("<C:no-uid-conflict><D:href>/dav/cal/theirs.ics</D:href></C:no-uid-conflict>");
     for status in [403, 409, 412] {
         let server = Server::new([reply(status, taken.clone()), found(UID)]);
         let written = create(&server, json!({})).await.unwrap();
@@ -89,8 +95,12 @@ async fn twins_are_found_however_the_server_says_it() {
         (409, "Event UID already in use.".into()),
     ] {
         // Not under our name; found by its UID.
-        let server =
-            Server::new([reply(status, body.clone()), reply(404, ""), reply(207, place.clone()), found(UID)]);
+        let server = Server::new([
+            reply(status, body.clone()),
+            reply(404, ""),
+            reply(207, place.clone()),
+            found(UID),
+        ]);
         let written = create(&server, json!({})).await.unwrap();
         assert_eq!(written.item.item, ItemRef::new("/dav/cal/twin.ics"), "{status} {body}");
         let server = Server::new([

@@ -14,7 +14,9 @@ use url::Url;
 use super::{Scripted, ask, call, reply};
 use crate::{
     error::Kind,
-    transport::{Fixed, Guard, Reach, ResolveFailure, Resolver, ServiceRecord, Settings, Transport},
+    transport::{
+        Fixed, Guard, Reach, ResolveFailure, Resolver, ServiceRecord, Settings, Transport,
+    },
 };
 
 /// Addresses in every spelling; none may be reached.

@@ -117,10 +117,8 @@ async fn only_a_write_can_have_an_unknown_effect() {
 
 #[tokio::test]
 async fn exchanges_are_counted() {
-    let service = Scripted::new([
-        reply(302, &[("location", "/b")], "moved"),
-        reply(200, &[], "12345"),
-    ]);
+    let service =
+        Scripted::new([reply(302, &[("location", "/b")], "moved"), reply(200, &[], "12345")]);
     let transport = transport(&service);
     transport.send(&call(), ask("GET", "https://cal.example/a")).await.unwrap();
     transport.send(&call(), ask("GET", "https://cal.example/c")).await.unwrap_err();

@@ -152,11 +152,8 @@ async fn a_slow_drip_runs_into_the_time_limit() {
         }
     });
     let limits = Limits { total: Duration::from_millis(200), ..Limits::default() };
-    let settings = Settings {
-        allow_net: vec!["127.0.0.0/8".parse().unwrap()],
-        limits,
-        ..Settings::default()
-    };
+    let settings =
+        Settings { allow_net: vec!["127.0.0.0/8".parse().unwrap()], limits, ..Settings::default() };
     let transport = Transport::over_network(settings).unwrap();
     let url = format!("http://{address}/secret-path");
     let error = transport.send(&call(), ask("PUT", &url)).await.unwrap_err();

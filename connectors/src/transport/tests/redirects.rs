@@ -37,7 +37,8 @@ async fn a_write_follows_only_what_promises_the_same_request() {
     for (status, follows) in [(301, false), (302, false), (303, false), (307, true), (308, true)] {
         let service =
             Scripted::new([reply(status, &[("location", "/there")], ""), reply(201, &[], "")]);
-        let answer = transport(&service).send(&call(), ask("PUT", "https://cal.example/here")).await;
+        let answer =
+            transport(&service).send(&call(), ask("PUT", "https://cal.example/here")).await;
         let expected = if follows { 201 } else { status };
         assert_eq!(answer.unwrap().status().as_u16(), expected);
     }
