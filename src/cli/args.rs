@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    calendars, config, connect, connections, demo, expand, freebusy, jobs, keys, migrate,
+    calendars, config, connect, connections, demo, doctor, expand, freebusy, jobs, keys, migrate,
     quarantine, resources, serve, session::Before, sync, tenants, work,
 };
 
@@ -38,6 +38,7 @@ pub(crate) enum Command {
     Work(work::Work),
     Demo(demo::Demo),
     Migrate(migrate::Migrate),
+    Doctor(doctor::Doctor),
     Config(config::ConfigCommand),
     Connect(connect::Connect),
     Sync(sync::Sync),

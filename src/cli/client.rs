@@ -12,6 +12,9 @@ use super::problem::Problem;
 /// Linking waits for the provider, so a request may take a while.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A look at whether a hub is there must not.
+const GLANCE: Duration = Duration::from_secs(5);
+
 /// Why a request brought no answer that can be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -81,6 +84,19 @@ impl Client {
         query: &[(&str, &str)],
     ) -> Result<Answer, Failure> {
         self.send(self.request(Method::GET, path, query)?).await
+    }
+
+    /// Reads a page whose body says something whatever its status is (`/readyz`).
+    pub(crate) async fn look(&self, path: &[&str]) -> Result<(u16, Value), Failure> {
+        let failed = |source| unreachable_at(&self.place, source);
+        let reply =
+            self.request(Method::GET, path, &[])?.timeout(GLANCE).send().await.map_err(failed)?;
+        let status = reply.status().as_u16();
+        let raw = reply.text().await.map_err(failed)?;
+        match serde_json::from_str(&raw) {
+            Ok(body) => Ok((status, body)),
+            Err(_) => Err(Failure::NotAHub { place: self.place.clone(), status }),
+        }
     }
 
     pub(crate) async fn post(&self, path: &[&str], body: &Value) -> Result<Answer, Failure> {

@@ -9,6 +9,7 @@ mod config;
 mod connect;
 mod connections;
 mod demo;
+mod doctor;
 mod ending;
 pub mod expand;
 mod freebusy;

@@ -28,6 +28,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(command) => conclude(wait(command.run(&environment)), Form::Human),
         Command::Work(command) => conclude(wait(command.run(&environment)), Form::Human),
         Command::Demo(command) => conclude(wait(command.run(&environment)), Form::Human),
+        Command::Doctor(command) => {
+            conclude(wait(command.run(&cli.before, &environment)), Form::Human)
+        }
         Command::Migrate(command) => conclude(wait(command.run(&environment)), Form::Human),
         Command::Connect(command) => around.ask(command),
         Command::Sync(command) => around.ask(command),

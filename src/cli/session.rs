@@ -27,6 +27,18 @@ pub(crate) struct Before {
     key: Option<SecretString>,
 }
 
+impl Before {
+    /// The address stated after the command, else before it, else in the environment.
+    pub(crate) fn url_or<'a>(&'a self, after: Option<&'a str>) -> Option<&'a str> {
+        after.or(self.url.as_deref()).filter(|url| !url.is_empty())
+    }
+
+    /// The same for the key.
+    pub(crate) fn key_or(&self, after: Option<&SecretString>) -> Option<SecretString> {
+        after.or(self.key.as_ref()).filter(|key| !key.expose_secret().is_empty()).cloned()
+    }
+}
+
 /// How to reach the hub, and in which form it answers.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Reach {
@@ -66,7 +78,7 @@ impl Target {
     }
 }
 
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+pub(crate) fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
 }
 
@@ -93,10 +105,8 @@ impl Reach {
         before: &Before,
         environment: &Environment,
     ) -> anyhow::Result<Session> {
-        let stated = |text: &&String| !text.is_empty();
-        let url = self.url.as_ref().filter(stated).or_else(|| before.url.as_ref().filter(stated));
-        let keys = [&self.key, &before.key];
-        let key = keys.into_iter().flatten().find(|key| !key.expose_secret().is_empty()).cloned();
+        let url = before.url_or(self.url.as_deref());
+        let key = before.key_or(self.key.as_ref());
         let client = match url {
             Some(_) if key.is_none() => {
                 return Err(Ending::WrongUse("--url needs --key (or CALHUB_KEY)".to_owned()).into());
@@ -108,7 +118,7 @@ impl Reach {
     }
 }
 
-fn base_url(text: &str) -> Result<Url, Ending> {
+pub(crate) fn base_url(text: &str) -> Result<Url, Ending> {
     let wrong =
         || Ending::WrongUse("--url is not an address such as http://127.0.0.1:8420".to_owned());
     let url = Url::parse(text).map_err(|_| wrong())?;

@@ -16,6 +16,7 @@ pub(crate) fn field(item: &Value, path: &str) -> String {
     let found = path.split('.').try_fold(item, |value, name| value.get(name));
     match found {
         None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::Object(pairs)) if pairs.is_empty() => "-".to_owned(),
         Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
         Some(Value::String(text)) => clean(text),
         Some(Value::Bool(true)) => "yes".to_owned(),

@@ -59,15 +59,11 @@ pub fn in_force(environment: &Environment, flags: &Overrides) -> Result<Table, C
 }
 
 fn hide(table: &mut Table) {
+    let is_secret = |key: &str| key == "database_url" || key.ends_with("_secret") || key.ends_with("_key");
     for (key, value) in table.iter_mut() {
         match value {
             Value::Table(section) => hide(section),
-            Value::String(text)
-                if !text.is_empty()
-                    && ["database_url", "client_secret"].contains(&key.as_str()) =>
-            {
-                "***".clone_into(text);
-            }
+            Value::String(text) if !text.is_empty() && is_secret(key) => "***".clone_into(text),
             _ => {}
         }
     }
@@ -275,6 +271,14 @@ mod tests {
         assert!(!format!("{config:?}").contains("hunter2"));
         let both = with(&[("CALHUB_DATABASE_URL_FILE", path), ("CALHUB_DATABASE_URL", "x")], &[]);
         assert!(matches!(both, Err(ConfigError::Twice { .. })));
+    }
+
+    #[test]
+    fn what_is_shown_of_the_settings_holds_no_secret() {
+        let variables = [("CALHUB_DATABASE_URL", "postgres://u:hunter2@h/d"), ("CALHUB_GOOGLE_CLIENT_SECRET", "hunter2")];
+        let table = in_force(&Environment::of(&variables), &Overrides::default()).unwrap();
+        assert!(!table.to_string().contains("hunter2"));
+        assert_eq!(table.get("database_url").unwrap().as_str(), Some("***"));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Examination {
     pub missing: usize,
     /// Migrations of the database that this program does not know: it is older than the database.
     pub unknown: usize,
+    /// Whether it holds data keys, which only the right key file opens.
+    pub is_sealed: bool,
     /// The database's clock, where it has one of its own.
     pub now: Option<Timestamp>,
 }
@@ -63,10 +65,15 @@ async fn examine_sqlite(url: &str) -> Result<Option<Examination>> {
         .fetch_all(&mut connection)
         .await
         .unwrap_or_default();
+    let keys: Option<i64> = sqlx::query_scalar(include_str!("sql/data_keys_count.sql"))
+        .fetch_one(&mut connection)
+        .await
+        .ok();
     connection.close().await?;
+    let is_sealed = keys.is_some_and(|keys| keys > 0);
     let (missing, unknown) = compare(&SQLITE_MIGRATIONS, &applied);
     let version = format!("SQLite {version}");
-    Ok(Some(Examination { engine: Engine::Sqlite, version, missing, unknown, now: None }))
+    Ok(Some(Examination { engine: Engine::Sqlite, version, missing, unknown, is_sealed, now: None }))
 }
 
 async fn examine_postgres(url: &str) -> Result<Examination> {
@@ -83,12 +90,17 @@ async fn examine_postgres(url: &str) -> Result<Examination> {
         .fetch_all(&mut connection)
         .await
         .unwrap_or_default();
+    let keys: Option<i64> = sqlx::query_scalar(include_str!("sql/data_keys_count.sql"))
+        .fetch_one(&mut connection)
+        .await
+        .ok();
+    let is_sealed = keys.is_some_and(|keys| keys > 0);
     let now: i64 =
         sqlx::query_scalar(include_str!("sql/now.postgres.sql")).fetch_one(&mut connection).await?;
     connection.close().await?;
     let (missing, unknown) = compare(&POSTGRES_MIGRATIONS, &applied);
     let now = Timestamp::from_microsecond(now).ok();
-    Ok(Examination { engine: Engine::Postgres, version, missing, unknown, now })
+    Ok(Examination { engine: Engine::Postgres, version, missing, unknown, is_sealed, now })
 }
 
 fn compare(ours: &Migrator, applied: &[(i64, bool)]) -> (usize, usize) {

@@ -65,7 +65,7 @@ impl Demo {
         let base = format!("http://{}", running.address);
         say(&format!("calhub demo: a hub at {base}, its data in {}\n", dir.display()))?;
         let told = async {
-            let key = admin_key(&running)?;
+            let key = admin_key(&running, environment)?;
             let client = Client::at_url(Url::parse(&base)?, Some(key.clone()))?;
             let stage = Stage { client, cast, today, zone };
             let made = stage.play().await?;
@@ -126,9 +126,9 @@ fn usual_port_or_any(environment: &Environment) -> String {
     }
 }
 
-fn admin_key(running: &Running) -> anyhow::Result<SecretString> {
-    running
-        .first_key
-        .clone()
-        .context("the hub had its key already; give the demo an empty database")
+/// The key that was just made, or the one that the environment had installed.
+fn admin_key(running: &Running, environment: &Environment) -> anyhow::Result<SecretString> {
+    let installed = || environment.get("CALHUB_BOOTSTRAP_KEY").map(SecretString::from);
+    let key = running.first_key.clone().or_else(installed);
+    key.context("the hub had its key already; give the demo an empty database")
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use custom::{CustomZone, Observance, ZoneDefinition};
 pub use names::resolve_zone;
-pub use tzdb::{Source, Tzdb, tzdb};
+pub use tzdb::{Source, Tzdb, system_tzdb_version, tzdb};
 pub(crate) use wall::{DAY_S, WallClock, at_second, wall_s};
 pub use wall::{day_start, instant};
 

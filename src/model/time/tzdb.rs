@@ -27,6 +27,11 @@ pub fn tzdb() -> &'static Tzdb {
     TZDB.get_or_init(|| Tzdb::newest(Path::new(SYSTEM)))
 }
 
+/// The release of the rules that the other programs of this machine use, if it can be told.
+pub fn system_tzdb_version() -> Option<String> {
+    system_release(Path::new(SYSTEM))
+}
+
 impl Tzdb {
     /// Takes the system's rules only when they are of a later release than the bundled ones.
     fn newest(system: &Path) -> Self {

@@ -1,0 +1,11 @@
+//! `calhub doctor`: what is in force, what is wrong, and what to do about it.
+//!
+//! Every check looks and changes nothing. Without a running hub the machine's side is checked all the same.
+
+mod check;
+mod files;
+mod hub;
+mod machine;
+mod run;
+
+pub(crate) use run::Doctor;
