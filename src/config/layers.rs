@@ -59,7 +59,8 @@ pub fn in_force(environment: &Environment, flags: &Overrides) -> Result<Table, C
 }
 
 fn hide(table: &mut Table) {
-    let is_secret = |key: &str| key == "database_url" || key.ends_with("_secret") || key.ends_with("_key");
+    let is_secret =
+        |key: &str| key == "database_url" || key.ends_with("_secret") || key.ends_with("_key");
     for (key, value) in table.iter_mut() {
         match value {
             Value::Table(section) => hide(section),
@@ -275,7 +276,10 @@ mod tests {
 
     #[test]
     fn what_is_shown_of_the_settings_holds_no_secret() {
-        let variables = [("CALHUB_DATABASE_URL", "postgres://u:hunter2@h/d"), ("CALHUB_GOOGLE_CLIENT_SECRET", "hunter2")];
+        let variables = [
+            ("CALHUB_DATABASE_URL", "postgres://u:hunter2@h/d"),
+            ("CALHUB_GOOGLE_CLIENT_SECRET", "hunter2"),
+        ];
         let table = in_force(&Environment::of(&variables), &Overrides::default()).unwrap();
         assert!(!table.to_string().contains("hunter2"));
         assert_eq!(table.get("database_url").unwrap().as_str(), Some("***"));

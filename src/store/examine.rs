@@ -73,7 +73,14 @@ async fn examine_sqlite(url: &str) -> Result<Option<Examination>> {
     let is_sealed = keys.is_some_and(|keys| keys > 0);
     let (missing, unknown) = compare(&SQLITE_MIGRATIONS, &applied);
     let version = format!("SQLite {version}");
-    Ok(Some(Examination { engine: Engine::Sqlite, version, missing, unknown, is_sealed, now: None }))
+    Ok(Some(Examination {
+        engine: Engine::Sqlite,
+        version,
+        missing,
+        unknown,
+        is_sealed,
+        now: None,
+    }))
 }
 
 async fn examine_postgres(url: &str) -> Result<Examination> {

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::{FileTypeExt, PermissionsExt},
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
+    sync::mpsc::Receiver,
     time::Duration,
 };
 
@@ -66,7 +67,7 @@ async fn providers() -> (World, String, String) {
 /// `calhub serve` whose standard output is read, as on somebody's terminal.
 struct Served {
     child: Child,
-    lines: std::io::Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
 }
 
 impl Served {
@@ -74,15 +75,14 @@ impl Served {
         let mut command = calhub(dir);
         command.current_dir(cwd).args(["serve", "--listen", &format!("127.0.0.1:{}", free_port())]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let lines = read_lines(child.stdout.take().unwrap());
         Self { child, lines }
     }
 
-    /// Reads up to the line that names the documentation, and what follows at once when a key is shown.
+    /// Reads up to the line with a mark.
     fn until_line(&mut self, mark: &str) -> Vec<String> {
         let mut seen = Vec::new();
-        for line in self.lines.by_ref() {
-            let line = line.unwrap();
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(30)) {
             seen.push(line.clone());
             if line.contains(mark) {
                 return seen;
@@ -97,8 +97,24 @@ impl Served {
     }
 }
 
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_lines(out: ChildStdout) -> Receiver<String> {
+    let (sender, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+    });
+    lines
+}
+
 fn signal(name: &str, pid: u32) {
-    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
+    let status =
+        Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
     assert!(status.success());
 }
 
@@ -119,8 +135,23 @@ fn help_teaches_every_command() {
     let help = done(dir.path(), &["--help"]);
     assert!(help.contains("First steps") && help.contains("Exit codes"));
     let commands = [
-        "serve", "work", "demo", "migrate", "doctor", "config", "connect", "sync", "freebusy", "connections",
-        "calendars", "resources", "tenants", "keys", "jobs", "quarantine", "expand",
+        "serve",
+        "work",
+        "demo",
+        "migrate",
+        "doctor",
+        "config",
+        "connect",
+        "sync",
+        "freebusy",
+        "connections",
+        "calendars",
+        "resources",
+        "tenants",
+        "keys",
+        "jobs",
+        "quarantine",
+        "expand",
     ];
     for command in commands {
         assert!(help.contains(&format!("  {command} ")), "{command} is not in --help");
@@ -141,16 +172,28 @@ fn exit_codes_tell_wrong_use_from_failure() {
     assert_eq!(code(&["serve", "--listen", "nowhere"]), Some(2));
     assert_eq!(code(&["connections", "list", "--url", "http://127.0.0.1:9"]), Some(2));
     assert_eq!(code(&["connections", "list", "--url", "ftp://x", "--key", "k"]), Some(2));
-    assert_eq!(code(&["connections", "list", "--url", "http://127.0.0.1:9", "--key", "chk_a_b"]), Some(1));
+    assert_eq!(
+        code(&["connections", "list", "--url", "http://127.0.0.1:9", "--key", "chk_a_b"]),
+        Some(1)
+    );
     let nobody = run(dir.path(), &["connections", "list"]);
     assert_eq!(nobody.status.code(), Some(1));
-    assert!(err(&nobody).contains("no hub runs here") && err(&nobody).contains("next:"), "{}", err(&nobody));
+    assert!(
+        err(&nobody).contains("no hub runs here") && err(&nobody).contains("next:"),
+        "{}",
+        err(&nobody)
+    );
     let file = dir.path().join("not.ics");
     fs::write(&file, "not a calendar").unwrap();
     let range = ["--from", "2026-03-02", "--to", "2026-03-03", "--tz", "UTC"];
     let expand = [&["expand"][..], &range, &[file.to_str().unwrap()]].concat();
     assert_eq!(code(&expand), Some(3));
-    let settings = calhub(dir.path()).arg("config").arg("show").env("CALHUB_SYNC_WORKERS", "many").output().unwrap();
+    let settings = calhub(dir.path())
+        .arg("config")
+        .arg("show")
+        .env("CALHUB_SYNC_WORKERS", "many")
+        .output()
+        .unwrap();
     assert_eq!(settings.status.code(), Some(2));
     assert!(err(&settings).contains("CALHUB_SYNC_WORKERS"));
 }
@@ -160,8 +203,12 @@ fn settings_are_shown_without_secrets() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = calhub(dir.path());
     command.args(["config", "show", "--allow-net", "10.0.0.0/8"]);
-    let shown = out(&command.env("CALHUB_DATABASE_URL", "postgres://u:hunter2@h/d").output().unwrap());
-    assert!(shown.contains("10.0.0.0/8") && shown.contains("***") && !shown.contains("hunter2"), "{shown}");
+    let shown =
+        out(&command.env("CALHUB_DATABASE_URL", "postgres://u:hunter2@h/d").output().unwrap());
+    assert!(
+        shown.contains("10.0.0.0/8") && shown.contains("***") && !shown.contains("hunter2"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -188,7 +235,8 @@ async fn the_first_run_shows_a_key_once_and_leaves_nothing_but_its_data_director
     let mut first = Served::start(&data, dir.path());
     let seen = first.until_line("/v1/connections").join("\n");
     let address = seen.split("listens on ").nth(1).unwrap().lines().next().unwrap().to_owned();
-    let key = seen.split("admin API key").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let key =
+        seen.split("admin API key").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
     assert!(key.starts_with("chk_"), "{seen}");
     let mode = |name: &str| fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("kek"), mode("calhub.sock")), (0o600, 0o600));
@@ -202,7 +250,8 @@ async fn the_first_run_shows_a_key_once_and_leaves_nothing_but_its_data_director
     let again = second.until_line("/docs").join("\n");
     assert!(!again.contains("chk_"), "{again}");
     assert_eq!(second.stop().await.code(), Some(0));
-    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["data"]);
 }
 
@@ -216,32 +265,66 @@ async fn a_linked_calendar_is_read_synced_and_answered_over_the_socket() {
 
     let linked = done(
         data,
-        &["connect", "caldav", "--url", &account, "--username", "anna", "--password-file", password.to_str().unwrap()],
+        &[
+            "connect",
+            "caldav",
+            "--url",
+            &account,
+            "--username",
+            "anna",
+            "--password-file",
+            password.to_str().unwrap(),
+        ],
     );
-    assert!(linked.contains("linked con_") && linked.contains("work") && linked.contains("done"), "{linked}");
+    assert!(
+        linked.contains("linked con_") && linked.contains("work") && linked.contains("done"),
+        "{linked}"
+    );
     let fed = json(data, &["connect", "ics", "--url", &feed]);
-    assert_eq!((fed["provider"].as_str(), fed["state"].as_str()), (Some("ics"), Some("healthy")), "{fed}");
+    assert_eq!(
+        (fed["provider"].as_str(), fed["state"].as_str()),
+        (Some("ics"), Some("healthy")),
+        "{fed}"
+    );
     let again = done(data, &["connect", "ics", "--url", &feed]);
     assert!(again.contains("was linked already"), "{again}");
 
     let calendars = json(data, &["calendars", "list"]);
     let work = calendars["items"].as_array().unwrap().iter().find(|c| c["name"] == "work").unwrap();
     let id = work["id"].as_str().unwrap();
-    let (day, next) = (today().tomorrow().unwrap(), today().tomorrow().unwrap().tomorrow().unwrap());
+    let (day, next) =
+        (today().tomorrow().unwrap(), today().tomorrow().unwrap().tomorrow().unwrap());
     let range = ["--from", &format!("{day}T00:00:00Z"), "--to", &format!("{next}T00:00:00Z")];
     let answer = json(data, &[&["freebusy", "--calendar", id][..], &range].concat());
     let busy = &answer["calendars"][id]["busy"];
     assert_eq!(busy[0]["start"], format!("{day}T09:00:00Z"), "{answer}");
-    let told = done(data, &[&["freebusy", "--calendar", id, "--tz", "Europe/Berlin"][..], &range].concat());
+    let told = done(
+        data,
+        &[&["freebusy", "--calendar", id, "--tz", "Europe/Berlin"][..], &range].concat(),
+    );
     assert!(told.contains("(Europe/Berlin)") && told.contains("busy"), "{told}");
 
     let calendar = world.account("anna").unwrap().calendar("work").unwrap();
-    calendar.edit_event("one.ics", |body| body.replace("T090000Z", "T113000Z").replace("T100000Z", "T120000Z"));
+    calendar.edit_event("one.ics", |body| {
+        body.replace("T090000Z", "T113000Z").replace("T100000Z", "T120000Z")
+    });
     done(data, &["sync", id, "--wait"]);
     let answer = json(data, &[&["freebusy", "--calendar", id][..], &range].concat());
     assert_eq!(answer["calendars"][id]["busy"][0]["start"], format!("{day}T11:30:00Z"));
 
-    let made = json(data, &["resources", "create", "--name", "Anna", "--time-zone", "Europe/Berlin", "--calendar", id]);
+    let made = json(
+        data,
+        &[
+            "resources",
+            "create",
+            "--name",
+            "Anna",
+            "--time-zone",
+            "Europe/Berlin",
+            "--calendar",
+            id,
+        ],
+    );
     let resource = made["id"].as_str().unwrap();
     let later = today().checked_add(jiff::Span::new().days(900)).unwrap();
     let beyond = ["--from", &later.to_string(), "--to", &later.tomorrow().unwrap().to_string()];
@@ -251,7 +334,10 @@ async fn a_linked_calendar_is_read_synced_and_answered_over_the_socket() {
     let nobody = run(data, &[&["freebusy", "--calendar", "cal_nobody"][..], &range].concat());
     assert_eq!(nobody.status.code(), Some(1));
     let listed = done(data, &["connections", "list"]);
-    assert!(listed.contains("caldav") && listed.contains("ics") && !listed.contains("rota"), "{listed}");
+    assert!(
+        listed.contains("caldav") && listed.contains("ics") && !listed.contains("rota"),
+        "{listed}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -262,11 +348,16 @@ async fn a_refused_login_says_what_to_do_and_doctor_reports_broken_ones() {
     let password = data.join("password.txt");
     fs::write(&password, "wrong").unwrap();
     let file = password.to_str().unwrap();
-    let link = ["connect", "caldav", "--url", &account, "--username", "anna", "--password-file", file];
+    let link =
+        ["connect", "caldav", "--url", &account, "--username", "anna", "--password-file", file];
     let refused = run(data, &link);
     assert_eq!(refused.status.code(), Some(1));
     let text = err(&refused);
-    assert!(text.contains("code: unauthorized, request req_") && text.contains("next: check the user name"), "{text}");
+    assert!(
+        text.contains("code: unauthorized, request req_")
+            && text.contains("next: check the user name"),
+        "{text}"
+    );
     let raw = run(data, &[&link[..], &["--json"]].concat());
     assert_eq!(serde_json::from_str::<Value>(&err(&raw)).unwrap()["code"], "unauthorized");
 
@@ -283,7 +374,11 @@ async fn a_refused_login_says_what_to_do_and_doctor_reports_broken_ones() {
     .await;
     let doctor = run(data, &["doctor", "--offline", "--listen", &listen]);
     assert_eq!(doctor.status.code(), Some(1));
-    assert!(out(&doctor).contains(&format!("calhub connections update {id} --password-file")), "{}", out(&doctor));
+    assert!(
+        out(&doctor).contains(&format!("calhub connections update {id} --password-file")),
+        "{}",
+        out(&doctor)
+    );
     let gone = json(data, &["connections", "remove", &id]);
     assert_eq!(gone["state"], "removing", "{gone}");
 }
@@ -292,8 +387,12 @@ async fn a_refused_login_says_what_to_do_and_doctor_reports_broken_ones() {
 async fn keys_and_tenants_are_made_and_used() {
     let hub = HubProcess::start().await;
     let data = hub.dir.path();
-    let tenant = json(data, &["tenants", "create", "--name", "Clinic"])["id"].as_str().unwrap().to_owned();
-    let made = json(data, &["keys", "create", "--name", "site", "--scope", "connections:read", "--tenant", &tenant]);
+    let tenant =
+        json(data, &["tenants", "create", "--name", "Clinic"])["id"].as_str().unwrap().to_owned();
+    let made = json(
+        data,
+        &["keys", "create", "--name", "site", "--scope", "connections:read", "--tenant", &tenant],
+    );
     let key = made["key"].as_str().unwrap();
     let over_http = ["connections", "list", "--url", &hub.url, "--key", key];
     assert!(done(data, &over_http).contains("nothing is linked"));
@@ -313,7 +412,15 @@ async fn the_demo_links_answers_and_follows_a_move() {
     let output = run(dir.path(), &["demo", "--exit"]);
     let story = out(&output);
     assert!(output.status.success(), "{story}{}", err(&output));
-    for part in ["caldav  healthy", "ics     healthy", "complete: everything", "- busy", "+ busy", "/docs", "calhub doctor"] {
+    for part in [
+        "caldav  healthy",
+        "ics     healthy",
+        "complete: everything",
+        "- busy",
+        "+ busy",
+        "/docs",
+        "calhub doctor",
+    ] {
         assert!(story.contains(part), "{part:?} is missing:\n{story}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "the demo's data is temporary");

@@ -72,7 +72,9 @@ pub(crate) fn key_file(path: &Path, is_needed: bool) -> Check {
         return if is_needed {
             Check::action(
                 NAME,
-                format!("{shown} is missing, and what is sealed in the database opens with no other"),
+                format!(
+                    "{shown} is missing, and what is sealed in the database opens with no other"
+                ),
                 "put the key file back from the backup, or name it with --kek-file",
             )
         } else {

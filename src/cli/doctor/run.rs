@@ -47,7 +47,6 @@ pub(crate) struct Doctor {
     /// An API key for --url (CALHUB_KEY)
     #[arg(long, value_name = "KEY", help_heading = "Hub", value_parser = secret)]
     key: Option<SecretString>,
-
 }
 
 impl Doctor {
@@ -73,9 +72,10 @@ impl Doctor {
                 &json!({"ok": !needs_action, "version": version, "checks": checks, "settings": settings}),
             )?)?;
         } else {
+            say(&render(&checks))?;
+            let stated = stated(&settings);
             say(&format!(
-                "{}\n\n`calhub config show` prints the settings in force.",
-                render(&checks)
+                "\nSettings that are not the defaults (`calhub config show` prints all):\n{stated}"
             ))?;
         }
         if needs_action { Err(Ending::Told.into()) } else { Ok(()) }
