@@ -10,7 +10,7 @@ use calhub::{
 use serde_json::json;
 
 use super::*;
-use crate::support::engines::{on_each_engine, on_sqlite};
+use crate::support::engines::{on_each_engine, on_postgres, on_sqlite};
 
 #[tokio::test]
 async fn rows_come_back_as_they_were_stored() {
@@ -288,4 +288,19 @@ async fn a_store_in_memory_opens_fresh_each_time() {
         let mut tx = store.read().await.unwrap();
         assert_eq!(tx.calendars().all(None, 10).await.unwrap().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_store_that_keeps_no_prepared_statements_works_the_same() {
+    on_postgres(async |bed| {
+        let options = Options { statement_cache: 0, connections: 2, ..Options::default() };
+        let store = Store::open(&bed.url, &options, &entropy(2)).await.unwrap();
+        let calendar = seeded(&store, &tenant_id("t")).await;
+        let mut tx = store.read().await.unwrap();
+        for _ in 0..3 {
+            let read = tx.calendars().get(&tenant_id("t"), &calendar.calendar_id).await.unwrap();
+            assert_eq!(read.as_ref(), Some(&calendar));
+        }
+    })
+    .await;
 }
