@@ -42,25 +42,28 @@ impl Guard {
     /// Judges everything about a URL that can be judged before its name is resolved. A host written as an
     /// address, in whatever spelling (`url` normalises octal, hexadecimal and integer forms), is judged at once.
     pub fn check(&self, url: &Url) -> Result<Reach, Blocked> {
-        let reach = match url.scheme() {
-            "https" if self.is_usual_port(url) => Reach::Anywhere,
-            "https" | "http" => Reach::AllowedNetworks,
+        // What keeps the URL to the allowed networks, where something does.
+        let (reach, narrowed) = match url.scheme() {
+            "https" if self.is_usual_port(url) => (Reach::Anywhere, None),
+            "https" => (Reach::AllowedNetworks, Some(Blocked::Port)),
+            "http" => (Reach::AllowedNetworks, Some(Blocked::Scheme)),
             _ => return Err(Blocked::Scheme),
         };
         let address = match url.host() {
             None | Some(Host::Domain("")) => return Err(Blocked::NoHost),
-            // Without an allowed network there is nothing a plain or odd URL could lead to.
-            Some(Host::Domain(_)) if self.allowed.is_empty() => None,
-            Some(Host::Domain(_)) => return Ok(reach),
+            Some(Host::Domain(_)) => None,
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
             Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
         };
         match address {
             Some(address) if self.admits(address, reach) => Ok(reach),
-            Some(address) if !self.admits(address, Reach::Anywhere) => Err(Blocked::Address),
-            None if reach == Reach::Anywhere => Ok(reach),
-            _ if url.scheme() == "http" => Err(Blocked::Scheme),
-            _ => Err(Blocked::Port),
+            Some(address) if self.admits(address, Reach::Anywhere) => {
+                Err(narrowed.unwrap_or(Blocked::Address))
+            }
+            Some(_) => Err(Blocked::Address),
+            // Without an allowed network there is nothing such a URL could lead to.
+            None if self.allowed.is_empty() => narrowed.map_or(Ok(reach), Err),
+            None => Ok(reach),
         }
     }
 
