@@ -13,6 +13,7 @@ mod support;
 
 mod api;
 mod architecture;
+mod cli;
 mod conformance;
 mod discovery;
 mod expand;
