@@ -167,3 +167,90 @@ impl News {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use connectors::{ItemRef, Version};
+
+    use super::*;
+    use crate::model::event::{Event, Length, Moment};
+
+    fn frame() -> Frame {
+        let at = |text: &str| text.parse().unwrap();
+        let window = Span::clamped(at("2027-03-01T00:00:00Z"), at("2027-04-01T00:00:00Z"));
+        Frame { window, zone: TimeZone::UTC }
+    }
+
+    fn hour(text: &str) -> Event {
+        Event {
+            start: Moment::Utc(text.parse().unwrap()),
+            length: Length::Nominal { days: 0, seconds: 3600 },
+            class: Some(BusyClass::Busy),
+            replaces: None,
+            rules: vec![],
+            exrules: vec![],
+            rdates: vec![],
+            exdates: vec![],
+            sequence: 0,
+            stamped: None,
+        }
+    }
+
+    fn row(item: &str, series: &str, events: Vec<Event>) -> EventRow {
+        let (item, series) = (item.to_owned(), series.to_owned());
+        EventRow { item, series, version: Some("1".to_owned()), events, faults: vec![] }
+    }
+
+    #[test]
+    fn an_item_that_can_no_longer_be_read_keeps_the_time_it_had() {
+        let before = row("a", "a", vec![hour("2027-03-02T09:00:00Z")]);
+        let broken = Item {
+            item: ItemRef::new("a"),
+            series: ItemRef::new("a"),
+            version: Some(Version::new("2")),
+            events: vec![],
+            zones: vec![],
+            faults: vec!["no DTSTART".to_owned()],
+        };
+        let now = read(&broken, Some(&before));
+        assert_eq!(now.events, before.events);
+        assert_eq!((now.version.as_deref(), now.faults.len()), (Some("2"), 1));
+        let emptied = Item { faults: vec![], ..broken };
+        assert!(read(&emptied, Some(&before)).events.is_empty(), "no event and no fault: empty");
+    }
+
+    #[test]
+    fn an_item_leaving_its_series_takes_only_its_own_time() {
+        let master = row("m", "m", vec![hour("2027-03-02T09:00:00Z")]);
+        let other = row("x", "m", vec![hour("2027-03-03T09:00:00Z")]);
+        let frame = frame();
+        let busy = intervals([&master, &other], &frame);
+        let busy = busy.into_iter().map(|busy| BusyRow {
+            series: "m".to_owned(),
+            span: busy.span,
+            class: busy.class,
+        });
+        let stored = Stored::new(vec![master, other], busy.collect());
+        let news = BTreeMap::from([("x".to_owned(), News::Gone)]);
+        let plans = plans(&stored, &news, &frame);
+        assert_eq!(plans.len(), 1);
+        assert_eq!((plans[0].diff.deletes.len(), plans[0].drop.len()), (1, 1));
+        assert!(!plans[0].only_adds());
+    }
+
+    #[test]
+    fn what_is_stored_like_this_already_gives_no_plan() {
+        let stored = row("a", "a", vec![hour("2027-03-02T09:00:00Z")]);
+        let frame = frame();
+        let busy = intervals([&stored], &frame).into_iter().map(|busy| BusyRow {
+            series: "a".to_owned(),
+            span: busy.span,
+            class: busy.class,
+        });
+        let news = BTreeMap::from([("a".to_owned(), News::Present(stored.clone()))]);
+        let stored = Stored::new(vec![stored], busy.collect());
+        assert!(plans(&stored, &news, &frame).is_empty());
+        let farewell = BTreeMap::from([("never".to_owned(), News::Gone)]);
+        assert!(plans(&Stored::default(), &farewell, &frame).is_empty());
+    }
+}

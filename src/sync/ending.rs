@@ -7,9 +7,9 @@ use super::{
     engine::Lane,
     error::SyncError,
     health::Note,
-    plan::{SeriesPlan, Step, cut, future},
+    plan::{Step, cut, future},
     pull::{Pulled, Round, covered},
-    quarantine::{Held, Verdict, judge},
+    quarantine::{Held, Verdict, Word, judge},
     save::ROWS,
     schedule::{self, Failure, SECOND_LOOK, after, expected_max_age, next_poll},
     state::{Consequence, Login, consequence},
@@ -37,9 +37,11 @@ impl Round<'_> {
             Verdict::Apply => None,
             Verdict::Hold(note) => Some(note),
         };
-        let steps = plans.into_iter().flat_map(SeriesPlan::steps);
         // Removals that are held back stay with the events they belong to; the next listing finds them again.
-        let steps = steps.filter(|step| held.is_none() || matches!(step, Step::Add(..)));
+        let steps = plans.into_iter().flat_map(|plan| {
+            let is_held = held.as_ref().is_some_and(|note| note.holds(&plan.series));
+            plan.steps().filter(move |step| !is_held || matches!(step, Step::Add(..)))
+        });
         let batches = cut(steps.collect::<Vec<_>>(), ROWS);
         let last = self.engine.put_all_but_last(&self.subject, batches).await?;
         let mut tx = self.engine.begin_for(&self.subject).await?;
@@ -102,8 +104,8 @@ impl Round<'_> {
         };
         engine.note(tx, tenant, &calendar.connection_id, note).await?;
         let next = match held {
-            Some(_) => after(now, SECOND_LOOK.mul_f64(1.1)),
-            None => next_poll(now, poll_every, &*engine.entropy),
+            Some(note) if note.word == Word::None => after(now, SECOND_LOOK.mul_f64(1.1)),
+            Some(_) | None => next_poll(now, poll_every, &*engine.entropy),
         };
         match self.ask.row {
             Some(row) if !tx.work().finish(row, Some(next), None).await? => {

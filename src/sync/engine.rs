@@ -16,6 +16,7 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Notify;
+use tracing::Instrument as _;
 
 use super::{
     connect::{Connectors, Login},
@@ -199,7 +200,13 @@ impl Engine {
                 Lane::Pull => self.run_pull(&row).await,
             }
         };
-        let end = match AssertUnwindSafe(work).catch_unwind().await {
+        let span = tracing::info_span!(
+            "work",
+            lane = lane.as_str(),
+            subject = row.subject,
+            attempt = row.attempts
+        );
+        let end = match AssertUnwindSafe(work.instrument(span)).catch_unwind().await {
             Ok(end) => end?,
             Err(_) => {
                 tracing::error!(lane = lane.as_str(), subject = row.subject, "Work panicked.");

@@ -362,7 +362,7 @@ impl<'a> Round<'a> {
             let removed = future(&plan.diff.deletes, self.began);
             if removed > 0 {
                 self.balance.removed += removed;
-                self.balance.series.insert(plan.series.clone());
+                *self.balance.series.entry(plan.series.clone()).or_default() += removed;
             }
         }
     }

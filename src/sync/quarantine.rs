@@ -4,7 +4,7 @@
 //! alike. What is held back is only the removal; a second listing at least 60 s later that misses the same
 //! releases it, and so does an operator.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ pub struct Balance {
     pub before: usize,
     pub removed: usize,
     pub added: usize,
-    /// The series that lose something.
-    pub series: BTreeSet<String>,
+    /// How much each series loses, for those that do.
+    pub series: BTreeMap<String, usize>,
 }
 
 impl Balance {
@@ -40,6 +40,18 @@ impl Balance {
     fn is_suspicious(&self) -> bool {
         let lost = self.lost();
         lost >= FEW && (lost > MANY || lost * 100 > self.before * SHARE)
+    }
+
+    fn missing(&self) -> BTreeSet<String> {
+        self.series.keys().map(|series| short(series)).collect()
+    }
+
+    /// The same round without the series that an operator has judged already.
+    fn without(&self, held: &Held) -> Self {
+        let rest = self.series.iter().filter(|(series, _)| !held.holds(series));
+        let series: BTreeMap<String, usize> =
+            rest.map(|(series, lost)| (series.clone(), *lost)).collect();
+        Self { removed: series.values().sum(), series, ..self.clone() }
     }
 }
 
@@ -70,15 +82,31 @@ pub enum Word {
 
 impl Held {
     fn of(balance: &Balance, since: Timestamp, word: Word) -> Self {
-        let series: BTreeSet<String> = balance.series.iter().map(|s| short(s)).collect();
+        let series = balance.missing();
         let digest = digest(&series);
         let series = if series.len() > NAMED { BTreeSet::new() } else { series };
         Self { since, lost: balance.lost(), before: balance.before, word, series, digest }
     }
 
+    /// Whether the removals of this series are held back: all, or those that an operator rejected.
+    pub fn holds(&self, series: &str) -> bool {
+        self.word != Word::Rejected
+            || self.series.is_empty()
+            || self.series.contains(&short(series))
+    }
+
+    /// A rejection with only those series that are missing still, or `None` when all are back.
+    fn still_missing(&self, balance: &Balance) -> Option<Self> {
+        let now = balance.missing();
+        let is_named = !self.series.is_empty();
+        let series: BTreeSet<String> = self.series.intersection(&now).cloned().collect();
+        let is_over = if is_named { series.is_empty() } else { now.is_empty() };
+        (!is_over).then(|| Self { series, ..self.clone() })
+    }
+
     /// Whether all that is missed now was missed already when this note was made.
     fn covers(&self, balance: &Balance) -> bool {
-        let now: BTreeSet<String> = balance.series.iter().map(|s| short(s)).collect();
+        let now = balance.missing();
         digest(&now) == self.digest || now.is_subset(&self.series)
     }
 
@@ -99,11 +127,22 @@ pub enum Verdict {
 
 /// Judges one completed round. `held` is the note that the calendar carries already.
 pub fn judge(balance: &Balance, held: Option<&Held>, now: Timestamp) -> Verdict {
+    let Some(note) = held else { return judge_afresh(balance, None, now) };
+    match note.word {
+        Word::Confirmed => Verdict::Apply,
+        Word::Rejected => match note.still_missing(balance) {
+            None => judge_afresh(balance, None, now),
+            Some(_) if balance.without(note).is_suspicious() => {
+                Verdict::Hold(Held::of(balance, note.since, Word::Rejected))
+            }
+            Some(kept) => Verdict::Hold(kept),
+        },
+        Word::None => judge_afresh(balance, Some(note), now),
+    }
+}
+
+fn judge_afresh(balance: &Balance, held: Option<&Held>, now: Timestamp) -> Verdict {
     match held {
-        Some(note) if note.word == Word::Confirmed => Verdict::Apply,
-        Some(note) if note.word == Word::Rejected && !balance.series.is_empty() => {
-            Verdict::Hold(Held::of(balance, note.since, Word::Rejected))
-        }
         _ if !balance.is_suspicious() => Verdict::Apply,
         Some(note) if note.covers(balance) && note.is_ripe(now) => Verdict::Apply,
         Some(note) if note.covers(balance) => Verdict::Hold(note.clone()),
@@ -124,7 +163,7 @@ mod tests {
     use super::*;
 
     fn balance(before: usize, removed: usize, added: usize) -> Balance {
-        let series = (0..removed).map(|n| format!("/cal/{n}.ics")).collect();
+        let series = (0..removed).map(|n| (format!("/cal/{n}.ics"), 1)).collect();
         Balance { before, removed, added, series }
     }
 
@@ -185,6 +224,18 @@ mod tests {
         assert_eq!(judge(&loss, Some(&confirmed), at(1)), Verdict::Apply);
         let rejected = Held { word: Word::Rejected, ..note(&loss, 0) };
         assert!(matches!(judge(&loss, Some(&rejected), at(9_000)), Verdict::Hold(_)));
+    }
+
+    #[test]
+    fn a_rejection_holds_what_it_was_about_and_nothing_else() {
+        let held = Held { word: Word::Rejected, ..note(&balance(40, 10, 0), 0) };
+        let Verdict::Hold(kept) = judge(&balance(40, 12, 0), Some(&held), at(9_000)) else {
+            panic!("expected a quarantine")
+        };
+        assert!(kept.holds("/cal/9.ics"));
+        assert!(!kept.holds("/cal/11.ics"), "somebody deleted two more, and is believed");
+        let back = judge(&balance(40, 0, 0), Some(&held), at(9_000));
+        assert_eq!(back, Verdict::Apply, "all are back");
     }
 
     #[test]

@@ -179,6 +179,15 @@ impl From<LinkError> for Problem {
     }
 }
 
+/// Names the provider in a refusal of its.
+fn by(provider: Provider, error: LinkError) -> Problem {
+    let mut problem = Problem::from(error);
+    if let Some(fault) = &mut problem.provider {
+        fault.name = provider.as_str().to_owned();
+    }
+    problem
+}
+
 fn refused(refusal: &connectors::Error) -> Problem {
     let code = refusal.kind.code();
     let retry_after = match &refusal.kind {
@@ -233,7 +242,10 @@ async fn link(
     Body(new): Body<NewConnection>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.need(&[Scope::ConnectionsWrite])?;
-    let linked = api.hub.linker.link(&caller.tenant, new.into_request()?).await?;
+    let request = new.into_request()?;
+    let provider = request.login.provider();
+    let linked =
+        api.hub.linker.link(&caller.tenant, request).await.map_err(|error| by(provider, error))?;
     settle(&api).await;
     let status = if linked.created { StatusCode::CREATED } else { StatusCode::OK };
     rendered(&api, &caller.tenant, &linked.connection_id, status).await
@@ -339,7 +351,8 @@ async fn patch(
     if_match.check(row.revision)?;
     let expected = if if_match == IfMatch::Any { None } else { Some(row.revision) };
     let update = patch.into_update(&row)?;
-    api.hub.linker.update(&caller.tenant, &connection, update, expected).await?;
+    let updated = api.hub.linker.update(&caller.tenant, &connection, update, expected).await;
+    updated.map_err(|error| by(row.provider, error))?;
     settle(&api).await;
     rendered(&api, &caller.tenant, &connection, StatusCode::OK).await
 }

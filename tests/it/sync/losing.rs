@@ -79,9 +79,12 @@ async fn an_operator_may_reject_and_later_confirm_a_removal() {
             stage.pass_and_settle(17).await;
             assert_eq!(stage.busy(&id).await.len(), 12);
         }
+        work.delete("9.ics");
+        stage.pass_and_settle(17).await;
+        assert_eq!(stage.busy(&id).await.len(), 11, "an everyday deletion goes through");
         assert!(judge(Word::Confirmed).await.unwrap());
         stage.settle().await;
-        assert_eq!(stage.busy(&id).await.len(), 4);
+        assert_eq!(stage.busy(&id).await.len(), 3);
         assert!(!judge(Word::Confirmed).await.unwrap(), "there is nothing left to judge");
     })
     .await;
