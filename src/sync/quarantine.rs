@@ -228,13 +228,13 @@ mod tests {
 
     #[test]
     fn a_rejection_holds_what_it_was_about_and_nothing_else() {
-        let held = Held { word: Word::Rejected, ..note(&balance(40, 10, 0), 0) };
-        let Verdict::Hold(kept) = judge(&balance(40, 12, 0), Some(&held), at(9_000)) else {
+        let held = Held { word: Word::Rejected, ..note(&balance(20, 10, 0), 0) };
+        let Verdict::Hold(kept) = judge(&balance(20, 12, 0), Some(&held), at(9_000)) else {
             panic!("expected a quarantine")
         };
         assert!(kept.holds("/cal/9.ics"));
         assert!(!kept.holds("/cal/11.ics"), "somebody deleted two more, and is believed");
-        let back = judge(&balance(40, 0, 0), Some(&held), at(9_000));
+        let back = judge(&balance(20, 0, 0), Some(&held), at(9_000));
         assert_eq!(back, Verdict::Apply, "all are back");
     }
 
