@@ -7,5 +7,5 @@ use clap::Parser;
 fn main() -> ExitCode {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    calhub::cli::run(calhub::cli::Cli::parse())
+    calhub::cli::run(&calhub::cli::Cli::parse())
 }

@@ -19,7 +19,7 @@ const GLANCE: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("{}", .0.sentence())]
-    Refused(Problem),
+    Refused(Box<Problem>),
     #[error("no hub runs here: there is no socket {}", path.display())]
     NoSocket { path: PathBuf },
     #[error("the hub at {place} cannot be reached")]
@@ -185,7 +185,7 @@ impl Client {
                 Ok(Answer { body, raw, etag, status: status.as_u16() })
             }
             Ok(body) if body.get("code").is_some() => {
-                Err(Failure::Refused(Problem::read(status.as_u16(), &body, raw)))
+                Err(Failure::Refused(Box::new(Problem::read(status.as_u16(), &body, raw))))
             }
             _ => Err(Failure::NotAHub { place: self.place.clone(), status: status.as_u16() }),
         }

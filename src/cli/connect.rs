@@ -220,7 +220,7 @@ pub(crate) async fn first_reading(
                 Stage::Ready => return Ok::<_, Failure>(None),
                 Stage::Broken(state) => return Ok(Some(state)),
                 Stage::Reading { done, all } => {
-                    tell(&format!("reading calendars: {done} of {all}"))
+                    tell(&format!("reading calendars: {done} of {all}"));
                 }
             }
             tokio::time::sleep(PAUSE).await;

@@ -12,8 +12,8 @@ use super::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  calhub jobs list --state failed
-  calhub jobs retry ID")]
+  calhub jobs list --lane pull
+  calhub jobs retry pull:cal_...")]
 pub(crate) struct Jobs {
     #[command(subcommand)]
     verb: Verb,
@@ -25,10 +25,7 @@ pub(crate) struct Jobs {
 enum Verb {
     /// List jobs
     List {
-        /// Only those in this state
-        #[arg(long)]
-        state: Option<String>,
-        /// Only those of this kind
+        /// Only those of this kind: pull, list, advance, remove
         #[arg(long)]
         lane: Option<String>,
     },
@@ -50,21 +47,22 @@ impl Ask for Jobs {
     }
 
     async fn ask(&self, session: &Session) -> anyhow::Result<()> {
-        let (id, verb, done) = match &self.verb {
-            Verb::List { state, lane } => {
-                let filters = [("state", state), ("lane", lane)];
-                let query: Vec<_> = filters
-                    .iter()
-                    .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
-                    .collect();
+        match &self.verb {
+            Verb::List { lane } => {
+                let query: Vec<_> = lane.iter().map(|lane| ("lane", lane.as_str())).collect();
                 let items = session.client.list(&["v1", "ops", "jobs"], &query).await?;
-                return session.print_list(&items, list);
+                session.print_list(&items, list)
             }
-            Verb::Retry { id } => (id, "retry", "runs now"),
-            Verb::Discard { id } => (id, "discard", "is dropped"),
-        };
-        let answer = session.client.post(&["v1", "ops", "jobs", id, verb], &json!({})).await?;
-        session.print(&answer, |_| format!("{id} {done}"))
+            Verb::Retry { id } => {
+                let path = ["v1", "ops", "jobs", id, "retry"];
+                let answer = session.client.post(&path, &json!({})).await?;
+                session.print(&answer, |_| format!("{id} runs now"))
+            }
+            Verb::Discard { id } => {
+                let answer = session.client.delete(&["v1", "ops", "jobs", id], &[]).await?;
+                session.print(&answer, |_| format!("{id} is dropped"))
+            }
+        }
     }
 }
 

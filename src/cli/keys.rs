@@ -28,7 +28,7 @@ const SCOPES: [&str; 10] = [
 Examples:
   calhub keys create --name website --scope availability:read
   calhub keys create --name platform --scope availability:read --scope connections:write --expires-at 2027-01-01T00:00:00Z
-  calhub keys revoke key_...")]
+  calhub keys revoke 0198c1f2...")]
 pub(crate) struct Keys {
     #[command(subcommand)]
     verb: Verb,
@@ -96,7 +96,6 @@ fn list(items: &[Value]) -> String {
         ("scopes", "scopes"),
         ("created", "created_at"),
         ("expires", "expires_at"),
-        ("last used", "last_used_at"),
     ];
     show::table(&columns, items)
 }

@@ -64,10 +64,11 @@ impl Ask for Quarantine {
 fn list(items: &[Value]) -> String {
     let columns = [
         ("calendar", "calendar_id"),
-        ("since", "since"),
-        ("lost", "lost"),
-        ("of", "of"),
-        ("reason", "reason"),
+        ("name", "name"),
+        ("connection", "connection_id"),
+        ("since", "difference.since"),
+        ("intervals lost", "difference.lost"),
+        ("of", "difference.before"),
     ];
     if items.is_empty() { "nothing is kept aside".to_owned() } else { show::table(&columns, items) }
 }

@@ -70,6 +70,11 @@ enum Verb {
         /// res_..., or ext: and your own id
         id: String,
     },
+    /// List its secret addresses, without their secrets
+    Feeds {
+        /// res_..., or ext: and your own id
+        id: String,
+    },
     /// Revoke such an address
     RevokeFeed {
         /// res_..., or ext: and your own id
@@ -147,6 +152,12 @@ impl Ask for Resources {
             Verb::Feed { id } => {
                 let answer = client.post(&["v1", "resources", id, "feeds"], &json!({})).await?;
                 session.print(&answer, feed)
+            }
+            Verb::Feeds { id } => {
+                let items = client.list(&["v1", "resources", id, "feeds"], &[]).await?;
+                session.print_list(&items, |items| {
+                    show::table(&[("feed", "id"), ("created", "created_at")], items)
+                })
             }
             Verb::RevokeFeed { id, feed } => {
                 let answer = client.delete(&["v1", "resources", id, "feeds", feed], &[]).await?;

@@ -12,7 +12,7 @@ use super::{
 use crate::config::Environment;
 
 /// Runs a command to its end.
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(cli: &Cli) -> ExitCode {
     let environment = Environment::of_process();
     let around = Around { before: &cli.before, environment: &environment };
     match &cli.command {

@@ -105,6 +105,9 @@ impl Sync {
                 if open.is_empty() {
                     return anyhow::Ok(());
                 }
+                if let Some(why) = stuck(&session.client, before, &now, &open).await {
+                    anyhow::bail!(why);
+                }
                 progress.show(&format!("read {} of {}", before.len() - open.len(), before.len()));
                 tokio::time::sleep(PAUSE).await;
             }
@@ -140,6 +143,32 @@ fn unread(before: &[Value], now: &[Value]) -> Vec<String> {
         .collect()
 }
 
+/// Why waiting on is of no use: a pull failed, or a login no longer works.
+async fn stuck(
+    client: &Client,
+    before: &[Value],
+    now: &[Value],
+    open: &[String],
+) -> Option<String> {
+    let waits = |calendar: &&Value| open.contains(&show::field(calendar, "id"));
+    for calendar in now.iter().filter(waits) {
+        let (id, error) = (show::field(calendar, "id"), show::field(calendar, "last_error"));
+        let was = before.iter().find(|calendar| show::field(calendar, "id") == id);
+        if error != "-" && was.is_none_or(|was| show::field(was, "last_error") != error) {
+            return Some(format!("{id} could not be read: {error}"));
+        }
+        let connection = show::field(calendar, "connection_id");
+        let state = client.get(&["v1", "connections", &connection], &[]).await;
+        let state = state.map(|answer| show::field(&answer.body, "state")).unwrap_or_default();
+        if matches!(state.as_str(), "needs_reauth" | "revoked" | "removing") {
+            return Some(format!(
+                "{id} cannot be read: {connection} is {state}; `calhub doctor` tells what to do"
+            ));
+        }
+    }
+    None
+}
+
 fn asked(body: &Value, full: bool) -> String {
     let calendars = body.get("calendars").and_then(Value::as_array).map(Vec::len);
     let what = if full { "a full pull" } else { "a pull" };
@@ -150,22 +179,38 @@ fn asked(body: &Value, full: bool) -> String {
 }
 
 fn dry_run(body: &Value) -> String {
-    let rows = body.get("calendars").or_else(|| body.get("items")).and_then(Value::as_array);
+    let plans = body.get("plans").and_then(Value::as_array);
     let columns = [
         ("calendar", "calendar_id"),
-        ("items", "items"),
-        ("added", "added"),
-        ("changed", "changed"),
-        ("removed", "removed"),
+        ("events changed", "would.items_changed"),
+        ("events gone", "would.items_gone"),
+        ("busy added", "would.added"),
+        ("busy removed", "would.removed"),
+        ("would be kept aside", "would.quarantined"),
         ("error", "error"),
     ];
-    let table = rows.map(|rows| show::table(&columns, rows)).unwrap_or_default();
+    let table = plans.map(|plans| show::table(&columns, plans)).unwrap_or_default();
     format!("{table}\nnothing was changed").trim_start().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dry_run_says_what_would_change() {
+        let body = serde_json::json!({"dry_run": true, "plans": [
+            {"calendar_id": "cal_1", "would": {"items_changed": 2, "items_gone": 0, "added": 3, "removed": 1,
+                "quarantined": false}},
+            {"calendar_id": "cal_2", "error": "unauthorized"}]});
+        assert_eq!(
+            dry_run(&body),
+            "calendar  events changed  events gone  busy added  busy removed  would be kept aside  error\n\
+             cal_1     2               0            3           1             no                   -\n\
+             cal_2     -               -            -           -             -                    unauthorized\n\
+             nothing was changed"
+        );
+    }
 
     #[test]
     fn a_calendar_counts_as_read_when_its_last_pull_is_another_one() {

@@ -304,6 +304,12 @@ async fn a_linked_calendar_is_read_synced_and_answered_over_the_socket() {
     );
     assert!(told.contains("(Europe/Berlin)") && told.contains("busy"), "{told}");
 
+    let planned = done(data, &["sync", "--all", "--full", "--dry-run"]);
+    assert!(
+        planned.contains("events changed") && planned.contains("nothing was changed"),
+        "{planned}"
+    );
+    assert!(done(data, &["jobs", "list", "--lane", "pull"]).contains(&format!("pull:{id}")));
     let calendar = world.account("anna").unwrap().calendar("work").unwrap();
     calendar.edit_event("one.ics", |body| {
         body.replace("T090000Z", "T113000Z").replace("T100000Z", "T120000Z")
@@ -367,7 +373,8 @@ async fn a_refused_login_says_what_to_do_and_doctor_reports_broken_ones() {
     let listen = hub.url.strip_prefix("http://").unwrap().to_owned();
     done(data, &["doctor", "--offline", "--listen", &listen]);
     world.account("anna").unwrap().revoke_password();
-    json(data, &["sync", "--connection", &id]);
+    let waited = run(data, &["sync", "--connection", &id, "--wait"]);
+    assert_eq!(waited.status.code(), Some(1), "{}", out(&waited));
     until("the connection to ask for a login", || async {
         (json(data, &["connections", "show", &id])["state"] == "needs_reauth").then_some(())
     })

@@ -40,11 +40,11 @@ impl Cast {
         let base = format!("http://{}", listener.local_addr()?);
         let world = World::new(now);
         let anna = world.add_account(AccountSpec::new(USER, PASSWORD));
-        let practice = anna.add_calendar(CalendarSpec::new("practice"));
+        let practice = anna.add_calendar(calendar("practice"));
         for (name, lines) in practice_events(today) {
             practice.put(name, object(name, &lines));
         }
-        let private = anna.add_calendar(CalendarSpec::new("private"));
+        let private = anna.add_calendar(calendar("private"));
         for (name, lines) in private_events(today) {
             private.put(name, object(name, &lines));
         }
@@ -69,6 +69,10 @@ impl Drop for Cast {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+fn calendar(name: &str) -> CalendarSpec {
+    CalendarSpec { timezone_id: Some(ZONE.to_owned()), ..CalendarSpec::new(name) }
 }
 
 /// A span on one day's clock.
@@ -166,7 +170,10 @@ fn feed_body(today: Date) -> String {
             at("DTEND", after(day, 1), time(6, 0, 0, 0)),
         ]
     };
-    let mut body = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//hospital//rota//EN\r\n".to_owned();
+    let mut body = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//hospital//rota//EN\r\nX-WR-CALNAME:On call\r\n\
+         X-WR-TIMEZONE:{ZONE}\r\n"
+    );
     for (name, day) in [("night-1", after(today, 3)), ("night-2", after(today, 6))] {
         body.push_str(&event(name, &night(day)));
     }

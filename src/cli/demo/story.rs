@@ -211,6 +211,7 @@ Where to look:
 
   calhub connections list --data-dir {dir}
   calhub sync {calendar} --full --dry-run --data-dir {dir}
-  calhub doctor --data-dir {dir}"
+  calhub doctor --data-dir {dir}
+  (in a checkout: `cargo run -q -- connections list ...`)"
     )
 }

@@ -27,19 +27,19 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn ok(name: &str, says: impl Into<String>) -> Self {
-        Self::new(name, State::Ok, says.into(), None)
+        Self::new(name, State::Ok, &says.into(), None)
     }
 
     pub(crate) fn note(name: &str, says: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(name, State::Note, says.into(), Some(fix.into()))
+        Self::new(name, State::Note, &says.into(), Some(fix.into()))
     }
 
     pub(crate) fn action(name: &str, says: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(name, State::Action, says.into(), Some(fix.into()))
+        Self::new(name, State::Action, &says.into(), Some(fix.into()))
     }
 
-    fn new(name: &str, state: State, says: String, fix: Option<String>) -> Self {
-        Self { name: show::clean(name), state, says: show::clean(&says), fix }
+    fn new(name: &str, state: State, says: &str, fix: Option<String>) -> Self {
+        Self { name: show::clean(name), state, says: show::clean(says), fix }
     }
 }
 

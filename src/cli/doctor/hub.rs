@@ -94,6 +94,19 @@ async fn tenant(client: &Client, name: &str) -> Vec<Check> {
             "`calhub quarantine list`, then confirm or reject",
         ));
     }
+    if let Ok(items) = client.list(&["v1", "ops", "unexpandable"], &[]).await
+        && !items.is_empty()
+    {
+        let says = format!(
+            "{} cannot be worked out; they count as unknown",
+            crate::cli::show::count(items.len(), "span")
+        );
+        checks.push(Check::note(
+            &format!("{name}series"),
+            says,
+            "GET /v1/ops/unexpandable names them",
+        ));
+    }
     checks
 }
 
