@@ -11,9 +11,9 @@ from dateutil import rrule
 from cases import DAYS
 
 FORMAT = "%Y%m%dT%H%M%S"
-MOST = 400_000
-# Of a machine that does nothing else; what it gives up on is not compared.
-PATIENCE_S = 0.15
+MOST = 60_000
+# What an engine has not found by then (dateutil: a fifth of it, in its own time) is not compared.
+PATIENCE_S = 0.3
 
 
 def bare_rule(case, more=None):
@@ -26,6 +26,11 @@ def bare_rule(case, more=None):
     fields |= case["parts"] | (more or {})
     text = lambda value: ",".join(map(str, value)) if isinstance(value, list) else str(value)
     return ";".join(f"{name}={text(value)}" for name, value in fields.items())
+
+
+def read(word):
+    """Reads what FORMAT writes, ten times faster than strptime."""
+    return dt.datetime(*(int(word[at:end]) for at, end in ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))))
 
 
 class Libical:
@@ -53,7 +58,7 @@ class Libical:
         words = line.decode().split()
         if words == ["error"]:
             return []  # It refuses rules that can never match.
-        return None if words[-1:] == ["more"] else [dt.datetime.strptime(word, FORMAT) for word in words]
+        return None if words[-1:] == ["more"] else [read(word) for word in words]
 
 
 class GaveUp(Exception):
@@ -68,18 +73,18 @@ class Dateutil:
     name = "dateutil"
 
     def __init__(self):
-        signal.signal(signal.SIGALRM, give_up)
+        signal.signal(signal.SIGVTALRM, give_up)
 
     def walls(self, case, last):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
+            signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE_S / 5)
             try:
                 return self.follow(case, last)
             except GaveUp:
                 return None
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
     def follow(self, case, last):
         try:

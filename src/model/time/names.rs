@@ -118,3 +118,158 @@ fn offset(name: &str) -> Option<Zone> {
     );
     (hours <= 18 && minutes < 60).then_some(Zone::Fixed(sign * (hours * 3600 + minutes * 60)))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::datetime;
+
+    use super::{super::Observance, *};
+
+    fn name_of(tzid: &str) -> String {
+        match resolve_zone(tzid, &[]) {
+            Zone::Iana(name) => name,
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// Whether two zones have the same clocks in 2026 and 2027, links and late renames aside.
+    fn agree(one: &str, other: &str) -> bool {
+        let [one, other] = [one, other].map(|name| tzdb().zone(name).unwrap());
+        (0..24).all(|month| {
+            let at =
+                datetime(2026 + month / 12, i8::try_from(month % 12 + 1).unwrap(), 15, 12, 0, 0, 0);
+            super::super::instant(at, &one) == super::super::instant(at, &other)
+        })
+    }
+
+    #[test]
+    fn every_windows_name_of_cldr_47_resolves() {
+        let table = include_str!("../../../fixtures/zones/windows.tsv");
+        let rows: Vec<_> = table.lines().filter_map(|line| line.split_once('\t')).collect();
+        assert_eq!(rows.len(), 139);
+        for (windows, iana) in rows {
+            assert!(agree(&name_of(windows), iana), "{windows}: {} for {iana}", name_of(windows));
+        }
+    }
+
+    #[test]
+    fn names_that_the_windows_table_lacks_resolve_too() {
+        assert_eq!(name_of("British Columbia Standard Time"), "America/Vancouver");
+        assert_eq!(name_of("Mid-Atlantic Standard Time"), "Etc/GMT+2");
+        assert_eq!(name_of("Kamchatka Standard Time"), "Asia/Kamchatka");
+        assert_eq!(name_of("w. europe standard time"), "Europe/Berlin");
+    }
+
+    #[test]
+    fn what_windows_shows_for_a_zone_is_a_name_too() {
+        for shown in [
+            "(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna",
+            "(UTC+01:00) Amsterdam, Berlin",
+            "\"(UTC+01:00) Amsterdam, Berlin\"",
+            "(GMT+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna",
+        ] {
+            assert_eq!(name_of(shown), "Europe/Berlin", "{shown}");
+        }
+        assert_eq!(name_of("(UTC-08:00) Pacific Time (US & Canada)"), "America/Los_Angeles");
+        assert_eq!(resolve_zone("(UTC+01:00) Somewhere", &[]), Zone::Fixed(3600));
+    }
+
+    #[test]
+    fn names_and_links_are_found_in_any_case_and_behind_a_vendors_path() {
+        assert_eq!(name_of("europe/berlin"), "Europe/Berlin");
+        assert_eq!(name_of("Europe/Kiev"), "Europe/Kiev");
+        for tzid in [
+            "/mozilla.org/20070129_1/Europe/Berlin",
+            "/freeassociation.sourceforge.net/Europe/Berlin",
+            "/freeassociation.sourceforge.net/Tzfile/Europe/Berlin",
+            "/softwarestudio.org/Olson_20011030_5/Europe/Berlin",
+            "/citadel.org/20190914_1/Europe/Berlin",
+            " Europe/Berlin ",
+        ] {
+            assert_eq!(name_of(tzid), "Europe/Berlin", "{tzid}");
+        }
+        assert_eq!(
+            name_of("/mozilla.org/20070129_1/America/Argentina/Ushuaia"),
+            "America/Argentina/Ushuaia"
+        );
+        assert_eq!(name_of("tzone://Microsoft/Utc"), "UTC");
+    }
+
+    #[test]
+    fn london_has_summer_time_by_its_windows_name_and_reykjavik_has_none() {
+        assert_eq!(name_of("GMT Standard Time"), "Europe/London");
+        assert_eq!(name_of("Greenwich Standard Time"), "Atlantic/Reykjavik");
+    }
+
+    #[test]
+    fn offsets_written_as_names_are_offsets() {
+        for (tzid, seconds) in [
+            ("GMT+0100", 3600),
+            ("UTC-05:00", -18000),
+            ("+0100", 3600),
+            ("UTC+1", 3600),
+            ("-03:30", -12600),
+            ("Z", 0),
+        ] {
+            assert_eq!(resolve_zone(tzid, &[]), Zone::Fixed(seconds), "{tzid}");
+        }
+        assert_eq!((name_of("UTC"), name_of("GMT")), ("UTC".to_owned(), "GMT".to_owned()));
+    }
+
+    #[test]
+    fn what_nobody_knows_stays_unknown() {
+        for tzid in [
+            "",
+            "Customized Time Zone",
+            "tzone://Microsoft/Custom",
+            "中国标准时间",
+            "right/Europe/Berlin",
+            "/x/right/Nowhere",
+            "Factory",
+            "localtime",
+            "Etc/Unknown",
+            "America/Custom/EST",
+            "+99:99",
+            "UTC+",
+            "(",
+            "/",
+            "//",
+            "../../etc/passwd",
+        ] {
+            assert_eq!(resolve_zone(tzid, &[]), Zone::Unknown(tzid.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_definition_counts_only_for_names_that_are_not_public_and_its_aliases_first() {
+        let observance = Observance {
+            daylight: false,
+            starts: datetime(1601, 1, 1, 0, 0, 0, 0),
+            offset_from_s: 1800,
+            offset_to_s: 1800,
+            rule: None,
+            rdates: Vec::new(),
+        };
+        let define = |tzid: &str, alias: Option<&str>| ZoneDefinition {
+            tzid: tzid.to_owned(),
+            aliases: alias.map(str::to_owned).into_iter().collect(),
+            observances: vec![observance.clone()],
+        };
+        let definitions = [
+            define("Europe/Berlin", None),
+            define("Mine", None),
+            define("Named", Some("Europe/Paris")),
+            define("Misnamed", Some("Nowhere")),
+        ];
+        assert_eq!(
+            resolve_zone("Europe/Berlin", &definitions),
+            Zone::Iana("Europe/Berlin".to_owned())
+        );
+        assert_eq!(resolve_zone("Named", &definitions), Zone::Iana("Europe/Paris".to_owned()));
+        for tzid in ["Mine", "mine", "Misnamed"] {
+            let Zone::Custom(zone) = resolve_zone(tzid, &definitions) else { panic!("{tzid}") };
+            let offset = zone.time_zone().unwrap().to_offset(jiff::Timestamp::UNIX_EPOCH);
+            assert_eq!(offset.seconds(), 1800);
+        }
+    }
+}
