@@ -52,13 +52,11 @@ pub enum ServeError {
     #[error("cannot open the secrets")]
     Secrets(#[from] SecretsError),
     #[error(
-        "CALHUB_BOOTSTRAP_KEY must look like chk_<id>_<secret>, the secret of 32 characters or more"
+        "CALHUB_BOOTSTRAP_KEY must look like chk_<id>_<secret>, the secret of 16 characters or more"
     )]
     BootstrapKey,
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
-    #[error("cannot make the local socket {}", path.display())]
-    Socket { path: PathBuf, source: io::Error },
     #[error("cannot make the client that talks to providers")]
     Transport(#[source] connectors::Error),
     #[error("the API ended by itself")]
@@ -155,7 +153,7 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
     let mut api = None;
     if let Some(tcp) = listener {
         address = tcp.local_addr().unwrap_or(address);
-        let listeners = Listeners { tcp, local: Some(local_socket(&hub.config.socket_path())?) };
+        let listeners = Listeners { tcp, local: local_socket(&hub.config.socket_path()) };
         let grace = hub.config.http.shutdown_grace;
         let routes = Api::new(Arc::clone(&hub), stopping.clone());
         api = Some(tokio::spawn(http::serve(routes, listeners, stopping, grace)));
@@ -240,16 +238,24 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
 }
 
-/// The store's lock has shown that no other hub uses this directory, so a socket that is there is dead.
-fn local_socket(path: &Path) -> Result<UnixListener, ServeError> {
-    let failed = |source| ServeError::Socket { path: path.to_owned(), source };
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    Ok(listener)
+/// Makes the socket for its owner alone. Without one (a path that is too long, a file system that has none)
+/// the hub still serves everybody who has a key.
+fn local_socket(path: &Path) -> Option<UnixListener> {
+    let made = || {
+        // The store's lock has shown that no other hub uses this directory: a socket that is there is dead.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    };
+    made()
+        .inspect_err(|error| {
+            tracing::warn!(%error, path = %path.display(), "There is no local socket; use a key.");
+        })
+        .ok()
 }
 
 /// Makes the default tenant and its first key, once a database. Of several hubs that start at once, one does.
@@ -281,8 +287,7 @@ pub async fn first_run(hub: &Hub) -> Result<Option<SecretString>, ServeError> {
             (made.clone(), Some(made))
         }
     };
-    let token = Token::parse(key.expose_secret()).filter(|token| token.secret.len() >= 32);
-    let token = token.ok_or(ServeError::BootstrapKey)?;
+    let token = Token::parse(key.expose_secret()).ok_or(ServeError::BootstrapKey)?;
     let row = KeyRow {
         tenant_id,
         key_id: token.id.to_owned(),

@@ -163,8 +163,11 @@ impl<'a> Token<'a> {
 /// at once by the hub that revoked it, and within [`Keyring::TRUST`] by every other.
 #[derive(Debug, Default)]
 pub(super) struct Keyring {
-    seen: Mutex<HashMap<String, (Arc<Vec<KeyRow>>, Timestamp)>>,
+    seen: Mutex<HashMap<String, Seen>>,
 }
+
+/// What the store said of a key id, and when.
+type Seen = (Arc<Vec<KeyRow>>, Timestamp);
 
 impl Keyring {
     const TRUST: SignedDuration = SignedDuration::from_secs(3);

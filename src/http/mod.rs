@@ -63,7 +63,7 @@ impl Api {
             keyring: Keyring::default(),
             limiter: Limiter::new(limits.requests_per_minute, limits.burst),
             refreshes: Limiter::new(limits.refreshes_per_minute, limits.refreshes_per_minute),
-            strangers: Limiter::new(60, 60),
+            strangers: Limiter::new(60, 300),
             meters: Meters::new(),
             stopping,
             hub,
@@ -81,7 +81,7 @@ pub fn router(api: Api) -> Router {
     let (open, open_document) = api::open().split_for_parts();
     let mut document = document;
     document.merge(open_document);
-    let pages = openapi::router(openapi::complete(document));
+    let pages = openapi::router(&openapi::complete(document));
     Router::new()
         .merge(keyed)
         .merge(open)

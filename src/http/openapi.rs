@@ -54,8 +54,8 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 /// The two pages, rendered once.
-pub(super) fn router(document: OpenApi) -> Router<Api> {
-    let value = serde_json::to_value(&document).unwrap_or(Value::Null);
+pub(super) fn router(document: &OpenApi) -> Router<Api> {
+    let value = serde_json::to_value(document).unwrap_or(Value::Null);
     let json: Arc<str> = Arc::from(value.to_string());
     let page: Arc<str> = Arc::from(page(&value));
     let json = get(move || {

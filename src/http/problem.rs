@@ -1,51 +1,91 @@
 //! RFC 9457 problem documents: the one shape of every error answer.
 
+use std::borrow::Cow;
+
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use super::request::current_request_id;
 use crate::store::{StoreError, rules};
 
+/// Why a request is refused, or what failed. Small, because every route may return one.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub status: u16,
+    pub code: &'static str,
+    pub title: &'static str,
+    pub detail: String,
+    pub retryable: bool,
+    /// Seconds.
+    pub retry_after: Option<u64>,
+    pub errors: Vec<FieldError>,
+    pub provider: Option<Box<ProviderFault>>,
+    pub blocked_by: Option<Box<Value>>,
+}
+
 /// An error answer.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem, example = json!({
     "type": "urn:calhub:problem:not_found", "title": "Not found", "status": 404,
     "detail": "There is no calendar cal_1.", "code": "not_found", "request_id": "req_0198c1", "retryable": false
 }))]
-pub struct Problem {
+pub(super) struct Document<'a> {
     /// `urn:calhub:problem:` and the code.
     #[serde(rename = "type")]
-    pub kind: String,
-    pub title: String,
-    pub status: u16,
-    pub detail: String,
+    kind: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
     /// Stable; listed in the documentation.
-    pub code: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
     /// Whether the same request may succeed later.
-    pub retryable: bool,
+    retryable: bool,
     /// Seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<u64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "slice_is_empty")]
+    errors: &'a [FieldError],
     /// The provider that was involved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider: Option<ProviderFault>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a ProviderFault>,
     /// What is in the way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blocked_by: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked_by: Option<&'a Value>,
+}
+
+fn slice_is_empty(list: &&[FieldError]) -> bool {
+    list.is_empty()
+}
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        Document::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Problem")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Document::schemas(schemas);
+    }
 }
 
 /// One thing that is wrong with the request.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FieldError {
     /// JSON pointer into the body, or the name of a query parameter.
     pub pointer: String,
@@ -54,12 +94,12 @@ pub struct FieldError {
 }
 
 /// What a provider answered.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ProviderFault {
     pub name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
@@ -97,7 +137,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
 
 impl Problem {
     /// Makes a problem of a code in [`CODES`].
-    pub fn new(code: &str, detail: impl Into<String>) -> Self {
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
         let (status, title) = CODES
             .iter()
             .find(|(known, ..)| *known == code)
@@ -106,19 +146,39 @@ impl Problem {
     }
 
     /// Makes a problem whose code comes from elsewhere (a diagnosis of a provider).
-    pub fn titled(code: &str, status: u16, title: &str, detail: impl Into<String>) -> Self {
+    pub fn titled(
+        code: &'static str,
+        status: u16,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self {
-            kind: format!("urn:calhub:problem:{code}"),
-            title: title.to_owned(),
             status,
+            code,
+            title,
             detail: detail.into(),
-            code: code.to_owned(),
-            request_id: None,
             retryable: matches!(status, 408 | 429 | 503),
             retry_after: None,
             errors: Vec::new(),
             provider: None,
             blocked_by: None,
+        }
+    }
+
+    /// The form in which it leaves.
+    pub(super) fn document(&self, request_id: Option<String>) -> Document<'_> {
+        Document {
+            kind: format!("urn:calhub:problem:{}", self.code),
+            title: self.title,
+            status: self.status,
+            detail: &self.detail,
+            code: self.code,
+            request_id,
+            retryable: self.retryable,
+            retry_after: self.retry_after,
+            errors: &self.errors,
+            provider: self.provider.as_deref(),
+            blocked_by: self.blocked_by.as_deref(),
         }
     }
 
@@ -159,8 +219,7 @@ impl Problem {
 
     /// Whether the same request would be answered the same for ever: what is wrong is in the request.
     pub fn is_final(&self) -> bool {
-        matches!(self.code.as_str(), "invalid" | "invalid_json" | "invalid_parameter")
-            && !self.retryable
+        matches!(self.code, "invalid" | "invalid_json" | "invalid_parameter") && !self.retryable
     }
 
     /// Logs what happened inside, once, and tells the caller only that it failed.
@@ -197,10 +256,9 @@ impl From<StoreError> for Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(mut self) -> Response {
-        self.request_id = self.request_id.or_else(current_request_id);
+    fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let body = serde_json::to_vec(&self.document(current_request_id())).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -238,7 +296,7 @@ mod tests {
     #[test]
     fn a_problem_says_what_rfc_9457_asks_for() {
         let problem = Problem::field("/start", "required", "is required");
-        let value = serde_json::to_value(&problem).unwrap();
+        let value = serde_json::to_value(problem.document(None)).unwrap();
         assert_eq!(value["type"], "urn:calhub:problem:invalid");
         assert_eq!(value["status"], 422);
         assert_eq!(value["errors"][0]["pointer"], "/start");

@@ -181,7 +181,7 @@ impl Tail {
             let known = self.index.change(tenant, |part| {
                 match &row {
                     Some(row) => {
-                        part.set_connection(connection, login_of(row.state), is_live(row.provider))
+                        part.set_connection(connection, login_of(row.state), is_live(row.provider));
                     }
                     None => part.remove_connection(connection),
                 }

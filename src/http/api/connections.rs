@@ -203,7 +203,7 @@ fn refused(refusal: &connectors::Error) -> Problem {
         reason: Some(code.to_owned()),
     };
     let problem = Problem::titled(code, 422, title, refusal.detail.clone());
-    Problem { provider: Some(provider), retryable, retry_after, ..problem }
+    Problem { provider: Some(Box::new(provider)), retryable, retry_after, ..problem }
 }
 
 async fn read(
@@ -394,7 +394,7 @@ async fn remove(
                       Say what becomes of its future bookings: future_bookings=keep or cancel.";
         let problem = Problem::new("in_use", detail);
         return Err(Problem {
-            blocked_by: Some(serde_json::json!({"resources": writing})),
+            blocked_by: Some(Box::new(serde_json::json!({"resources": writing}))),
             ..problem
         });
     }

@@ -287,7 +287,7 @@ impl Found {
                 };
                 match resource {
                     Some(resource) => {
-                        found.resources.push((text.clone(), Basis::of(part, &resource.links)))
+                        found.resources.push((text.clone(), Basis::of(part, &resource.links)));
                     }
                     None => {
                         found.errors.insert(text.clone(), missing());
@@ -428,7 +428,7 @@ fn render(
         Format::Merged => {
             let (busy, unknown) = merged(answers());
             view.busy = Some(busy.into_iter().map(busy_view).collect());
-            view.unknown = Some(unknown.into_iter().map(joint_view).collect());
+            view.unknown = Some(unknown.iter().map(joint_view).collect());
             let all = answers().flat_map(|answer| &answer.evidence);
             view.evidence = proof(ask.evidence, all);
         }
@@ -456,7 +456,7 @@ fn busy_view((start, end, kind): (i64, i64, Kind)) -> BusyView {
     BusyView { start: Micros(start), end: Micros(end), kind: kind.as_str() }
 }
 
-fn unknown_view(unknown: Unknown) -> UnknownView {
+fn unknown_view(unknown: &Unknown) -> UnknownView {
     UnknownView {
         start: Micros(unknown.start_us),
         end: Micros(unknown.end_us),
@@ -466,7 +466,7 @@ fn unknown_view(unknown: Unknown) -> UnknownView {
     }
 }
 
-fn joint_view(joint: crate::index::query::Joint) -> UnknownView {
+fn joint_view(joint: &crate::index::query::Joint) -> UnknownView {
     let reasons: Vec<_> = joint.reasons.iter().map(|reason| reason.as_str()).collect();
     UnknownView {
         start: Micros(joint.start_us),
@@ -482,7 +482,7 @@ fn lists_view(ask: &Ask, answer: Answer) -> SubjectView {
         complete: answer.is_complete(),
         evidence: proof(ask.evidence, answer.evidence.iter()),
         busy: Spans::List(answer.busy.into_iter().map(busy_view).collect()),
-        unknown: Spans::List(answer.unknown.into_iter().map(unknown_view).collect()),
+        unknown: Spans::List(answer.unknown.iter().map(unknown_view).collect()),
     }
 }
 

@@ -437,9 +437,7 @@ async fn put(
         .to_owned();
     if let Value::Object(fields) = &mut value {
         let stated = fields.insert("external_id".to_owned(), Value::from(external_id.clone()));
-        if stated
-            .is_some_and(|stated| !stated.is_null() && stated != Value::from(external_id.clone()))
-        {
+        if stated.is_some_and(|stated| !stated.is_null() && stated != external_id.as_str()) {
             return Err(Problem::field(
                 "/external_id",
                 "invalid",

@@ -38,8 +38,10 @@ fn question(from: i64, until: i64) -> Question {
     }
 }
 
-/// A basis of calendars, each with facts, a policy of its link, and rows in seconds.
-fn basis(calendars: &[(CalendarFacts, Policy, &[(i64, i64, BusyClass)])]) -> Basis {
+/// A calendar: its facts, the policy of its link, and rows in seconds.
+type Given<'a> = (CalendarFacts, Policy, &'a [(i64, i64, BusyClass)]);
+
+fn basis(calendars: &[Given<'_>]) -> Basis {
     let clock = ManualClock::at(at(0));
     let entropy = SeededEntropy::new(7);
     let mut tenant = Tenant::default();

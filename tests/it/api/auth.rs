@@ -143,7 +143,7 @@ async fn guessing_keys_is_slowed_down() {
     let hub = TestHub::new().await;
     let headers = [("authorization", "Bearer chk_nobody_0123456789abcdef0123456789abcdef")];
     let mut refused = None;
-    for _ in 0..70 {
+    for _ in 0..310 {
         let answer = hub.call(Method::GET, "/v1/keys", None, &headers).await;
         if answer.status.as_u16() == 429 {
             refused = Some(answer);
