@@ -108,7 +108,10 @@ impl Demo {
             ("listen", listen),
             ("allow_net", "127.0.0.0/8".to_owned()),
         ];
-        settings.extend(self.database_url.iter().map(|url| ("database_url", url.clone())));
+        // A real hub's settings may stand in the environment: the demo must never touch its database.
+        settings.push(("database_url", self.database_url.clone().unwrap_or_default()));
+        let unset = ["database_url_file", "kek_file", "public_url"];
+        settings.extend(unset.map(|name| (name, String::new())));
         if environment.get("CALHUB_LOG_FILTER").is_none() {
             settings.push(("log.filter", "warn".to_owned()));
         }
