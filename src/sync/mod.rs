@@ -22,6 +22,7 @@ mod request;
 mod save;
 pub mod schedule;
 pub mod state;
+mod stock;
 pub mod window;
 
 pub use connect::{Connectors, Login};

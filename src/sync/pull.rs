@@ -6,10 +6,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use async_trait::async_trait;
 use connectors::{
-    CalendarRef, Change, Connector, Coverage, Cursor, Item, ItemRef, Kind, Known, Next, Page,
-    Version, Versions, connector::CalendarFacts,
+    CalendarRef, Change, Connector, Coverage, Cursor, Item, Kind, Next, Page,
+    connector::CalendarFacts,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
@@ -22,6 +21,7 @@ use super::{
     quarantine::Balance,
     save::ROWS,
     state::is_pulled,
+    stock::Stock,
     window,
 };
 use crate::{
@@ -385,27 +385,4 @@ pub(super) fn owner_zone(name: Option<&str>) -> TimeZone {
 /// The span for which a calendar's busy time is stored.
 pub(super) fn covered(calendar: &CalendarRow) -> Option<Span> {
     Span::new(calendar.covered_from?, calendar.covered_until?)
-}
-
-/// What the hub has of one calendar, for connectors that compare versions themselves.
-struct Stock<'a> {
-    engine: &'a Engine,
-    calendar: &'a CalendarRow,
-}
-
-#[async_trait]
-impl Known for Stock<'_> {
-    async fn versions(&self) -> connectors::Result<Versions> {
-        let read = async {
-            let mut tx = self.engine.store.read().await?;
-            tx.events().versions(&self.calendar.tenant_id, &self.calendar.calendar_id).await
-        };
-        let versions = read.await.map_err(|error| {
-            Kind::Unavailable.error("the hub's own store could not be read").caused_by(error)
-        })?;
-        let pair = |(item, version): (String, Option<String>)| {
-            (ItemRef::new(item), version.map(Version::new))
-        };
-        Ok(versions.into_iter().map(pair).collect())
-    }
 }

@@ -11,8 +11,11 @@ use super::{
     quarantine::{Held, Word},
 };
 use crate::{
-    model::ids::{CalendarId, ConnectionId, TenantId},
-    store::CalendarFilter,
+    model::{
+        ids::{CalendarId, ConnectionId, TenantId},
+        states::ConnectionState,
+    },
+    store::{CalendarFilter, ConnectionFilter},
 };
 
 /// Which calendars are meant.
@@ -62,13 +65,19 @@ impl Engine {
         let Some(calendars) = self.selected(tenant, selector).await? else { return Ok(None) };
         let now = self.clock.now();
         let demand = full.then(|| json!({ "full": true }));
-        let mut connections: Vec<&ConnectionId> = match selector {
-            Selector::Connection(connection) => vec![connection],
+        let connections = match selector {
             Selector::Calendar(_) => Vec::new(),
-            Selector::All => calendars.iter().map(|(_, connection)| connection).collect(),
+            Selector::Connection(connection) => vec![connection.clone()],
+            // Also those that have shown no calendar yet.
+            Selector::All => {
+                let filter = ConnectionFilter { limit: i64::MAX, ..ConnectionFilter::default() };
+                let rows = self.store.read().await?.connections().list(tenant, &filter).await?;
+                rows.into_iter()
+                    .filter(|row| row.state != ConnectionState::Removing)
+                    .map(|row| row.connection_id)
+                    .collect()
+            }
         };
-        connections.sort_unstable();
-        connections.dedup();
         let mut tx = self.store.begin().await?;
         for connection in connections {
             let lane = Lane::List.as_str();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use calhub::{clock::Clock, sync::Selector};
-use simulators::CalendarSpec;
+use simulators::{AccountSpec, CalendarSpec};
 
 use crate::support::{
     engines::on_each_engine,
@@ -67,9 +67,10 @@ async fn a_moved_occurrence_moves_alone() {
 async fn a_new_calendar_of_another_client_is_read_with_the_next_round() {
     on_each_engine(async |bed| {
         let stage = Stage::new(&bed.store).await;
-        let (account, _) = stage.anna();
+        let account = stage.world.add_account(AccountSpec::new("anna", "right"));
         stage.link(&account).await;
         stage.settle().await;
+        assert!(stage.calendars().await.is_empty());
         let home = account.add_calendar(CalendarSpec::new("home"));
         home.put("h.ics", hour_event("h", 3, 18));
         stage.sync().await;
