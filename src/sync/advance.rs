@@ -33,7 +33,7 @@ impl Engine {
         &self,
         tenant: &TenantId,
         calendar: &CalendarId,
-        row: &WorkRow,
+        row: Option<&WorkRow>,
     ) -> Result<(), SyncError> {
         let flight = self.flight(calendar);
         let _alone = flight.lock().await;
@@ -87,7 +87,7 @@ impl Engine {
         subject: &Subject,
         last: Vec<Step<EventRow>>,
         frame: Option<&Frame>,
-        row: &WorkRow,
+        row: Option<&WorkRow>,
         next: Timestamp,
     ) -> Result<(), SyncError> {
         let mut tx = self.begin_for(subject).await?;
@@ -96,11 +96,27 @@ impl Engine {
             let (tenant, calendar) = (&subject.tenant, &subject.calendar.calendar_id);
             tx.calendars().set_covered(tenant, calendar, frame.window, self.clock.now()).await?;
         }
-        if !tx.work().finish(row, Some(next), None).await? {
+        if let Some(row) = row
+            && !tx.work().finish(row, Some(next), None).await?
+        {
             return Err(SyncError::LeaseLost);
         }
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Expands a calendar anew and returns when it is done, so that whoever changed its zone reads the new
+    /// answer. Goes with [`Engine::reread`], which survives a crash in between.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or the calendar has gone.
+    pub async fn reread_now(
+        &self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+    ) -> Result<(), SyncError> {
+        self.advance(tenant, calendar, None).await
     }
 
     /// Has a calendar expanded anew soon, because the same events now mean other instants.

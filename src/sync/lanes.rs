@@ -12,7 +12,7 @@ use super::{
 use crate::store::{StoreError, WorkRow};
 
 /// How long a row steps aside for others that talk to its host.
-pub(super) const ASIDE: Duration = Duration::from_secs(2);
+pub(super) const ASIDE: Duration = Duration::from_millis(500);
 
 impl Engine {
     pub(super) async fn run_pull(&self, row: &WorkRow) -> Result<End, StoreError> {
@@ -55,7 +55,7 @@ impl Engine {
 
     pub(super) async fn run_advance(&self, row: &WorkRow) -> Result<End, StoreError> {
         let Ok(calendar) = row.subject.parse() else { return Ok(End::Never) };
-        match self.advance(&row.tenant_id, &calendar, row).await {
+        match self.advance(&row.tenant_id, &calendar, Some(row)).await {
             Ok(()) => Ok(End::Done),
             Err(error) => self.end_of(row, &error),
         }

@@ -17,6 +17,7 @@ mod cli;
 mod conformance;
 mod discovery;
 mod expand;
+mod real_servers;
 mod statements;
 mod store;
 mod sync;

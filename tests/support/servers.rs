@@ -45,10 +45,7 @@ pub struct Traffic {
 impl Traffic {
     /// How many requests of this method were sent.
     pub fn count(&self, method: &str) -> usize {
-        let text = String::from_utf8_lossy(&self.sent);
-        text.lines()
-            .filter(|line| line.starts_with(&format!("{method} ")) && line.ends_with("HTTP/1.1"))
-            .count()
+        String::from_utf8_lossy(&self.sent).matches(&format!("{method} /")).count()
     }
 
     /// How many `<href>`s were asked for in multigets.

@@ -137,9 +137,13 @@ impl Session {
         for _ in 0..3 {
             let reply = self.transport.send(&call, with_authorization(&request, attempt)).await?;
             if reply.status() != StatusCode::UNAUTHORIZED {
-                self.learn(|known| known.seed(reply.headers(), &host));
+                self.learn(|known| {
+                    known.seed(reply.headers(), &host);
+                    known.takes_basic |= tried == Tried::Basic;
+                });
                 return self.unless_slowed(reply, operation, &host);
             }
+            self.learn(|known| known.takes_basic = false);
             // The challenge is of the place where the redirects ended: answer it there.
             if let Some(landed) = landed(&reply).filter(|landed| landed.redirects > 0) {
                 url = landed.url.clone();
@@ -165,8 +169,8 @@ impl Session {
         if matches!(slowed.kind, Kind::Throttled { .. }) { Err(slowed) } else { Ok(reply) }
     }
 
-    /// The header of the first attempt. Over plain http (only in allowed networks) Basic waits to be asked for, so
-    /// that a server with Digest never sees the password.
+    /// The header of the first attempt. Over plain http (only in allowed networks) Basic waits to be asked for once,
+    /// so that a server with Digest never sees the password.
     fn first(&self, request: &Request<Bytes>, url: &Url) -> (Option<String>, Tried) {
         if !self.trusts(url) {
             return (None, Tried::Nothing);
@@ -178,7 +182,9 @@ impl Session {
             Credentials::Bearer(token) => {
                 (Some(format!("Bearer {}", token.expose_secret())), Tried::Bearer)
             }
-            Credentials::Password { username, password } if url.scheme() == "https" => {
+            Credentials::Password { username, password }
+                if url.scheme() == "https" || self.capabilities().takes_basic =>
+            {
                 (Some(challenge::basic(username, password.expose_secret())), Tried::Basic)
             }
             Credentials::Password { .. } => (None, Tried::Nothing),

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Capabilities {
+    /// Asked for a login, it offered Basic and no Digest, and took it: no need to be asked each time.
+    pub(super) takes_basic: bool,
     /// RFC 6578.
     pub(super) sync_collection: Option<bool>,
     pub(super) multiget: Option<bool>,

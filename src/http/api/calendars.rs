@@ -142,7 +142,7 @@ async fn patch(
         revision.ok_or_else(IfMatch::stale)?;
         api.hub.engine.reread(&mut tx, &caller.tenant, &row.calendar_id).await?;
         tx.commit().await?;
-        api.hub.engine.ring();
+        api.hub.engine.reread_now(&caller.tenant, &row.calendar_id).await?;
         settle(&api).await;
     } else {
         tx.rollback().await?;
