@@ -23,8 +23,8 @@ FROM base AS hub
 COPY --from=build /src/target/release/calhub /usr/local/bin/calhub
 USER calhub
 VOLUME /data
-ENV CALHUB_DATA_DIR=/data CALHUB_LISTEN=0.0.0.0:8080
-EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["curl", "-fsS", "http://127.0.0.1:8080/readyz"]
+ENV CALHUB_DATA_DIR=/data CALHUB_LISTEN=0.0.0.0:8420
+EXPOSE 8420
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["curl", "-fsS", "http://127.0.0.1:8420/readyz"]
 ENTRYPOINT ["calhub"]
 CMD ["serve"]

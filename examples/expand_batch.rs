@@ -58,9 +58,10 @@ fn answer(case: &Value) -> anyhow::Result<Vec<i64>> {
     }
     let mut series = Series { events: vec![master] };
     for pair in list("overrides") {
-        let mut event = bare(time(&pair[1])?);
+        let part = |n: usize| pair.get(n).ok_or_else(|| anyhow::anyhow!("an override is a pair"));
+        let mut event = bare(time(part(1)?)?);
         event.replaces =
-            Some(Replaces { at: time(&pair[0])?, this_and_future: false, cancelled: false });
+            Some(Replaces { at: time(part(0)?)?, this_and_future: false, cancelled: false });
         series.events.push(event);
     }
     let window = Span::new(text(&case["from"])?.parse()?, text(&case["to"])?.parse()?);

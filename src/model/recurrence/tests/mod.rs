@@ -101,7 +101,7 @@ fn event(text: &str) -> Event {
                     Some((at, end)) => {
                         Extra { at: moment(at), length: Some(Length::Until(moment(end))) }
                     }
-                })
+                });
             }
             "RECURRENCE-ID" => {
                 let this_and_future = rest.contains("RANGE=THISANDFUTURE");
