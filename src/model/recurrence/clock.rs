@@ -132,7 +132,13 @@ impl<'a> Clock<'a> {
             Length::Days(days) => Extent::Nominal { days: (*days).max(0), seconds: 0 },
             Length::Nominal { days: 0, seconds } => Extent::Exact((*seconds).max(0)),
             Length::Nominal { days, seconds } => Extent::Nominal { days: *days, seconds: *seconds },
-            Length::Until(end) => Extent::Exact((self.read(end, 0).instant - start.instant).max(0)),
+            Length::Until(end) => {
+                let end = self.read(end, 0);
+                // A start in a gap moves later, maybe past its end; then the length on the clock is meant.
+                let on_the_clock = end.wall - start.wall;
+                let exact = end.instant - start.instant;
+                Extent::Exact(if exact <= 0 { on_the_clock } else { exact }.max(0))
+            }
         }
     }
 

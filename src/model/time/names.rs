@@ -272,4 +272,12 @@ mod tests {
             assert_eq!(offset.seconds(), 1800);
         }
     }
+
+    #[test]
+    fn every_zone_name_that_another_library_knows_means_something_here() {
+        for zone in chrono_tz::TZ_VARIANTS {
+            let found = resolve_zone(zone.name(), &[]);
+            assert!(matches!(found, Zone::Iana(_) | Zone::Fixed(_)), "{zone}: {found:?}");
+        }
+    }
 }

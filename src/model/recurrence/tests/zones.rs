@@ -152,3 +152,11 @@ fn a_day_that_a_zone_skipped_is_no_time_at_all() {
     let found = busy_for("Pacific/Apia", "DTSTART;VALUE=DATE:20111229\nRRULE:FREQ=DAILY;COUNT=3");
     assert_eq!(found, ["2011-12-29T10:00/2011-12-30T10:00", "2011-12-30T10:00/2011-12-31T10:00"]);
 }
+
+#[test]
+fn a_start_in_a_gap_that_moves_past_its_end_keeps_its_length_and_is_never_free() {
+    let found = busy(
+        "DTSTART;TZID=Europe/Berlin:20270328T023000\nDTEND;TZID=Europe/Berlin:20270328T030000\nRRULE:FREQ=DAILY;COUNT=2",
+    );
+    assert_eq!(found, ["2027-03-28T01:30/2027-03-28T02:00", "2027-03-29T00:30/2027-03-29T01:00"]);
+}
