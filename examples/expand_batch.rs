@@ -2,6 +2,7 @@
 //!
 //! `{"dtstart", "rule", "exdates": [], "rdates": [], "overrides": [[id, start]], "from", "to"}` in, the starts in
 //! seconds since 1970 out, or the reason why there are none.
+#![allow(clippy::indexing_slicing, reason = "a JSON value that is not there is null")]
 
 use std::io::{BufRead, Write};
 

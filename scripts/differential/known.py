@@ -34,15 +34,15 @@ def libical(case, parts, freq):
         return "YEARLY;BYMONTHDAY without BYMONTH is looked for in DTSTART's month only"
     if "BYYEARDAY" in parts and parts.keys() & {"BYMONTH", "BYMONTHDAY"}:
         return "BYYEARDAY with BYMONTH or BYMONTHDAY is refused"
-    negative_days = any(day < 0 for day in parts.get("BYMONTHDAY", []))
+    negative_days = any(day < 0 for day in parts.get("BYMONTHDAY", []) + parts.get("BYYEARDAY", []))
     if "BYSETPOS" in parts and negative_days:
-        return "BYSETPOS counts in the order of the BYMONTHDAY list where that has negative days"
+        return "BYSETPOS counts in the order of the list where BYMONTHDAY or BYYEARDAY has negative days"
     if freq in FREQS[4:] and {"BYMINUTE", "BYSECOND"} <= parts.keys():
         return "a rule within the day with BYMINUTE and BYSECOND loses starts"
     if freq in FREQS[4:] and case["interval"] > 1 and parts.keys() & {"BYHOUR", "BYMINUTE", "BYSECOND"}:
         return "INTERVAL is forgotten where a rule within the day has a list of its own times"
     if negative_days and freq not in ("YEARLY", "MONTHLY"):
-        return "a negative BYMONTHDAY does not match where it limits"
+        return "a negative BYMONTHDAY or BYYEARDAY does not match where it limits"
     if freq == "WEEKLY" and case["interval"] > 1 and "BYDAY" in parts:
         if start_day not in parts["BYDAY"] or week_start not in (None, "MO"):
             return "WEEKLY with INTERVAL, where DTSTART is not in BYDAY or WKST is not MO, is a week off"

@@ -55,7 +55,7 @@ fn found(text: &str, zone: &TimeZone, from: i64, to: i64) -> BTreeSet<BusyInterv
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, rng_seed: proptest::test_runner::RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, rng_seed: proptest::test_runner::RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn two_windows_side_by_side_find_what_one_over_both_finds(
