@@ -14,7 +14,7 @@ use crate::{
     },
     store::{ConnectionRow, Tx},
     sync::{
-        Engine, Lane, Login, login_place,
+        Engine, Lane, Login, allowed_networks, login_place,
         schedule::{LIST_EVERY, next_poll},
     },
 };
@@ -75,7 +75,7 @@ impl Linker {
     ///
     /// [`LinkError::Refused`] with the diagnosis when the live check fails.
     pub async fn link(&self, tenant: &TenantId, asked: LinkRequest) -> Result<Linked, LinkError> {
-        let checked = self.check(&asked.login, Value::Null).await?;
+        let checked = self.check(tenant, &asked.login, Value::Null).await?;
         match self.keep(tenant, &asked, &checked).await {
             // Somebody linked the same account between our look and our insert.
             Err(LinkError::DifferentAccount) => self.keep(tenant, &asked, &checked).await,
@@ -83,8 +83,16 @@ impl Linker {
         }
     }
 
-    async fn check(&self, login: &Login, learned: Value) -> Result<Checked, LinkError> {
-        let connector = self.engine.connectors.connect(login, learned)?;
+    async fn check(
+        &self,
+        tenant: &TenantId,
+        login: &Login,
+        learned: Value,
+    ) -> Result<Checked, LinkError> {
+        let mut tx = self.engine.store.read().await?;
+        let allow_net = allowed_networks(&mut tx, tenant).await?;
+        drop(tx);
+        let connector = self.engine.connectors.connect(login, learned, allow_net.as_deref())?;
         let both = async {
             let account = connector.account().await?;
             let calendars = connector.list_calendars().await?;
@@ -204,7 +212,7 @@ impl Linker {
         drop(tx);
         let new = merged(&old, &update)?;
         let checked = match &new {
-            Some(login) => Some(self.check(login, row.learned.clone()).await?),
+            Some(login) => Some(self.check(tenant, login, row.learned.clone()).await?),
             None => None,
         };
         let mut tx = engine.store.begin().await?;

@@ -8,12 +8,16 @@ use connectors::{
     ics::Feed,
     transport::Transport,
 };
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::model::states::Provider;
+use crate::{
+    model::{ids::TenantId, states::Provider},
+    store::{StoreError, Tx},
+};
 
 /// Everything needed to sign in somewhere. Sealed at rest; printing it shows only the provider.
 #[derive(Clone)]
@@ -83,24 +87,50 @@ impl Login {
 
 /// Makes connectors. The engine takes this as an argument, so that tests can put their own in its place.
 pub trait Connectors: fmt::Debug + Send + Sync {
-    /// Makes the connector of one login; nothing is sent yet.
+    /// Makes the connector of one login; nothing is sent yet. Of the private networks that the hub may
+    /// reach, only those in `allow_net` are left, where it is given.
     ///
     /// # Errors
     ///
     /// When the login's address cannot be one.
-    fn connect(&self, login: &Login, learned: Value) -> connectors::Result<Arc<dyn Connector>>;
+    fn connect(
+        &self,
+        login: &Login,
+        learned: Value,
+        allow_net: Option<&[IpNet]>,
+    ) -> connectors::Result<Arc<dyn Connector>>;
 }
 
 impl Connectors for Transport {
-    fn connect(&self, login: &Login, learned: Value) -> connectors::Result<Arc<dyn Connector>> {
+    fn connect(
+        &self,
+        login: &Login,
+        learned: Value,
+        allow_net: Option<&[IpNet]>,
+    ) -> connectors::Result<Arc<dyn Connector>> {
+        let transport = match allow_net {
+            Some(nets) => self.narrowed(nets)?,
+            None => self.clone(),
+        };
         Ok(match login {
             Login::Caldav { url, username, password } => {
                 let login = caldav::Login::with_password(url, username, password.clone());
-                Arc::new(Caldav::connect(self.clone(), login, learned)?)
+                Arc::new(Caldav::connect(transport, login, learned)?)
             }
-            Login::Ics { url } => Arc::new(Feed::new(self.clone(), url.clone(), learned)?),
+            Login::Ics { url } => Arc::new(Feed::new(transport, url.clone(), learned)?),
         })
     }
+}
+
+/// The private networks that a tenant was narrowed to; `None` where it may reach all that the hub may. A
+/// network that cannot be read is none.
+pub(crate) async fn allowed_networks(
+    tx: &mut Tx,
+    tenant: &TenantId,
+) -> Result<Option<Vec<IpNet>>, StoreError> {
+    let row = tx.tenants().get(tenant).await?;
+    let stated = row.and_then(|row| row.allow_net);
+    Ok(stated.map(|nets| nets.iter().filter_map(|net| net.parse().ok()).collect()))
 }
 
 #[cfg(test)]

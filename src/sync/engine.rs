@@ -13,13 +13,14 @@ use std::{
 };
 
 use futures::FutureExt;
+use ipnet::IpNet;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tracing::Instrument as _;
 
 use super::{
-    connect::{Connectors, Login},
+    connect::{Connectors, Login, allowed_networks},
     error::SyncError,
     gate::Gate,
     schedule::after,
@@ -104,6 +105,8 @@ pub(crate) struct Subject {
     pub(crate) calendar: CalendarRow,
     pub(crate) connection: ConnectionRow,
     pub(crate) login: Login,
+    /// See [`allowed_networks`].
+    pub(crate) allow_net: Option<Vec<IpNet>>,
 }
 
 /// How a claimed row ended.
@@ -249,7 +252,8 @@ impl Engine {
         let connection = tx.connections().get(tenant, &calendar.connection_id).await?;
         let connection = connection.ok_or(SyncError::Gone)?;
         let login = self.open_login(&mut tx, &connection).await?;
-        Ok(Subject { tenant: tenant.clone(), calendar, connection, login })
+        let allow_net = allowed_networks(&mut tx, tenant).await?;
+        Ok(Subject { tenant: tenant.clone(), calendar, connection, login, allow_net })
     }
 
     pub(crate) async fn open_login(

@@ -5,6 +5,7 @@ use connectors::{Connector, Kind, RemoteCalendar, Verb};
 use jiff::Timestamp;
 
 use super::{
+    connect::allowed_networks,
     ending::failure,
     engine::{Engine, Lane},
     error::SyncError,
@@ -59,6 +60,7 @@ impl Engine {
         let row = tx.connections().get(tenant, id).await.map_err(|e| plain(e.into()))?;
         let row = row.ok_or(SyncError::Gone).map_err(plain)?;
         let login = self.open_login(&mut tx, &row).await.map_err(plain)?;
+        let allow_net = allowed_networks(&mut tx, tenant).await.map_err(|e| plain(e.into()))?;
         drop(tx);
         if row.state == ConnectionState::Removing {
             return Err(plain(SyncError::Gone));
@@ -71,7 +73,7 @@ impl Engine {
         let tries = u32::try_from(row.failures).unwrap_or(u32::MAX).saturating_add(1);
         let connector = self
             .connectors
-            .connect(&login, row.learned.clone())
+            .connect(&login, row.learned.clone(), allow_net.as_deref())
             .map_err(|error| (error.into(), tries))?;
         let listing = connector.list_calendars().await;
         drop(pass);

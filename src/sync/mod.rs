@@ -25,6 +25,7 @@ pub mod state;
 mod stock;
 pub mod window;
 
+pub(crate) use connect::allowed_networks;
 pub use connect::{Connectors, Login};
 pub(crate) use engine::login_place;
 pub use engine::{Engine, Lane, Parts};

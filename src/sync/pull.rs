@@ -104,7 +104,8 @@ impl Engine {
             return Err(SyncError::NotAsked);
         }
         let learned = subject.connection.learned.clone();
-        let connector = self.connectors.connect(&subject.login, learned.clone());
+        let allow_net = subject.allow_net.as_deref();
+        let connector = self.connectors.connect(&subject.login, learned.clone(), allow_net);
         let mut round = Round::new(self, subject, ask);
         let (outcome, learned) = match &connector {
             Ok(connector) => (round.run(&**connector).await, connector.learned()),

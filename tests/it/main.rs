@@ -18,6 +18,7 @@ mod cli;
 mod conformance;
 mod discovery;
 mod expand;
+mod networks;
 mod real_servers;
 mod statements;
 mod store;

@@ -39,6 +39,23 @@ impl Guard {
         Self { allowed, ports: extra_ports }
     }
 
+    /// The same rules, with only those of the allowed networks that lie in `nets` too.
+    #[must_use]
+    pub fn narrowed(&self, nets: &[IpNet]) -> Self {
+        let common = |ours: &IpNet, theirs: &IpNet| {
+            if ours.contains(theirs) {
+                Some(*theirs)
+            } else {
+                theirs.contains(ours).then_some(*ours)
+            }
+        };
+        let allowed = self
+            .allowed
+            .iter()
+            .flat_map(|ours| nets.iter().filter_map(move |theirs| common(ours, theirs)));
+        Self { allowed: allowed.collect(), ports: self.ports.clone() }
+    }
+
     /// Judges everything about a URL that can be judged before its name is resolved. A host written as an
     /// address, in whatever spelling (`url` normalises octal, hexadecimal and integer forms), is judged at once.
     pub fn check(&self, url: &Url) -> Result<Reach, Blocked> {
@@ -117,4 +134,29 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         // 6to4 carries a v4 address that nobody has checked.
         && a != 0x2002
         && !(a == 0x3fff && b < 0x1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrowing_never_opens_what_was_closed() {
+        let nets = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let hub = Guard::new(nets(&["10.0.0.0/8", "127.0.0.1/32"]), Vec::new());
+        let tenant: Vec<IpNet> = nets(&["10.1.0.0/16", "127.0.0.0/8", "192.168.0.0/16"]);
+        let narrow = hub.narrowed(&tenant);
+        for (text, may) in [
+            ("10.1.2.3", true),
+            ("10.2.2.3", false),
+            ("127.0.0.1", true),
+            ("127.0.0.2", false),
+            ("192.168.0.1", false),
+            ("93.184.216.34", true),
+        ] {
+            assert_eq!(narrow.admits(address(text), Reach::Anywhere), may, "{text}");
+        }
+        assert!(!hub.narrowed(&[]).admits(address("10.1.2.3"), Reach::AllowedNetworks));
+    }
 }

@@ -13,6 +13,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{self, HeaderName},
 };
+use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 use url::Url;
@@ -48,9 +49,11 @@ struct Inner {
     guard: Arc<Guard>,
     resolver: Arc<dyn Resolver>,
     limits: Limits,
-    counters: Counters,
+    counters: Arc<Counters>,
     observer: Option<Arc<dyn Observer>>,
-    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    hosts: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+    /// Transports that may reach less, by the networks they were narrowed to.
+    narrowed: Mutex<HashMap<Vec<IpNet>, Transport>>,
 }
 
 enum Backend {
@@ -88,10 +91,49 @@ impl Transport {
         limits: Limits,
         observer: Option<Arc<dyn Observer>>,
     ) -> Self {
-        let counters = Counters::default();
-        let hosts = Mutex::default();
-        let inner = Inner { backend, guard, resolver, limits, counters, observer, hosts };
+        let inner = Inner {
+            backend,
+            guard,
+            resolver,
+            limits,
+            counters: Arc::default(),
+            observer,
+            hosts: Arc::default(),
+            narrowed: Mutex::default(),
+        };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// This transport with only those allowed networks that lie in `nets` too; counters and pacing stay common.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Tls`] when no TLS client can be built on this machine.
+    pub fn narrowed(&self, nets: &[IpNet]) -> Result<Self> {
+        let mut made = self.inner.narrowed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = made.get(nets) {
+            return Ok(known.clone());
+        }
+        let Inner { resolver, limits, .. } = &*self.inner;
+        let guard = Arc::new(self.inner.guard.narrowed(nets));
+        let backend = match &self.inner.backend {
+            Backend::Network(_) => Backend::Network(Network::new(&guard, resolver, limits)?),
+            Backend::InProcess(service) => Backend::InProcess(Arc::clone(service)),
+        };
+        let narrow = Self {
+            inner: Arc::new(Inner {
+                backend,
+                guard,
+                resolver: Arc::clone(resolver),
+                limits: *limits,
+                counters: Arc::clone(&self.inner.counters),
+                observer: self.inner.observer.clone(),
+                hosts: Arc::clone(&self.inner.hosts),
+                narrowed: Mutex::default(),
+            }),
+        };
+        made.insert(nets.to_vec(), narrow.clone());
+        Ok(narrow)
     }
 
     /// Sends one request, follows its redirects and returns the whole decoded reply, with [`Landed`] among
