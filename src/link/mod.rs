@@ -9,4 +9,6 @@ mod linker;
 pub use error::LinkError;
 pub use linker::{LinkRequest, LinkUpdate, Linked, Linker};
 
+pub use connectors::{Error as Refusal, Kind, RetryAfter};
+
 pub use crate::sync::Login;

@@ -191,7 +191,7 @@ impl Round<'_> {
         let consequence = consequence(provider.kind.remedy(Verb::Pull));
         let failure = failure(&provider.kind);
         if let Failure::Throttled(Some(asked)) = failure {
-            engine.gate.close(&subject.login.host(), schedule::not_before(now, asked));
+            engine.gate.close(&self.host, schedule::not_before(now, asked));
         }
         let next = schedule::retry(now, failure, failures, calendar.poll_every, &*engine.entropy);
         let code = provider.kind.code();

@@ -98,12 +98,17 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// A calendar with all that is needed to talk about it with its provider.
+/// A calendar and the connection it belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
     pub(crate) tenant: TenantId,
     pub(crate) calendar: CalendarRow,
     pub(crate) connection: ConnectionRow,
+}
+
+/// What it takes to talk to a calendar's provider.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
     pub(crate) login: Login,
     /// See [`allowed_networks`].
     pub(crate) allow_net: Option<Vec<IpNet>>,
@@ -241,7 +246,7 @@ impl Engine {
         Ok(ours)
     }
 
-    /// Reads a calendar with its connection and opens the login.
+    /// Reads a calendar with its connection.
     pub(crate) async fn subject(
         &self,
         tenant: &TenantId,
@@ -251,9 +256,15 @@ impl Engine {
         let calendar = tx.calendars().get(tenant, calendar).await?.ok_or(SyncError::Gone)?;
         let connection = tx.connections().get(tenant, &calendar.connection_id).await?;
         let connection = connection.ok_or(SyncError::Gone)?;
-        let login = self.open_login(&mut tx, &connection).await?;
-        let allow_net = allowed_networks(&mut tx, tenant).await?;
-        Ok(Subject { tenant: tenant.clone(), calendar, connection, login, allow_net })
+        Ok(Subject { tenant: tenant.clone(), calendar, connection })
+    }
+
+    /// Opens the login of a calendar's connection. Only what goes to the provider needs it.
+    pub(crate) async fn way(&self, subject: &Subject) -> Result<Way, SyncError> {
+        let mut tx = self.store.read().await?;
+        let login = self.open_login(&mut tx, &subject.connection).await?;
+        let allow_net = allowed_networks(&mut tx, &subject.tenant).await?;
+        Ok(Way { login, allow_net })
     }
 
     pub(crate) async fn open_login(

@@ -24,17 +24,22 @@ impl Engine {
             .is_some_and(|full| full == true);
         let flight = self.flight(&calendar);
         let _alone = flight.lock().await;
-        let subject = match self.subject(&row.tenant_id, &calendar).await {
-            Ok(subject) => subject,
+        let found = async {
+            let subject = self.subject(&row.tenant_id, &calendar).await?;
+            let way = self.way(&subject).await?;
+            Ok((subject, way))
+        };
+        let (subject, way) = match found.await {
+            Ok(found) => found,
             Err(error) => return self.end_of(row, &error),
         };
-        let _pass = match self.gate.enter(&subject.login.host(), 1, self.clock.now()) {
+        let _pass = match self.gate.enter(&way.login.host(), 1, self.clock.now()) {
             Ok(pass) => pass,
             Err(Denied::Busy) => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
             Err(Denied::Closed(until)) => return Ok(End::Again(until, None)),
         };
         let ask = Ask { full, dry: false, row: Some(row) };
-        match self.pull_subject(subject, ask).await {
+        match self.pull_subject(subject, &way, ask).await {
             Ok(_) => Ok(End::Done),
             // The failure was noted, with the row.
             Err(SyncError::Provider(_)) => Ok(End::Done),

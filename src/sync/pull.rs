@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{
     digest::{Frame, News, Stored, plans, read},
-    engine::{Engine, Subject},
+    engine::{Engine, Subject, Way},
     error::SyncError,
     plan::{SeriesPlan, absent, cut, future},
     quarantine::Balance,
@@ -35,6 +35,8 @@ use crate::{
 
 /// Items planned at a time.
 const CHUNK: usize = 200;
+/// Pages of one round, beyond which a provider is not taken seriously.
+const PAGES: usize = 10_000;
 
 /// How a pull is asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,6 +68,8 @@ pub struct Pulled {
 pub(super) struct Round<'a> {
     pub(super) engine: &'a Engine,
     pub(super) subject: Subject,
+    /// The provider's host, to be left alone when it asks for that.
+    pub(super) host: String,
     pub(super) ask: Ask<'a>,
     /// Before the first request.
     pub(super) began: Timestamp,
@@ -92,21 +96,23 @@ impl Engine {
         let flight = self.flight(calendar);
         let _alone = flight.lock().await;
         let subject = self.subject(tenant, calendar).await?;
-        self.pull_subject(subject, ask).await
+        let way = self.way(&subject).await?;
+        self.pull_subject(subject, &way, ask).await
     }
 
     pub(super) async fn pull_subject(
         &self,
         subject: Subject,
+        way: &Way,
         ask: Ask<'_>,
     ) -> Result<Pulled, SyncError> {
         if !is_pulled(subject.connection.state) {
             return Err(SyncError::NotAsked);
         }
         let learned = subject.connection.learned.clone();
-        let allow_net = subject.allow_net.as_deref();
-        let connector = self.connectors.connect(&subject.login, learned.clone(), allow_net);
-        let mut round = Round::new(self, subject, ask);
+        let allow_net = way.allow_net.as_deref();
+        let connector = self.connectors.connect(&way.login, learned.clone(), allow_net);
+        let mut round = Round::new(self, subject, way.login.host(), ask);
         let (outcome, learned) = match &connector {
             Ok(connector) => (round.run(&**connector).await, connector.learned()),
             Err(_) => (Ok(None), learned),
@@ -120,7 +126,7 @@ impl Engine {
 }
 
 impl<'a> Round<'a> {
-    fn new(engine: &'a Engine, subject: Subject, ask: Ask<'a>) -> Self {
+    fn new(engine: &'a Engine, subject: Subject, host: String, ask: Ask<'a>) -> Self {
         let began = engine.clock.now();
         let calendar = &subject.calendar;
         let covered = covered(calendar).unwrap_or_else(|| window::at(began));
@@ -128,6 +134,7 @@ impl<'a> Round<'a> {
         Self {
             engine,
             subject,
+            host,
             ask,
             began,
             covered,
@@ -157,7 +164,7 @@ impl<'a> Round<'a> {
         if cursor.is_none() {
             self.generation += 1;
         }
-        loop {
+        for _ in 0..PAGES {
             let known = Stock { engine: self.engine, calendar: &self.subject.calendar };
             let page = match connector.pull(&calendar, window, cursor.as_ref(), &known).await {
                 Ok(page) => page,
@@ -177,6 +184,7 @@ impl<'a> Round<'a> {
                 Next::Resume(resume) => return Ok(resume),
             }
         }
+        Err(Kind::BadReply.error("the listing does not end").into())
     }
 
     fn is_full_due(&self, connector: &dyn Connector) -> bool {

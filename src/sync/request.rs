@@ -159,13 +159,13 @@ impl Engine {
         if subject.calendar.synced_at.is_some_and(|at| at > asked) {
             return Ok(());
         }
-        let host = subject.login.host();
+        let way = self.way(&subject).await?;
         if let Err(super::gate::Denied::Closed(until)) =
-            self.gate.enter(&host, usize::MAX, self.clock.now())
+            self.gate.enter(&way.login.host(), usize::MAX, self.clock.now())
         {
             return Err(SyncError::HostClosed(until));
         }
-        self.pull_subject(subject, Ask::default()).await.map(|_| ())
+        self.pull_subject(subject, &way, Ask::default()).await.map(|_| ())
     }
 
     /// Lists the calendars in quarantine, with what they would lose.

@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::IntoResponse,
 };
-use connectors::{Kind, RetryAfter};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -24,7 +23,7 @@ use crate::{
         },
         problem::ProviderFault,
     },
-    link::{LinkError, LinkRequest, LinkUpdate, Login},
+    link::{Kind, LinkError, LinkRequest, LinkUpdate, Login, Refusal, RetryAfter},
     model::{
         ids::{ConnectionId, TenantId},
         states::{Access, ConnectionState, Provider},
@@ -188,7 +187,7 @@ fn by(provider: Provider, error: LinkError) -> Problem {
     problem
 }
 
-fn refused(refusal: &connectors::Error) -> Problem {
+fn refused(refusal: &Refusal) -> Problem {
     let code = refusal.kind.code();
     let retry_after = match &refusal.kind {
         Kind::Throttled { retry_after: Some(RetryAfter::In(wait)) } => Some(wait.as_secs().max(1)),
