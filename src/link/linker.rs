@@ -4,15 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use connectors::{Account, Connector, Kind, RemoteCalendar};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::LinkError;
 use crate::{
     model::{
         ids::{ConnectionId, TenantId},
-        states::{Access, ConnectionState},
+        states::{Access, ConnectionState, Provider},
     },
-    store::{ConnectionRow, Tx},
+    store::{ConnectionRow, NewChange, Tx},
     sync::{
         Engine, Lane, Login, allowed_networks, login_place,
         schedule::{LIST_EVERY, next_poll},
@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(45);
 #[derive(Clone, Debug)]
 pub struct LinkRequest {
     pub login: Login,
-    pub access: Access,
+    /// `None`: what the provider allows, or, for an account that is linked already, what it has.
+    pub access: Option<Access>,
     pub external_id: Option<String>,
     pub metadata: Option<Value>,
 }
@@ -118,7 +119,7 @@ impl Linker {
         let connection_id = match existing {
             Some(row) => {
                 let update = LinkUpdate {
-                    access: Some(asked.access),
+                    access: asked.access,
                     external_id: asked.external_id.clone().map(Some),
                     metadata: asked.metadata.clone(),
                     ..LinkUpdate::default()
@@ -153,11 +154,11 @@ impl Linker {
             identity: account.identity.clone(),
             account_label: account.label.clone(),
             external_id: asked.external_id.clone(),
-            access: asked.access,
+            access: asked.access.unwrap_or(usual_access(asked.login.provider())),
             state: ConnectionState::Syncing,
             login,
             learned: Value::Null,
-            metadata: asked.metadata.clone().unwrap_or_else(|| serde_json::json!({})),
+            metadata: asked.metadata.clone().unwrap_or_else(|| json!({})),
             last_ok_at: None,
             last_error: None,
             failures: 0,
@@ -292,13 +293,35 @@ impl Linker {
         let Some(mut row) = tx.connections().get(tenant, connection).await? else {
             return Ok(false);
         };
-        row.state = ConnectionState::Removing;
-        row.touched_at = now;
-        tx.connections().update(&row, None).await?;
+        if row.state != ConnectionState::Removing {
+            let before = std::mem::replace(&mut row.state, ConnectionState::Removing);
+            row.touched_at = now;
+            tx.connections().update(&row, None).await?;
+            // Every hub's index reads the connection again for it, and its calendars turn unknown.
+            tx.changes().append(&[self.removing(&row, before)]).await?;
+        }
         tx.work().put(tenant, Lane::Remove.as_str(), connection.as_str(), now).await?;
         tx.commit().await?;
         engine.ring();
         Ok(true)
+    }
+
+    fn removing(&self, row: &ConnectionRow, before: ConnectionState) -> NewChange {
+        let id = row.connection_id.as_str();
+        let body = json!({
+            "connection_id": id,
+            "external_id": row.external_id,
+            "before": { "state": before },
+            "after": { "state": row.state },
+        });
+        self.engine.change(&row.tenant_id, "connection.removing", id, id, body)
+    }
+}
+
+fn usual_access(provider: Provider) -> Access {
+    match provider {
+        Provider::Ics => Access::Read,
+        Provider::Caldav | Provider::Google | Provider::Microsoft => Access::ReadWrite,
     }
 }
 

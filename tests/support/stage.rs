@@ -75,7 +75,7 @@ impl Stage {
             username: account.user().to_owned(),
             password: password.to_owned().into(),
         };
-        LinkRequest { login, access: Access::Read, external_id: None, metadata: None }
+        LinkRequest { login, access: Some(Access::Read), external_id: None, metadata: None }
     }
 
     pub async fn link(&self, account: &Account) -> ConnectionId {

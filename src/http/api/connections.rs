@@ -84,10 +84,9 @@ impl NewConnection {
                 return Err(Problem::field("/provider", "unsupported_provider", detail));
             }
         };
-        let usual = if provider == Provider::Ics { Access::Read } else { Access::ReadWrite };
         Ok(LinkRequest {
             login,
-            access: self.access.unwrap_or(usual),
+            access: self.access,
             external_id: self.external_id,
             metadata: (!self.metadata.is_empty()).then(|| serde_json::json!(self.metadata)),
         })

@@ -148,6 +148,23 @@ async fn a_refused_login_makes_the_whole_window_unknown_at_once() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_being_removed_makes_its_calendars_unknown_at_once() {
+    let hub = TestHub::new().await;
+    let (connection, calendar) = hub.calendar(Provider::Caldav).await;
+    hub.delete(&format!("/v1/connections/{connection}")).await.expect(202);
+    let answer = ask(&hub, json!({"calendars": [calendar]})).await.expect(200).body;
+    assert_eq!(
+        answer["calendars"][calendar.as_str()]["unknown"][0]["reason"],
+        "needs_reauth",
+        "{answer}"
+    );
+    hub.delete(&format!("/v1/connections/{connection}")).await.expect(202);
+    let told = hub.get("/v1/changes?types=connection.removing").await.expect(200).body;
+    assert_eq!(told["items"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["items"][0]["data"]["after"]["state"], "removing");
+}
+
+#[tokio::test]
 async fn an_index_that_is_behind_says_so_everywhere() {
     let (hub, _) = with_calendar().await;
     hub.clock.advance(std::time::Duration::from_secs(4));

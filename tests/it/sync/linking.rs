@@ -14,7 +14,7 @@ use crate::support::{
 
 fn feed(url: &str) -> LinkRequest {
     let login = Login::Ics { url: url.to_owned().into() };
-    LinkRequest { login, access: Access::BusyOnly, external_id: None, metadata: None }
+    LinkRequest { login, access: Some(Access::BusyOnly), external_id: None, metadata: None }
 }
 
 #[tokio::test]
@@ -45,6 +45,25 @@ async fn the_same_account_is_the_same_connection_with_the_same_calendars() {
         let rows = stage.calendars().await;
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].calendar_id, calendar);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_linked_again_keeps_its_access_unless_told_otherwise() {
+    on_each_engine(async |bed| {
+        let stage = Stage::new(&bed.store).await;
+        let (account, _) = stage.anna();
+        let connection = stage.link(&account).await;
+        let access = async |access| {
+            let asked = LinkRequest { access, ..Stage::caldav(&account, "right") };
+            stage.linker.link(&stage.tenant, asked).await.unwrap();
+            let mut tx = stage.store.read().await.unwrap();
+            tx.connections().get(&stage.tenant, &connection).await.unwrap().unwrap().access
+        };
+        assert_eq!(access(None).await, Access::Read);
+        assert_eq!(access(Some(Access::ReadWrite)).await, Access::ReadWrite);
+        assert_eq!(access(None).await, Access::ReadWrite);
     })
     .await;
 }
@@ -140,7 +159,7 @@ async fn what_is_no_calendar_is_named() {
             username: "anna".to_owned(),
             password: "x".to_owned().into(),
         };
-        let (access, external_id, metadata) = (Access::Read, None, None);
+        let (access, external_id, metadata) = (Some(Access::Read), None, None);
         let inside = LinkRequest { login, access, external_id, metadata };
         let error = stage.linker.link(&stage.tenant, inside).await.unwrap_err();
         assert_eq!(error.code(), "blocked_address");
