@@ -114,12 +114,15 @@ pub(super) async fn discover(session: &Session, start: &Start, root: &Url) -> Re
     let not_caldav = Kind::NotCalDav.error(format!("{host} answers, but speaks no CalDAV here"));
     // A server that is merely down is no proof that it speaks something else.
     match first_failure {
-        Some(error) if matches!(error.kind, Kind::Unavailable | Kind::Throttled { .. }) => {
-            Err(error)
-        }
+        Some(error) if is_down(&error) => Err(error),
         Some(error) => Err(not_caldav.caused_by(error)),
         None => Err(not_caldav),
     }
+}
+
+/// 501 is how a web server says that it does not know PROPFIND at all.
+fn is_down(error: &Error) -> bool {
+    matches!(error.kind, Kind::Unavailable | Kind::Throttled { .. }) && error.status != Some(501)
 }
 
 /// Failures that no other path on the host would mend, or that must not be repeated (a refused login counts
