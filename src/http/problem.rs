@@ -190,7 +190,8 @@ impl Problem {
     /// One field is wrong.
     pub fn field(pointer: &str, code: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self::new("invalid", format!("{pointer}: {detail}")).with_errors(vec![FieldError {
+        let place = if pointer.is_empty() { String::new() } else { format!("{pointer}: ") };
+        Self::new("invalid", format!("{place}{detail}")).with_errors(vec![FieldError {
             pointer: pointer.to_owned(),
             code: code.to_owned(),
             detail,
@@ -302,5 +303,6 @@ mod tests {
         assert_eq!(value["errors"][0]["pointer"], "/start");
         assert_eq!(value["retryable"], false);
         assert!(value.get("blocked_by").is_none());
+        assert_eq!(Problem::field("", "required", "name one").detail, "name one");
     }
 }

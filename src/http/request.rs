@@ -1,23 +1,27 @@
 //! What every request gets: an id, a span that continues the caller's trace, and errors in one shape.
 
-use std::{sync::Arc, time::Instant};
+use std::{sync::Arc, time::{Duration, Instant}};
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use tracing::Instrument;
 
-use super::{Api, problem::Problem};
+use super::{Api, BODY_LIMIT, problem::Problem};
 use crate::model::ids::RequestId;
 
 tokio::task_local! {
     static REQUEST_ID: Arc<str>;
 }
+
+/// How much of a body that is too large is read, and for how long.
+const HEAR_BYTES: usize = 32 << 20;
+const HEAR_FOR: Duration = Duration::from_secs(10);
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -36,8 +40,14 @@ pub(super) async fn frame(State(api): State<Api>, request: Request, next: Next) 
     let trace = trace_id(&request);
     let span = tracing::info_span!("http.request", request.id = %id, method = %method, route, trace.id = trace);
     let began = Instant::now();
-    let answered =
-        std::panic::AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
+    let answer = async {
+        if is_too_large(&request) {
+            let _ = tokio::time::timeout(HEAR_FOR, hear_out(request)).await;
+            return Problem::new("body_too_large", "A body may have at most 1 MiB.").into_response();
+        }
+        next.run(request).await
+    };
+    let answered = std::panic::AssertUnwindSafe(answer).catch_unwind().instrument(span.clone());
     let mut response = REQUEST_ID
         .scope(Arc::clone(&id), async move {
             match answered.await {
@@ -58,6 +68,23 @@ pub(super) async fn frame(State(api): State<Api>, request: Request, next: Next) 
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response
+}
+
+fn is_too_large(request: &Request) -> bool {
+    request.body().size_hint().lower() > BODY_LIMIT as u64
+}
+
+/// Throws a body away. Most clients read no answer before they have sent everything, and take a
+/// connection that is closed before for a fault of the network.
+async fn hear_out(request: Request) {
+    let mut left = HEAR_BYTES;
+    let mut body = request.into_body().into_data_stream();
+    while let Some(Ok(chunk)) = body.next().await {
+        left = left.saturating_sub(chunk.len());
+        if left == 0 {
+            return;
+        }
+    }
 }
 
 /// Takes the caller's id when it is a plain one, else makes one.

@@ -142,7 +142,11 @@ async fn patch(
         revision.ok_or_else(IfMatch::stale)?;
         api.hub.engine.reread(&mut tx, &caller.tenant, &row.calendar_id).await?;
         tx.commit().await?;
-        api.hub.engine.reread_now(&caller.tenant, &row.calendar_id).await?;
+        // The zone is set and the reading queued; that it cannot be done at once fails nothing.
+        if let Err(error) = api.hub.engine.reread_now(&caller.tenant, &row.calendar_id).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "A calendar in a new zone is expanded later, not at once.");
+        }
         settle(&api).await;
     } else {
         tx.rollback().await?;
