@@ -1,6 +1,9 @@
 //! What every request gets: an id, a span that continues the caller's trace, and errors in one shape.
 
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::{Body, HttpBody},
@@ -43,7 +46,8 @@ pub(super) async fn frame(State(api): State<Api>, request: Request, next: Next) 
     let answer = async {
         if is_too_large(&request) {
             let _ = tokio::time::timeout(HEAR_FOR, hear_out(request)).await;
-            return Problem::new("body_too_large", "A body may have at most 1 MiB.").into_response();
+            return Problem::new("body_too_large", "A body may have at most 1 MiB.")
+                .into_response();
         }
         next.run(request).await
     };

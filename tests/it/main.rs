@@ -20,6 +20,7 @@ mod discovery;
 mod expand;
 mod networks;
 mod real_servers;
+mod serving;
 mod statements;
 mod store;
 mod sync;
