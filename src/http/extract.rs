@@ -1,5 +1,7 @@
 //! Reading requests: bodies, queries, ids, pages and preconditions, each refusal a problem document.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
@@ -21,7 +23,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let is_json = content_is_json(request.headers());
-        let bytes = Bytes::from_request(request, state).await.map_err(|refused| {
+        let bytes = arrived(Bytes::from_request(request, state), PATIENCE).await;
+        let bytes = bytes.map_err(IntoResponse::into_response)?.map_err(|refused| {
             if refused.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
                 Problem::new("body_too_large", "A body may have at most 1 MiB.").into_response()
             } else {
@@ -36,6 +39,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let value = parse(&bytes).map_err(IntoResponse::into_response)?;
         typed(value).map(Self).map_err(IntoResponse::into_response)
     }
+}
+
+/// How long a body may take to arrive.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for a body, but not for ever.
+pub(super) async fn arrived<T>(
+    body: impl Future<Output = T>,
+    patience: Duration,
+) -> Result<T, Problem> {
+    let late = |_| Problem::new("timeout", "The body took too long to arrive.");
+    tokio::time::timeout(patience, body).await.map_err(late)
 }
 
 fn content_is_json(headers: &HeaderMap) -> bool {
@@ -323,6 +338,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_never_arrives_is_not_waited_for() {
+        let problem = arrived(std::future::pending::<()>(), Duration::ZERO).await.unwrap_err();
+        assert_eq!((problem.status, problem.code), (408, "timeout"));
+    }
 
     #[test]
     fn a_merge_patch_follows_the_examples_of_rfc_7396() {

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Api,
     auth::Caller,
+    extract::{PATIENCE, arrived},
     problem::{Passing, Problem},
 };
 use crate::{
@@ -69,8 +70,8 @@ async fn answer(
     next: Next,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, MOST_BYTES)
-        .await
+    let body = arrived(to_bytes(body, MOST_BYTES), PATIENCE)
+        .await?
         .map_err(|_| Problem::new("body_too_large", "A body may have at most 1 MiB."))?;
     let hash = hash(&parts.uri, &body);
     let mut tx = api.hub.store.begin().await?;
