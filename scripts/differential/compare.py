@@ -152,6 +152,7 @@ def main():
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
         for one in pool.map(functools.partial(run_share, options), shares):
             tally, reasons, starts = tally + one[0], reasons + one[1], starts + one[2]
+            print(f"\r{sum(tally.values()) // 2} cases", end="", file=sys.stderr, flush=True)
     report(options, tally, reasons, starts)
     print(f"\n{time.monotonic() - began:.0f} s", file=sys.stderr)
     sys.exit(1 if any(key[1].endswith("unexplained") for key in tally) else 0)
