@@ -1,7 +1,8 @@
 """Differences that are known, each by a rule that says exactly when it may occur. All others are faults.
 
 Where BYWEEKNO is involved, a difference is known only while weeks counted by their definition alone (weeks.py)
-give what we give. Otherwise a difference from libical is known only while dateutil does not side with it.
+give what we give. Otherwise a difference from libical is known only while dateutil does not side with it, unless
+dateutil's own difference is known.
 """
 
 from cases import DAYS, FREQS
@@ -15,7 +16,8 @@ def known_difference(name, case, walls, agreed, by_definition):
         return "BYWEEKNO, where weeks by their definition are as ours" if by_definition() else None
     if name == "dateutil":
         return dateutil(case["parts"], case["freq"])
-    return None if agreed else libical(case, case["parts"], case["freq"])
+    is_witness = dateutil(case["parts"], case["freq"]) is None
+    return None if agreed and is_witness else libical(case, case["parts"], case["freq"])
 
 
 def dateutil(parts, freq):
