@@ -6,6 +6,7 @@
 mod facts;
 mod packed;
 pub mod query;
+mod rows;
 mod snapshots;
 mod tail;
 

@@ -12,18 +12,19 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::{CalendarFacts, CalendarSnapshot, Index, Link, Login, Packed, ResourceSnapshot};
+use super::{
+    Index, Packed,
+    rows::{base_us, is_live, login_of, policy_of, resource_snapshot, snapshot},
+};
 use crate::{
     clock::Clock,
     model::{
         busy::BusyClass,
         ids::{CalendarId, ConnectionId, ResourceId, TenantId},
-        policy::Policy,
-        states::{ConnectionState, InitialSync, Provider},
     },
     store::{
-        CalendarRow, ChangeFilter, ConnectionFilter, ConnectionRow, LinkRow, LogCursor,
-        ResourceRow, Store, StoreError, TenantRow, Tx,
+        CalendarRow, ChangeFilter, ConnectionFilter, ConnectionRow, LinkRow, LogCursor, Store,
+        StoreError, TenantRow, Tx,
     },
 };
 
@@ -31,8 +32,6 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Freshness is asked for with this overlap: a slow transaction may commit an earlier mark.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
-/// How far before its window a calendar's busy time is kept.
-const BEFORE_WINDOW: SignedDuration = SignedDuration::from_hours(24 * 90);
 const PAGE: i64 = 500;
 
 /// Follows one store on behalf of one index.
@@ -351,73 +350,5 @@ impl Touched {
         } else if let Ok(subject) = subject.parse() {
             self.tenants.insert(subject);
         }
-    }
-}
-
-/// A policy that cannot be read counts as none stated.
-fn policy_of(value: &serde_json::Value) -> Policy {
-    serde_json::from_value(value.clone()).unwrap_or_default()
-}
-
-fn login_of(state: ConnectionState) -> Login {
-    match state {
-        ConnectionState::Syncing | ConnectionState::Healthy | ConnectionState::Degraded => {
-            Login::Works
-        }
-        ConnectionState::NeedsReauth | ConnectionState::Revoked | ConnectionState::Removing => {
-            Login::Broken
-        }
-    }
-}
-
-/// A feed is a copy that its publisher renews when it likes.
-fn is_live(provider: Provider) -> bool {
-    match provider {
-        Provider::Caldav | Provider::Google | Provider::Microsoft => true,
-        Provider::Ics => false,
-    }
-}
-
-fn base_us(row: &CalendarRow) -> i64 {
-    let from = row.covered_from.unwrap_or(row.created_at);
-    from.saturating_sub(BEFORE_WINDOW).unwrap_or(Timestamp::MIN).as_microsecond()
-}
-
-/// The connection's part of the facts is laid in by the tenant's part of the index.
-fn snapshot(row: &CalendarRow, busy: Arc<Packed>) -> CalendarSnapshot {
-    CalendarSnapshot {
-        calendar: row.calendar_id.clone(),
-        connection: row.connection_id.clone(),
-        facts: CalendarFacts {
-            login: Login::Works,
-            is_transparent: row.transparent,
-            is_settled: row.initial_sync == InitialSync::Done,
-            is_quarantined: row.quarantine.is_some(),
-            source_is_live: true,
-            synced: row.synced_at,
-            published: row.published_at,
-            expected_max_age: SignedDuration::try_from(row.expected_max_age)
-                .unwrap_or(SignedDuration::MAX),
-            covered_from: row.covered_from,
-            covered_until: row.covered_until,
-        },
-        busy,
-    }
-}
-
-fn resource_snapshot(
-    tenant: crate::model::policy::Rules,
-    row: &ResourceRow,
-    links: &[LinkRow],
-) -> ResourceSnapshot {
-    let rules = tenant.under(&policy_of(&row.policy));
-    let links = links.iter().filter(|link| link.blocks).map(|link| Link {
-        calendar: link.calendar_id.clone(),
-        rules: rules.under(&policy_of(&link.policy)),
-    });
-    ResourceSnapshot {
-        resource: row.resource_id.clone(),
-        external_id: row.external_id.clone(),
-        links: links.collect(),
     }
 }

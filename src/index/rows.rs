@@ -1,0 +1,85 @@
+//! Stored rows as the index holds them.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{CalendarFacts, CalendarSnapshot, Link, Login, Packed, ResourceSnapshot};
+use crate::{
+    model::{
+        policy::{Policy, Rules},
+        states::{ConnectionState, InitialSync, Provider},
+    },
+    store::{CalendarRow, LinkRow, ResourceRow},
+};
+
+/// How far before its window a calendar's busy time is kept.
+const BEFORE_WINDOW: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+/// A policy that cannot be read counts as none stated.
+pub(super) fn policy_of(value: &serde_json::Value) -> Policy {
+    serde_json::from_value(value.clone()).unwrap_or_default()
+}
+
+pub(super) fn login_of(state: ConnectionState) -> Login {
+    match state {
+        ConnectionState::Syncing | ConnectionState::Healthy | ConnectionState::Degraded => {
+            Login::Works
+        }
+        ConnectionState::NeedsReauth | ConnectionState::Revoked | ConnectionState::Removing => {
+            Login::Broken
+        }
+    }
+}
+
+/// A feed is a copy that its publisher renews when it likes.
+pub(super) fn is_live(provider: Provider) -> bool {
+    match provider {
+        Provider::Caldav | Provider::Google | Provider::Microsoft => true,
+        Provider::Ics => false,
+    }
+}
+
+pub(super) fn base_us(row: &CalendarRow) -> i64 {
+    let from = row.covered_from.unwrap_or(row.created_at);
+    from.saturating_sub(BEFORE_WINDOW).unwrap_or(Timestamp::MIN).as_microsecond()
+}
+
+/// The connection's part of the facts is laid in by the tenant's part of the index.
+pub(super) fn snapshot(row: &CalendarRow, busy: Arc<Packed>) -> CalendarSnapshot {
+    CalendarSnapshot {
+        calendar: row.calendar_id.clone(),
+        connection: row.connection_id.clone(),
+        facts: CalendarFacts {
+            login: Login::Works,
+            is_transparent: row.transparent,
+            is_settled: row.initial_sync == InitialSync::Done,
+            is_quarantined: row.quarantine.is_some(),
+            source_is_live: true,
+            synced: row.synced_at,
+            published: row.published_at,
+            expected_max_age: SignedDuration::try_from(row.expected_max_age)
+                .unwrap_or(SignedDuration::MAX),
+            covered_from: row.covered_from,
+            covered_until: row.covered_until,
+        },
+        busy,
+    }
+}
+
+pub(super) fn resource_snapshot(
+    tenant: Rules,
+    row: &ResourceRow,
+    links: &[LinkRow],
+) -> ResourceSnapshot {
+    let rules = tenant.under(&policy_of(&row.policy));
+    let links = links.iter().filter(|link| link.blocks).map(|link| Link {
+        calendar: link.calendar_id.clone(),
+        rules: rules.under(&policy_of(&link.policy)),
+    });
+    ResourceSnapshot {
+        resource: row.resource_id.clone(),
+        external_id: row.external_id.clone(),
+        links: links.collect(),
+    }
+}
