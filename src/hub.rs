@@ -10,7 +10,7 @@ use crate::{
     model::ids::TenantId,
     secrets::Vault,
     store::{Store, StoreError},
-    sync::Engine,
+    sync::{Engine, Traffic},
 };
 
 /// Everything a use case may need. Cheap to share: it lives in one `Arc`.
@@ -24,6 +24,7 @@ pub struct Hub {
     pub tail: Arc<Tail>,
     pub engine: Arc<Engine>,
     pub linker: Linker,
+    pub traffic: Arc<Traffic>,
 }
 
 impl fmt::Debug for Hub {

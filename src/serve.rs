@@ -30,7 +30,7 @@ use crate::{
     queue::{self, Queue},
     secrets::{Kek, SecretsError, Vault, mint_secret},
     store::{KeyRow, Options, Store, StoreError, TenantRow},
-    sync::{self, Connectors, Engine},
+    sync::{self, Connectors, Engine, Traffic},
 };
 
 /// Which halves of the hub run in this process.
@@ -137,11 +137,16 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
     let store = Store::open(&database_url(&config), &Options::default(), &*entropy).await?;
     let kek = Kek::load_or_create(&config.kek_path(), &*entropy)?;
     let vault = Vault::open(kek, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
-    let settings = Settings { allow_net: config.allow_net.clone(), ..Settings::default() };
+    let traffic = Arc::new(Traffic::default());
+    let settings = Settings {
+        allow_net: config.allow_net.clone(),
+        observer: Some(Arc::clone(&traffic) as _),
+        ..Settings::default()
+    };
     let transport = Transport::over_network(settings).map_err(ServeError::Transport)?;
     let hub = Arc::new(assemble(
         config,
-        Parts { store, vault, clock, entropy, connectors: Arc::new(transport) },
+        Parts { store, vault, clock, entropy, connectors: Arc::new(transport), traffic },
     ));
     let first_key = first_run(&hub).await?;
     hub.tail.catch_up().await?;
@@ -190,11 +195,13 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub connectors: Arc<dyn Connectors>,
+    /// What the connectors' transport reports to.
+    pub traffic: Arc<Traffic>,
 }
 
 /// Puts the parts together; nothing runs yet.
 pub fn assemble(config: Config, parts: Parts) -> Hub {
-    let Parts { store, vault, clock, entropy, connectors } = parts;
+    let Parts { store, vault, clock, entropy, connectors, traffic } = parts;
     let vault = Arc::new(vault);
     let index = Arc::new(Index::default());
     let tail = Arc::new(Tail::new(store.clone(), Arc::clone(&index), Arc::clone(&clock)));
@@ -206,7 +213,7 @@ pub fn assemble(config: Config, parts: Parts) -> Hub {
         connectors,
     }));
     let linker = Linker::new(Arc::clone(&engine));
-    Hub { config, clock, entropy, store, vault, index, tail, engine, linker }
+    Hub { config, clock, entropy, store, vault, index, tail, engine, linker, traffic }
 }
 
 fn start_engine(hub: &Arc<Hub>, mut stopping: watch::Receiver<bool>) -> Queue {

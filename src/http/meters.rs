@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use axum::http::Method;
 use prometheus::{
     Encoder, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Registry, TextEncoder, core::Collector,
 };
 
 use crate::store::LaneCounts;
@@ -28,7 +28,8 @@ impl fmt::Debug for Meters {
 }
 
 impl Meters {
-    pub(super) fn new() -> Self {
+    /// `others` are counted elsewhere and told here.
+    pub(super) fn new(others: Vec<Box<dyn Collector>>) -> Self {
         const NAMED: &str = "names and labels here are valid and stand once";
         let registry = Registry::new();
         let requests = IntCounterVec::new(
@@ -63,6 +64,9 @@ impl Meters {
         }
         registry.register(Box::new(index_lag.clone())).expect(NAMED);
         registry.register(Box::new(work_rows.clone())).expect(NAMED);
+        for other in others {
+            registry.register(other).expect(NAMED);
+        }
         Self { registry, requests, seconds, index_calendars, index_intervals, index_lag, work_rows }
     }
 

@@ -64,7 +64,7 @@ impl Api {
             limiter: Limiter::new(limits.requests_per_minute, limits.burst),
             refreshes: Limiter::new(limits.refreshes_per_minute, limits.refreshes_per_minute),
             strangers: Limiter::new(60, 300),
-            meters: Meters::new(),
+            meters: Meters::new(hub.traffic.collectors()),
             stopping,
             hub,
         };

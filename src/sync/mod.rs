@@ -23,6 +23,7 @@ mod save;
 pub mod schedule;
 pub mod state;
 mod stock;
+mod traffic;
 pub mod window;
 
 pub(crate) use connect::allowed_networks;
@@ -32,3 +33,4 @@ pub use engine::{Engine, Lane, Parts};
 pub use error::SyncError;
 pub use pull::Pulled;
 pub use request::{Fresh, HeldCalendar, Planned, Selector};
+pub use traffic::Traffic;

@@ -106,8 +106,14 @@ impl TestHub {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let transport = Transport::over_network(Settings::default()).unwrap();
         let connectors = Arc::new(transport);
-        let parts =
-            Parts { store, vault, clock: shared_clock, entropy: shared_entropy, connectors };
+        let parts = Parts {
+            store,
+            vault,
+            clock: shared_clock,
+            entropy: shared_entropy,
+            connectors,
+            traffic: Arc::default(),
+        };
         let hub = Arc::new(assemble(config, parts));
         first_run(&hub).await.unwrap();
         hub.tail.catch_up().await.unwrap();
