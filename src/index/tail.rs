@@ -116,6 +116,7 @@ impl Tail {
                 break;
             }
         }
+        note_ahead(&mut tx, &cursor, &mut touched).await?;
         let since = before.asked.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN);
         let fresh = tx.calendars().touched_since(since).await?;
         for row in &fresh {
@@ -335,6 +336,27 @@ impl Tail {
             }
             after = Some((last.tenant_id.clone(), last.resource_id.clone()));
         }
+    }
+}
+
+/// Notes what is committed beyond `cursor` too: some transaction of the server may run for long, and a calendar's
+/// freshness, which is read under the same snapshot, must never be newer here than its busy time.
+async fn note_ahead(
+    tx: &mut Tx,
+    cursor: &LogCursor,
+    touched: &mut Touched,
+) -> Result<(), StoreError> {
+    let filter = ChangeFilter { tenant: None, kinds: Vec::new(), limit: PAGE };
+    let mut ahead = cursor.clone();
+    loop {
+        let (rows, next) = tx.changes().read_ahead(&ahead, &filter).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in &rows {
+            touched.note(&row.change.tenant_id, &row.change.subject);
+        }
+        ahead = next;
     }
 }
 

@@ -217,10 +217,10 @@ impl Changes<'_> {
         Ok((rows, next))
     }
 
-    /// Reads as [`read`](Self::read) does but without the bound that makes it safe on PostgreSQL, so
-    /// that a test can show what the bound is for.
-    #[doc(hidden)]
-    pub async fn read_unbounded(
+    /// Reads all that this snapshot sees after `after`, also what [`read`](Self::read) holds back on PostgreSQL
+    /// because an older transaction of the server still runs and may commit before it. For who only wants
+    /// to know whose state to look at again, and goes on from [`read`](Self::read)'s cursor.
+    pub async fn read_ahead(
         &mut self,
         after: &LogCursor,
         filter: &ChangeFilter,

@@ -3,6 +3,7 @@
 mod calendars;
 mod changes;
 mod events;
+mod following;
 mod secrets;
 mod tenancy;
 mod work;

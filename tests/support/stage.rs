@@ -139,7 +139,7 @@ impl Stage {
         let mut tx = self.store.read().await.unwrap();
         let start = format!("e{}.0.0", self.store.epoch().as_str()).parse().unwrap();
         let filter = ChangeFilter { tenant: None, kinds: Vec::new(), limit: 10_000 };
-        tx.changes().read_unbounded(&start, &filter).await.unwrap().0
+        tx.changes().read_ahead(&start, &filter).await.unwrap().0
     }
 
     pub async fn kinds(&self) -> Vec<String> {

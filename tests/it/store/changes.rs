@@ -110,13 +110,13 @@ async fn a_late_commit_is_told_although_a_younger_one_was_first() {
         let mut tx = bed.store.read().await.unwrap();
         let (safe, safe_next) = tx.changes().read(&start, &of_all(10)).await.unwrap();
         assert!(safe.is_empty(), "the younger entry waits for the older transaction");
-        let (hasty, hasty_next) = tx.changes().read_unbounded(&start, &of_all(10)).await.unwrap();
+        let (hasty, hasty_next) = tx.changes().read_ahead(&start, &of_all(10)).await.unwrap();
         assert_eq!(hasty.len(), 1);
         drop(tx);
 
         slow.commit().await.unwrap();
         let mut tx = bed.store.read().await.unwrap();
-        let (hasty, _) = tx.changes().read_unbounded(&hasty_next, &of_all(10)).await.unwrap();
+        let (hasty, _) = tx.changes().read_ahead(&hasty_next, &of_all(10)).await.unwrap();
         assert!(
             hasty.is_empty(),
             "without the bound the late entry is lost: that is what it is for"
