@@ -186,16 +186,28 @@ async fn tells_the_truth(software: Software, database: Option<&str>) {
         edited.received,
     );
 
-    let before = hub.get(&format!("/v1/calendars?connection_id={connection}")).await.1;
+    a_new_calendar_is_read(&hub, &server, &connection).await;
+}
+
+/// Another client makes a calendar with one event; the next round finds and reads both.
+async fn a_new_calendar_is_read(hub: &HubProcess, server: &Server, connection: &str) {
+    let known = hub.synced(connection).await;
     let added = server.make_calendar("added").await;
-    truth.put(&server, &format!("{added}new.ics"), tomorrow("in-a-new-calendar", 9)).await;
-    sync_all(&hub, &connection).await;
-    let after = hub.synced(&connection).await;
-    assert_eq!(
-        after.len(),
-        before["items"].as_array().unwrap().len() + 1,
-        "the new calendar is listed"
-    );
+    server.put(&format!("{added}new.ics"), &tomorrow("in-a-new-calendar", 9)).await;
+    sync_all(hub, connection).await;
+    let new = until("the new calendar", || async {
+        let found = hub.synced(connection).await;
+        found.into_iter().map(|c| c["id"].clone()).find(|id| known.iter().all(|k| k["id"] != *id))
+    })
+    .await;
+    let (from, to) = twelve_months();
+    let ask = json!({"start": from, "end": to, "calendars": [new]});
+    until("the new calendar's event", || async {
+        let (_, found) = hub.post("/v1/freebusy", &ask).await;
+        let busy = found["calendars"][new.as_str()?]["busy"].as_array()?.len();
+        (busy == 1).then_some(())
+    })
+    .await;
 }
 
 /// What another client does: one edit, one deletion, one occurrence of a series moved.
