@@ -15,6 +15,7 @@ use super::{
     state::{Consequence, Login, consequence},
 };
 use crate::{
+    drill::{Point, reach},
     model::{busy::BusyInterval, states::InitialSync},
     store::{PullOutcome, Tx},
 };
@@ -33,6 +34,7 @@ impl Round<'_> {
         if self.ask.dry {
             return Ok(self.pulled);
         }
+        reach(Point::Judged).await;
         let held = match verdict {
             Verdict::Apply => None,
             Verdict::Hold(note) => Some(note),
@@ -47,7 +49,9 @@ impl Round<'_> {
         let mut tx = self.engine.begin_for(&self.subject).await?;
         self.engine.put(&mut tx, &self.subject, last).await?;
         self.finish(&mut tx, connector, cursor, held).await?;
+        reach(Point::EndWritten).await;
         tx.commit().await?;
+        reach(Point::EndStored).await;
         self.tell();
         Ok(self.pulled)
     }
@@ -228,6 +232,7 @@ impl Round<'_> {
         {
             return Err(SyncError::LeaseLost);
         }
+        reach(Point::FailureWritten).await;
         tx.commit().await?;
         engine.ring();
         Ok(())

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Entropy},
+    drill::{Point, reach},
     model::ids::{CalendarId, ChangeId, ConnectionId, TenantId},
     secrets::{Place, Vault},
     store::{CalendarRow, ConnectionRow, NewChange, Store, StoreError, Tx, WorkRow},
@@ -182,6 +183,7 @@ impl Engine {
                 return Ok(ran);
             }
             ran += rows.len();
+            reach(Point::Claimed).await;
             for row in in_turn(rows) {
                 self.run(lane, row).await?;
             }

@@ -25,6 +25,7 @@ use super::{
     window,
 };
 use crate::{
+    drill::{Bug, Point, is_back, reach},
     model::{
         ids::{CalendarId, TenantId},
         interval::Span,
@@ -113,6 +114,7 @@ impl Engine {
         let allow_net = way.allow_net.as_deref();
         let connector = self.connectors.connect(&way.login, learned.clone(), allow_net);
         let mut round = Round::new(self, subject, way.login.host(), ask);
+        reach(Point::PullBegun).await;
         let (outcome, learned) = match &connector {
             Ok(connector) => (round.run(&**connector).await, connector.learned()),
             Err(_) => (Ok(None), learned),
@@ -168,6 +170,9 @@ impl<'a> Round<'a> {
             let known = Stock { engine: self.engine, calendar: &self.subject.calendar };
             let page = match connector.pull(&calendar, window, cursor.as_ref(), &known).await {
                 Ok(page) => page,
+                Err(error) if error.kind == Kind::CursorExpired && is_back(Bug::SwallowedGone) => {
+                    return Ok(cursor);
+                }
                 Err(error) if error.kind == Kind::CursorExpired && may_start_over => {
                     tracing::info!(calendar.id = %self.subject.calendar.calendar_id, "The cursor expired; everything is read again.");
                     may_start_over = false;
@@ -177,6 +182,7 @@ impl<'a> Round<'a> {
                 }
                 Err(error) => return Err(error.into()),
             };
+            reach(Point::PageRead).await;
             let next = page.next.clone();
             self.take(page).await?;
             match next {
@@ -272,7 +278,9 @@ impl<'a> Round<'a> {
         for batch in cut(now.into_iter().flat_map(SeriesPlan::steps), ROWS) {
             let mut tx = self.engine.begin_for(&self.subject).await?;
             self.engine.put(&mut tx, &self.subject, batch).await?;
+            reach(Point::PageWritten).await;
             tx.commit().await?;
+            reach(Point::PageStored).await;
         }
         Ok(())
     }

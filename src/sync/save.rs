@@ -9,6 +9,7 @@ use super::{
     plan::{Diff, Step},
 };
 use crate::{
+    drill::{Point, reach},
     model::{busy::BusyInterval, ids::ResourceId, interval::Span},
     store::{BusyRow, CalendarRow, EventRow, Tx},
 };
@@ -90,6 +91,7 @@ impl Engine {
             let mut tx = self.begin_for(subject).await?;
             self.put(&mut tx, subject, batch).await?;
             tx.commit().await?;
+            reach(Point::BatchStored).await;
         }
         Ok(last)
     }

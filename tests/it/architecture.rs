@@ -22,7 +22,7 @@ const WALLS: [(&[&str], &[&str]); 8] = [
 
 /// The modules of the hub from the ground up; each may use its own storey and those below.
 const STOREYS: [&[&str]; 7] = [
-    &["clock", "model"],
+    &["clock", "drill", "model"],
     &["config", "store"],
     &["changes", "secrets", "telemetry"],
     &["index", "link", "sync", "hub"],

@@ -1,0 +1,242 @@
+//! Drills: named places where a test may stop the hub, and faults that a test may put back into it.
+//!
+//! A race or crash test proves something only if the same test fails once the fault it guards against is
+//! there. Both switches exist only with the feature `drills`, which test builds turn on and releases do not;
+//! without it everything here is empty and costs nothing.
+
+/// Places at which a drill can stop the hub, in the order in which work passes them.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumIter,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Point {
+    /// Rows of a lane are claimed, none has run.
+    Claimed,
+    /// A pull knows its cursor and has sent nothing.
+    PullBegun,
+    /// A page came; nothing of it is stored.
+    PageRead,
+    /// Rows of a page are written, not committed.
+    PageWritten,
+    /// Rows of a page are committed.
+    PageStored,
+    /// All pages came and were judged; what waited is not stored.
+    Judged,
+    /// One of several last batches is committed.
+    BatchStored,
+    /// All that ends a pull is written, not committed.
+    EndWritten,
+    /// The pull has ended; nobody was told.
+    EndStored,
+    /// A failure is written, not committed.
+    FailureWritten,
+}
+
+/// Faults that a drill can put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Bug {
+    /// The cursor is stored before the data that it stands for.
+    CursorBeforeData,
+    /// What a listing has not shown so far is swept before its last page came.
+    SweepBeforeLastPage,
+    /// An expired cursor counts as "nothing new".
+    SwallowedGone,
+}
+
+#[cfg(feature = "drills")]
+pub use armed::{Drill, arm_process};
+#[cfg(feature = "drills")]
+pub(crate) use armed::{is_back, reach};
+
+/// Passes a place where a drill may stop the hub.
+#[cfg(not(feature = "drills"))]
+#[expect(clippy::unused_async, reason = "the other build waits here")]
+pub(crate) async fn reach(_: Point) {}
+
+/// Whether a drill has put a fault back.
+#[cfg(not(feature = "drills"))]
+pub(crate) const fn is_back(_: Bug) -> bool {
+    false
+}
+
+#[cfg(feature = "drills")]
+mod armed {
+    use std::sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use tokio::sync::Notify;
+
+    use super::{Bug, Point};
+
+    tokio::task_local! { static HERE: Drill; }
+    static EVERYWHERE: OnceLock<Drill> = OnceLock::new();
+
+    /// What a drill does: where it stops the hub, and which faults it puts back.
+    #[derive(Clone, Debug, Default)]
+    pub struct Drill(Arc<Inner>);
+
+    #[derive(Debug, Default)]
+    struct Inner {
+        stop: Mutex<Option<(Point, usize)>>,
+        bugs: Mutex<Vec<Bug>>,
+        passed: AtomicUsize,
+        reached: Notify,
+        /// Stop the whole process instead of only the work.
+        freezes: bool,
+    }
+
+    impl Drill {
+        /// The drill in which these faults are back.
+        pub fn with_bugs(bugs: &[Bug]) -> Self {
+            let drill = Self::default();
+            *drill.0.bugs.lock().unwrap_or_else(PoisonError::into_inner) = bugs.to_vec();
+            drill
+        }
+
+        /// Stops at the `nth` passing (from 1) of a place. One stop at a time.
+        pub fn stop_at(&self, point: Point, nth: usize) {
+            *self.stop() = Some((point, nth.max(1)));
+        }
+
+        /// Takes the stop back, if it was not reached.
+        pub fn go_on(&self) {
+            *self.stop() = None;
+        }
+
+        /// Runs work under this drill. `None` when it was stopped at the place asked for: the work was
+        /// dropped there, as by a crash of the process.
+        pub async fn run<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+            let under = HERE.scope(self.clone(), work);
+            tokio::select! {
+                biased;
+                () = self.0.reached.notified() => None,
+                done = under => Some(done),
+            }
+        }
+
+        /// How often any place was passed.
+        pub fn passed(&self) -> usize {
+            self.0.passed.load(Ordering::Relaxed)
+        }
+
+        fn stop(&self) -> std::sync::MutexGuard<'_, Option<(Point, usize)>> {
+            self.0.stop.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        fn stops_here(&self, point: Point) -> bool {
+            self.0.passed.fetch_add(1, Ordering::Relaxed);
+            let mut stop = self.stop();
+            let Some((at, left)) = &mut *stop else { return false };
+            if *at != point {
+                return false;
+            }
+            *left -= 1;
+            if *left > 0 {
+                return false;
+            }
+            *stop = None;
+            true
+        }
+    }
+
+    /// Arms this process: `POINT` or `POINT:NTH` freezes it there, by SIGSTOP, until it is continued or
+    /// killed; `bug=NAME` puts a fault back. Several, comma-separated.
+    ///
+    /// # Errors
+    ///
+    /// The part that names neither a place nor a fault.
+    pub fn arm_process(spec: &str) -> Result<(), String> {
+        let mut stop = None;
+        let mut bugs = Vec::new();
+        for part in spec.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            if let Some(bug) = part.strip_prefix("bug=") {
+                bugs.push(bug.parse().map_err(|_| part.to_owned())?);
+                continue;
+            }
+            let (point, nth) = part.split_once(':').unwrap_or((part, "1"));
+            let point: Point = point.parse().map_err(|_| part.to_owned())?;
+            stop = Some((point, nth.parse().map_err(|_| part.to_owned())?));
+        }
+        let inner = Inner {
+            stop: Mutex::new(stop),
+            bugs: Mutex::new(bugs),
+            freezes: true,
+            ..Inner::default()
+        };
+        // Armed once, at the start.
+        let _ = EVERYWHERE.set(Drill(Arc::new(inner)));
+        Ok(())
+    }
+
+    fn current() -> Option<Drill> {
+        HERE.try_with(Drill::clone).ok().or_else(|| EVERYWHERE.get().cloned())
+    }
+
+    pub(crate) async fn reach(point: Point) {
+        let Some(drill) = current() else { return };
+        if !drill.stops_here(point) {
+            return;
+        }
+        if drill.0.freezes {
+            // Returns when somebody continues the process.
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::STOP,
+            );
+            return;
+        }
+        drill.0.reached.notify_one();
+        std::future::pending::<()>().await;
+    }
+
+    pub(crate) fn is_back(bug: Bug) -> bool {
+        current().is_some_and(|drill| {
+            drill.0.bugs.lock().unwrap_or_else(PoisonError::into_inner).contains(&bug)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_dropped_at_the_nth_passing_and_nowhere_else() {
+        let drill = Drill::default();
+        drill.stop_at(Point::PageRead, 2);
+        let done = std::sync::atomic::AtomicUsize::new(0);
+        let work = async || {
+            for _ in 0..3 {
+                reach(Point::PullBegun).await;
+                reach(Point::PageRead).await;
+                done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        };
+        assert!(drill.run(work()).await.is_none());
+        assert_eq!(done.load(std::sync::atomic::Ordering::Relaxed), 1);
+        assert!(drill.run(work()).await.is_some(), "a stop is used up");
+    }
+
+    #[tokio::test]
+    async fn a_fault_is_back_only_under_its_drill() {
+        let drill = Drill::with_bugs(&[Bug::SwallowedGone]);
+        assert_eq!(drill.run(async { is_back(Bug::SwallowedGone) }).await, Some(true));
+        assert!(!is_back(Bug::SwallowedGone));
+    }
+
+    #[test]
+    fn a_misspelt_place_is_refused() {
+        assert_eq!(arm_process("page_read:2,bug=nonsense"), Err("bug=nonsense".to_owned()));
+    }
+}
