@@ -4,7 +4,7 @@
 //! Only answers that would be the same for ever are kept: successes, and what is wrong with the request
 //! itself. Kept answers are sealed, because some hold a secret that is shown once.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Api,
-    auth::Caller,
+    auth::{Caller, Scope},
     extract::{PATIENCE, arrived},
     problem::{Passing, Problem},
 };
@@ -60,12 +60,15 @@ pub(super) async fn once(State(api): State<Api>, request: Request, next: Next) -
     };
     let route = format!("{} {}", request.method(), request.uri().path());
     let key = IdempotencyKey { tenant_id: caller.tenant, route, key };
-    answer(&api, &key, request, next).await.unwrap_or_else(IntoResponse::into_response)
+    answer(&api, &key, &caller.scopes, request, next)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn answer(
     api: &Api,
     key: &IdempotencyKey,
+    scopes: &[Scope],
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
@@ -73,20 +76,19 @@ async fn answer(
     let body = arrived(to_bytes(body, MOST_BYTES), PATIENCE)
         .await?
         .map_err(|_| Problem::new("body_too_large", "A body may have at most 1 MiB."))?;
-    let hash = hash(&parts.uri, &body);
+    let hash = hash(scopes, &parts.uri, &body);
     let mut tx = api.hub.store.begin().await?;
     let begun = tx.idempotency().begin(key, &hash, LEASE, api.hub.clock.now()).await?;
     match begun {
         Begun::Fresh => tx.commit().await?,
         Begun::Replay { status, answer } => {
             let sealed = Sealed::new(answer);
-            let plain = api.hub.vault.unseal(&mut tx, place(key), &sealed).await;
+            let plain = api.hub.vault.unseal(&mut tx, place(key, &row(key)), &sealed).await;
             let plain = plain.map_err(|error| Problem::internal(&error, "idempotency"))?;
             return replay(status, &plain);
         }
         Begun::Mismatch => {
-            let detail =
-                "This Idempotency-Key was used with another body. Use a new key for a new request.";
+            let detail = "This Idempotency-Key was used with another body, or by a key with other scopes. Use a new one for a new request.";
             return Err(Problem::new("idempotency_mismatch", detail));
         }
         Begun::Running => {
@@ -106,16 +108,28 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     if (1..=255).contains(&bare.len()) { Ok(Some(bare.to_owned())) } else { Err(wrong()) }
 }
 
-fn hash(uri: &axum::http::Uri, body: &Bytes) -> Vec<u8> {
+/// What is asked, and with what right: an answer made for a wider key is not told to a narrower one.
+fn hash(scopes: &[Scope], uri: &axum::http::Uri, body: &Bytes) -> Vec<u8> {
     let mut digest = Sha256::new();
+    let held: BTreeSet<Scope> = scopes.iter().copied().collect();
+    for scope in held {
+        digest.update(scope.as_str().as_bytes());
+        digest.update([0]);
+    }
+    digest.update([0]);
     digest.update(uri.query().unwrap_or("").as_bytes());
     digest.update([0]);
     digest.update(body);
     digest.finalize().to_vec()
 }
 
-fn place(key: &IdempotencyKey) -> Place<'_> {
-    Place { tenant: &key.tenant_id, row: &key.key, column: "idempotency.answer" }
+/// The row is both route and key: the same key serves two routes. No route holds a second space.
+fn row(key: &IdempotencyKey) -> String {
+    format!("{} {}", key.route, key.key)
+}
+
+fn place<'a>(key: &'a IdempotencyKey, row: &'a str) -> Place<'a> {
+    Place { tenant: &key.tenant_id, row, column: "idempotency.answer" }
 }
 
 async fn keep(api: &Api, key: &IdempotencyKey, response: Response) -> Result<Response, Problem> {
@@ -139,7 +153,7 @@ async fn keep(api: &Api, key: &IdempotencyKey, response: Response) -> Result<Res
             body: STANDARD.encode(&body),
         };
         let plain = serde_json::to_vec(&kept).unwrap_or_default();
-        let sealed = api.hub.vault.seal(&mut tx, place(key), &plain).await;
+        let sealed = api.hub.vault.seal(&mut tx, place(key, &row(key)), &plain).await;
         let sealed = sealed.map_err(|error| Problem::internal(&error, "idempotency"))?;
         tx.idempotency().finish(key, i64::from(status.as_u16()), sealed.as_bytes()).await?;
     } else {

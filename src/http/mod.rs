@@ -1,7 +1,7 @@
 //! The HTTP API: the only module that names axum. A route parses, calls one function, renders.
 //!
 //! From the outside in, every request passes [`request`] (id, trace, errors in one shape), and those
-//! under `/v1` then [`auth`] (key, tenant, limits) and [`idempotency`], before a function in [`api`].
+//! under `/v1` then [`auth`] (key, tenant, limits), [`scopes`] and [`idempotency`], before a function in [`api`].
 
 mod api;
 mod auth;
@@ -12,6 +12,7 @@ mod meters;
 mod openapi;
 mod problem;
 mod request;
+mod scopes;
 mod serving;
 mod wire;
 
@@ -25,7 +26,7 @@ pub use auth::{Caller, Local, Scope, Token};
 pub use problem::{CODES, Problem};
 pub use serving::{Listeners, serve};
 
-use self::{auth::Keyring, limits::Limiter, meters::Meters};
+use self::{auth::Keyring, limits::Limiter, meters::Meters, scopes::Needed};
 use crate::hub::Hub;
 
 /// The largest body that is read.
@@ -75,8 +76,10 @@ impl Api {
 /// Every route of the hub.
 pub fn router(api: Api) -> Router {
     let (routes, document) = api::keyed().split_for_parts();
+    let needed = Arc::new(Needed::of(&document));
     let keyed = routes
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
+        .layer(middleware::from_fn_with_state(needed, scopes::check))
         .layer(middleware::from_fn_with_state(api.clone(), auth::gate));
     let (open, open_document) = api::open().split_for_parts();
     let mut document = document;

@@ -12,7 +12,8 @@ use axum::{
 };
 use serde_json::Value;
 use utoipa::openapi::{
-    Info, License, OpenApi,
+    ContentBuilder, HttpMethod, Info, License, OpenApi, ResponseBuilder,
+    path::{Operation, OperationBuilder},
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     tag::TagBuilder,
 };
@@ -45,12 +46,36 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("chk_<id>_<secret>")
         .description(Some(
-            "An API key. An instance key acts for a tenant with `Calhub-Tenant: ten_..`.",
+            "An API key. Each operation names the scopes of which one is needed; `admin` is enough \
+             within its tenant, `instance` everywhere, and each `:write` holds its `:read`. An instance \
+             key acts for a tenant with `Calhub-Tenant: ten_..`.",
         ))
         .build();
     components.add_security_scheme("key", SecurityScheme::Http(bearer));
     document.security = Some(vec![SecurityRequirement::new("key", Vec::<String>::new())]);
+    for (path, summary, kind) in PAGES {
+        document.paths.add_path_operation(path, vec![HttpMethod::Get], page_of(summary, kind));
+    }
     document
+}
+
+/// The pages of this module itself.
+const PAGES: [(&str, &str, &str); 2] = [
+    ("/openapi.json", "This document.", "application/json"),
+    ("/docs", "This document for people; it loads nothing from anywhere.", "text/html"),
+];
+
+fn page_of(summary: &str, kind: &str) -> Operation {
+    let answer = ResponseBuilder::new()
+        .description("The page.")
+        .content(kind, ContentBuilder::new().build())
+        .build();
+    OperationBuilder::new()
+        .tag("Operations")
+        .summary(Some(summary))
+        .security(SecurityRequirement::default())
+        .response("200", answer)
+        .build()
 }
 
 /// The two pages, rendered once.

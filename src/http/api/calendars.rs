@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{events::settle, render::CalendarView};
 use crate::{
     http::{
-        Api, Problem, Scope,
+        Api, Problem,
         auth::{Caller, tell_limit},
         extract::{Body, IfMatch, Page, PageQuery, Path, Query, etag, id},
     },
@@ -41,14 +41,14 @@ struct CalendarQuery {
 }
 
 /// Lists calendars.
-#[utoipa::path(get, path = "/v1/calendars", tag = "Connections and calendars", params(CalendarQuery),
+#[utoipa::path(get, path = "/v1/calendars", tag = "Connections and calendars",
+    security(("key" = ["connections:read"]), ("key" = ["availability:read"]), ("key" = ["resources:write"])), params(CalendarQuery),
     responses((status = 200, body = Page<CalendarView>), (status = "default", body = Problem)))]
 async fn list(
     State(api): State<Api>,
     caller: Caller,
     Query(query): Query<CalendarQuery>,
 ) -> Result<Json<Page<CalendarView>>, Problem> {
-    caller.need(&[Scope::ConnectionsRead, Scope::AvailabilityRead, Scope::ResourcesWrite])?;
     let page = PageQuery { limit: query.limit, after: query.after };
     let connection_id: Option<ConnectionId> = query
         .connection_id
@@ -94,14 +94,14 @@ async fn rendered(api: &Api, caller: &Caller, text: &str) -> Result<Rendered, Pr
 }
 
 /// Reads a calendar.
-#[utoipa::path(get, path = "/v1/calendars/{id}", tag = "Connections and calendars", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/v1/calendars/{id}", tag = "Connections and calendars",
+    security(("key" = ["connections:read"]), ("key" = ["availability:read"]), ("key" = ["resources:write"])), params(("id" = String, Path)),
     responses((status = 200, body = CalendarView), (status = "default", body = Problem)))]
 async fn get(
     State(api): State<Api>,
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::ConnectionsRead, Scope::AvailabilityRead, Scope::ResourcesWrite])?;
     rendered(&api, &caller, &text).await
 }
 
@@ -115,7 +115,8 @@ struct CalendarPatch {
 }
 
 /// Sets a calendar's zone, for feeds that do not state one.
-#[utoipa::path(patch, path = "/v1/calendars/{id}", tag = "Connections and calendars", request_body = CalendarPatch,
+#[utoipa::path(patch, path = "/v1/calendars/{id}", tag = "Connections and calendars",
+    security(("key" = ["connections:write"])), request_body = CalendarPatch,
     params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or `*`.")),
     responses((status = 200, body = CalendarView), (status = "default", body = Problem)))]
 async fn patch(
@@ -125,7 +126,6 @@ async fn patch(
     if_match: IfMatch,
     Body(patch): Body<serde_json::Value>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::ConnectionsWrite])?;
     let states_zone = patch.get("time_zone").is_some();
     let patch: CalendarPatch = crate::http::extract::typed(patch)?;
     let mut tx = api.hub.store.begin().await?;
@@ -177,6 +177,7 @@ struct Nudged {
 
 /// Asks for a pull now. 202 as soon as the nudge is kept; `synced_at` tells when it was done.
 #[utoipa::path(post, path = "/v1/calendars/{id}/refresh", tag = "Connections and calendars",
+    security(("key" = ["availability:read"])),
     params(("id" = String, Path)),
     responses((status = 202, body = Nudged), (status = "default", body = Problem)))]
 async fn refresh(
@@ -184,7 +185,6 @@ async fn refresh(
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<Response, Problem> {
-    caller.need(&[Scope::AvailabilityRead])?;
     let mut tx = api.hub.store.read().await?;
     let row = find(&mut tx, &caller, &text).await?;
     tx.rollback().await?;

@@ -21,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     changes::{After, ChangeFilter, ChangeRow, Reader},
     http::{
-        Api, Problem, Scope,
+        Api, Problem,
         auth::Caller,
         extract::{PageQuery, Query, words},
         wire::Instant,
@@ -33,8 +33,6 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 }
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
-const READERS: [Scope; 4] =
-    [Scope::AvailabilityRead, Scope::BookingsRead, Scope::ConnectionsRead, Scope::Ops];
 
 /// Where to read from, and what.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -112,14 +110,14 @@ async fn reader(
 ///
 /// A consumer that stores the cursor misses nothing and may see an entry twice (same `id`). Entries are kept for
 /// 30 days; 410 `cursor_expired` after that.
-#[utoipa::path(get, path = "/v1/changes", tag = "Changes", params(ChangesQuery),
+#[utoipa::path(get, path = "/v1/changes", tag = "Changes",
+    security(("key" = ["availability:read"]), ("key" = ["bookings:read"]), ("key" = ["connections:read"]), ("key" = ["ops"])), params(ChangesQuery),
     responses((status = 200, body = ChangesView), (status = "default", body = Problem)))]
 async fn list(
     State(api): State<Api>,
     caller: Caller,
     Query(query): Query<ChangesQuery>,
 ) -> Result<Json<ChangesView>, Problem> {
-    caller.need(&READERS)?;
     let limit = PageQuery { limit: query.limit, after: None }.limit()?;
     let mut reader =
         reader(&api, &caller, query.after.as_deref(), query.types.as_deref(), limit).await?;
@@ -134,6 +132,7 @@ async fn list(
 /// `Last-Event-ID` resumes where a connection was lost; a comment every 15 seconds keeps the line open. Starts at
 /// `after`, or at the end of the log.
 #[utoipa::path(get, path = "/v1/changes/stream", tag = "Changes",
+    security(("key" = ["availability:read"]), ("key" = ["bookings:read"]), ("key" = ["connections:read"]), ("key" = ["ops"])),
     params(ChangesQuery, ("Last-Event-ID" = Option<String>, Header, description = "The last `id:` that was seen.")),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = "default", body = Problem)))]
 async fn follow(
@@ -142,7 +141,6 @@ async fn follow(
     headers: HeaderMap,
     Query(query): Query<ChangesQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&READERS)?;
     let limit = PageQuery { limit: query.limit, after: None }.limit()?;
     let seen = headers
         .get("last-event-id")

@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{events::settle, render::ConnectionView};
 use crate::{
     http::{
-        Api, Problem, Scope,
+        Api, Problem,
         auth::Caller,
         extract::{
             Body, IfMatch, Page, PageQuery, Path, Query, check_metadata, check_text, etag, id,
@@ -231,7 +231,8 @@ async fn rendered(
 /// 201 with the new connection, or 200 with the one that the account is linked by already. When the account
 /// cannot be linked, 422 with a diagnosis as its code: `unauthorized`, `not_caldav`, `blocked_address`, `tls`,
 /// `dns`, `timeout`, `bad_reply`, ...
-#[utoipa::path(post, path = "/v1/connections", tag = "Connections and calendars", request_body = NewConnection,
+#[utoipa::path(post, path = "/v1/connections", tag = "Connections and calendars",
+    security(("key" = ["connections:write"])), request_body = NewConnection,
     responses((status = 201, body = ConnectionView), (status = 200, body = ConnectionView),
         (status = "default", body = Problem)))]
 async fn link(
@@ -239,7 +240,6 @@ async fn link(
     caller: Caller,
     Body(new): Body<NewConnection>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::ConnectionsWrite])?;
     let request = new.into_request()?;
     let provider = request.login.provider();
     let linked =
@@ -261,14 +261,14 @@ struct ConnectionQuery {
 }
 
 /// Lists connections with their calendars.
-#[utoipa::path(get, path = "/v1/connections", tag = "Connections and calendars", params(ConnectionQuery),
+#[utoipa::path(get, path = "/v1/connections", tag = "Connections and calendars",
+    security(("key" = ["connections:read"])), params(ConnectionQuery),
     responses((status = 200, body = Page<ConnectionView>), (status = "default", body = Problem)))]
 async fn list(
     State(api): State<Api>,
     caller: Caller,
     Query(query): Query<ConnectionQuery>,
 ) -> Result<Json<Page<ConnectionView>>, Problem> {
-    caller.need(&[Scope::ConnectionsRead])?;
     let page = PageQuery { limit: query.limit, after: query.after };
     let state = query.state.map(|word| {
         ConnectionState::parse(&word)
@@ -316,6 +316,7 @@ async fn resolve(api: &Api, caller: &Caller, text: &str) -> Result<ConnectionId,
 
 /// Reads a connection.
 #[utoipa::path(get, path = "/v1/connections/{id}", tag = "Connections and calendars",
+    security(("key" = ["connections:read"])),
     params(("id" = String, Path, description = "`con_..`, or `ext:` and the external id.")),
     responses((status = 200, body = ConnectionView), (status = "default", body = Problem)))]
 async fn get(
@@ -323,7 +324,6 @@ async fn get(
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::ConnectionsRead])?;
     let connection = resolve(&api, &caller, &text).await?;
     rendered(&api, &caller.tenant, &connection, StatusCode::OK).await
 }
@@ -331,7 +331,8 @@ async fn get(
 /// Changes password, address or access; the account and every calendar id stay.
 ///
 /// 409 `different_account` when the new login belongs to somebody else.
-#[utoipa::path(patch, path = "/v1/connections/{id}", tag = "Connections and calendars", request_body = ConnectionPatch,
+#[utoipa::path(patch, path = "/v1/connections/{id}", tag = "Connections and calendars",
+    security(("key" = ["connections:write"])), request_body = ConnectionPatch,
     params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or `*`.")),
     responses((status = 200, body = ConnectionView), (status = "default", body = Problem)))]
 async fn patch(
@@ -341,7 +342,6 @@ async fn patch(
     if_match: IfMatch,
     Body(patch): Body<ConnectionPatch>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::ConnectionsWrite])?;
     let connection = resolve(&api, &caller, &text).await?;
     let mut tx = api.hub.store.read().await?;
     let row = read(&mut tx, &caller.tenant, &connection).await?;
@@ -369,6 +369,7 @@ struct RemovalQuery {
 
 /// Takes a connection out: 202 and `state: removing`, then everything stored of it is erased.
 #[utoipa::path(delete, path = "/v1/connections/{id}", tag = "Connections and calendars",
+    security(("key" = ["connections:write"])),
     params(("id" = String, Path), RemovalQuery),
     responses((status = 202, body = ConnectionView), (status = "default", body = Problem)))]
 async fn remove(
@@ -377,7 +378,6 @@ async fn remove(
     Path(text): Path<String>,
     Query(query): Query<RemovalQuery>,
 ) -> Result<axum::response::Response, Problem> {
-    caller.need(&[Scope::ConnectionsWrite])?;
     let connection = resolve(&api, &caller, &text).await?;
     let future_bookings = query.future_bookings.as_deref();
     if future_bookings.is_some_and(|word| !matches!(word, "keep" | "cancel")) {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     http::{
-        Api, Problem, Scope,
+        Api, Problem,
         auth::Caller,
         extract::{Page, Path, Query, id},
         wire::Instant,
@@ -114,6 +114,7 @@ fn file(
 
 /// A resource's free/busy as RFC 5545 VFREEBUSY; what is unknown is `FBTYPE=BUSY-UNAVAILABLE`.
 #[utoipa::path(get, path = "/v1/resources/{id}/freebusy.ics", tag = "Free/busy",
+    security(("key" = ["availability:read"])),
     params(("id" = String, Path), FileQuery),
     responses((status = 200, content_type = "text/calendar", body = String), (status = "default", body = Problem)))]
 async fn calendar_file(
@@ -122,7 +123,6 @@ async fn calendar_file(
     Path(text): Path<String>,
     Query(query): Query<FileQuery>,
 ) -> Result<Response, Problem> {
-    caller.need(&[Scope::AvailabilityRead])?;
     let mut tx = api.hub.store.read().await?;
     let row = find(&mut tx, &caller, &text).await?;
     tx.rollback().await?;
@@ -148,14 +148,14 @@ struct MadeFeed {
 }
 
 /// Makes a secret address under which the resource's free/busy can be subscribed to.
-#[utoipa::path(post, path = "/v1/resources/{id}/feeds", tag = "Free/busy", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/v1/resources/{id}/feeds", tag = "Free/busy",
+    security(("key" = ["resources:write"])), params(("id" = String, Path)),
     responses((status = 201, body = MadeFeed), (status = "default", body = Problem)))]
 async fn mint(
     State(api): State<Api>,
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::ResourcesWrite])?;
     let secret = mint_secret(&*api.hub.entropy);
     let mut tx = api.hub.store.begin().await?;
     let resource = find(&mut tx, &caller, &text).await?;
@@ -179,14 +179,14 @@ async fn mint(
 }
 
 /// Lists the resource's secret addresses, without their secrets.
-#[utoipa::path(get, path = "/v1/resources/{id}/feeds", tag = "Free/busy", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/v1/resources/{id}/feeds", tag = "Free/busy",
+    security(("key" = ["resources:write"])), params(("id" = String, Path)),
     responses((status = 200, body = Page<FeedView>), (status = "default", body = Problem)))]
 async fn list(
     State(api): State<Api>,
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<Json<Page<FeedView>>, Problem> {
-    caller.need(&[Scope::ResourcesWrite])?;
     let mut tx = api.hub.store.read().await?;
     let resource = find(&mut tx, &caller, &text).await?;
     let rows = tx.feeds().list(&caller.tenant, &resource.resource_id).await?;
@@ -196,14 +196,14 @@ async fn list(
 }
 
 /// Revokes every secret address of the resource.
-#[utoipa::path(delete, path = "/v1/resources/{id}/feeds", tag = "Free/busy", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/v1/resources/{id}/feeds", tag = "Free/busy",
+    security(("key" = ["resources:write"])), params(("id" = String, Path)),
     responses((status = 204, description = "Revoked."), (status = "default", body = Problem)))]
 async fn revoke_all(
     State(api): State<Api>,
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    caller.need(&[Scope::ResourcesWrite])?;
     let mut tx = api.hub.store.begin().await?;
     let resource = find(&mut tx, &caller, &text).await?.resource_id;
     for row in tx.feeds().list(&caller.tenant, &resource).await? {
@@ -215,6 +215,7 @@ async fn revoke_all(
 
 /// Revokes one secret address.
 #[utoipa::path(delete, path = "/v1/resources/{id}/feeds/{feed_id}", tag = "Free/busy",
+    security(("key" = ["resources:write"])),
     params(("id" = String, Path), ("feed_id" = String, Path)),
     responses((status = 204, description = "Revoked."), (status = "default", body = Problem)))]
 async fn revoke(
@@ -222,7 +223,6 @@ async fn revoke(
     caller: Caller,
     Path((text, feed)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    caller.need(&[Scope::ResourcesWrite])?;
     let feed: FeedId = id(&feed, "feed")?;
     let mut tx = api.hub.store.begin().await?;
     let resource = find(&mut tx, &caller, &text).await?.resource_id;

@@ -18,7 +18,7 @@ use self::view::{AnswerView, Detail, Format, Missing, render};
 use super::events::settle;
 use crate::{
     http::{
-        Api, Problem, Scope,
+        Api, Problem,
         auth::Caller,
         extract::{Body, preferred_wait},
         wire::{Instant, Iso},
@@ -175,7 +175,8 @@ impl Found {
 ///
 /// Time may be busy and unknown at once; unknown is never free. A bad id never fails the others: it stands
 /// under `errors`. With `refresh: if_stale` and `Prefer: wait=2`, stale calendars are pulled first, within that time.
-#[utoipa::path(post, path = "/v1/freebusy", tag = "Free/busy", request_body = Ask,
+#[utoipa::path(post, path = "/v1/freebusy", tag = "Free/busy",
+    security(("key" = ["availability:read"])), request_body = Ask,
     params(("Prefer" = Option<String>, Header, description = "`wait=2`: how long a refresh may take, in seconds.")),
     responses((status = 200, body = AnswerView), (status = "default", body = Problem)))]
 async fn ask(
@@ -184,7 +185,6 @@ async fn ask(
     headers: HeaderMap,
     Body(ask): Body<Ask>,
 ) -> Result<Response, Problem> {
-    caller.need(&[Scope::AvailabilityRead])?;
     let window = ask.check()?;
     let waited = if ask.refresh == Refresh::IfStale {
         freshen(&api, &caller, &ask, &headers).await?

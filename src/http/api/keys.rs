@@ -66,14 +66,14 @@ impl From<KeyRow> for KeyView {
 }
 
 /// Makes a key. The answer is the only place where its secret is ever shown.
-#[utoipa::path(post, path = "/v1/keys", tag = "Keys and tenants", request_body = NewKey,
+#[utoipa::path(post, path = "/v1/keys", tag = "Keys and tenants",
+    security(("key" = ["admin"])), request_body = NewKey,
     responses((status = 201, body = MadeKey), (status = "default", body = Problem)))]
 async fn create(
     State(api): State<Api>,
     caller: Caller,
     Body(new): Body<NewKey>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::Admin])?;
     check_text("/name", &new.name, 200)?;
     if new.scopes.is_empty() {
         return Err(Problem::field("/scopes", "required", "name at least one scope"));
@@ -106,14 +106,14 @@ async fn create(
 }
 
 /// Lists the tenant's keys, without their secrets.
-#[utoipa::path(get, path = "/v1/keys", tag = "Keys and tenants", params(PageQuery),
+#[utoipa::path(get, path = "/v1/keys", tag = "Keys and tenants",
+    security(("key" = ["admin"])), params(PageQuery),
     responses((status = 200, body = Page<KeyView>), (status = "default", body = Problem)))]
 async fn list(
     State(api): State<Api>,
     caller: Caller,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<KeyView>>, Problem> {
-    caller.need(&[Scope::Admin])?;
     let after: Option<String> = page.after()?;
     let rows = api
         .hub
@@ -127,14 +127,14 @@ async fn list(
 }
 
 /// Revokes a key. The hub that is asked stops honouring it at once, the others within three seconds.
-#[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Keys and tenants", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Keys and tenants",
+    security(("key" = ["admin"])), params(("id" = String, Path)),
     responses((status = 204, description = "Revoked."), (status = "default", body = Problem)))]
 async fn remove(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    caller.need(&[Scope::Admin])?;
     let mut tx = api.hub.store.begin().await?;
     let gone = tx.keys().delete(&caller.tenant, &id).await?;
     tx.commit().await?;

@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::events::settle;
 use crate::{
     http::{
-        Api, Problem, Scope,
+        Api, Problem,
         auth::Caller,
         extract::{Body, Page, PageQuery, Path, Query, id},
         wire::{Instant, Micros},
@@ -84,14 +84,14 @@ struct JobQuery {
 }
 
 /// Lists due work, with what went wrong last.
-#[utoipa::path(get, path = "/v1/ops/jobs", tag = "Operations", params(JobQuery),
+#[utoipa::path(get, path = "/v1/ops/jobs", tag = "Operations",
+    security(("key" = ["ops"])), params(JobQuery),
     responses((status = 200, body = Page<JobView>), (status = "default", body = Problem)))]
 async fn jobs(
     State(api): State<Api>,
     caller: Caller,
     Query(query): Query<JobQuery>,
 ) -> Result<Json<Page<JobView>>, Problem> {
-    caller.need(&[Scope::Ops])?;
     let page = PageQuery { limit: query.limit, after: query.after };
     let after: Option<String> = page.after()?;
     let after = after.as_deref().map(|text| {
@@ -115,14 +115,14 @@ async fn job(tx: &mut Tx, caller: &Caller, text: &str) -> Result<WorkRow, Proble
 }
 
 /// Makes a piece of work due now.
-#[utoipa::path(post, path = "/v1/ops/jobs/{id}/retry", tag = "Operations", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/v1/ops/jobs/{id}/retry", tag = "Operations",
+    security(("key" = ["ops"])), params(("id" = String, Path)),
     responses((status = 202, body = JobView), (status = "default", body = Problem)))]
 async fn retry(
     State(api): State<Api>,
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::Ops])?;
     let now = api.hub.clock.now();
     let mut tx = api.hub.store.begin().await?;
     let row = job(&mut tx, &caller, &text).await?;
@@ -133,14 +133,14 @@ async fn retry(
 }
 
 /// Removes a piece of work. A calendar's pull comes back with its next nudge.
-#[utoipa::path(delete, path = "/v1/ops/jobs/{id}", tag = "Operations", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/v1/ops/jobs/{id}", tag = "Operations",
+    security(("key" = ["ops"])), params(("id" = String, Path)),
     responses((status = 204, description = "Removed."), (status = "default", body = Problem)))]
 async fn discard(
     State(api): State<Api>,
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    caller.need(&[Scope::Ops])?;
     let mut tx = api.hub.store.begin().await?;
     let row = job(&mut tx, &caller, &text).await?;
     tx.work().remove(&caller.tenant, &row.lane, &row.subject).await?;
@@ -178,14 +178,14 @@ struct SyncView {
 }
 
 /// Pulls one calendar, one connection's or all of them; or, with `dry_run`, tells what that would change.
-#[utoipa::path(post, path = "/v1/ops/sync", tag = "Operations", request_body = SyncAsk,
+#[utoipa::path(post, path = "/v1/ops/sync", tag = "Operations",
+    security(("key" = ["ops"])), request_body = SyncAsk,
     responses((status = 202, body = SyncView), (status = 200, body = SyncView), (status = "default", body = Problem)))]
 async fn sync(
     State(api): State<Api>,
     caller: Caller,
     Body(ask): Body<SyncAsk>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::Ops])?;
     let selector = ask.selector()?;
     let none = || Problem::not_found("calendar or connection");
     if ask.dry_run {
@@ -261,12 +261,12 @@ impl From<CalendarRow> for QuarantineView {
 
 /// Lists changes that look like a fault and are kept aside, with the difference.
 #[utoipa::path(get, path = "/v1/ops/quarantine", tag = "Operations",
+    security(("key" = ["ops"])),
     responses((status = 200, body = Page<QuarantineView>), (status = "default", body = Problem)))]
 async fn quarantined(
     State(api): State<Api>,
     caller: Caller,
 ) -> Result<Json<Page<QuarantineView>>, Problem> {
-    caller.need(&[Scope::Ops])?;
     let rows = api.hub.store.read().await?.calendars().quarantined(&caller.tenant).await?;
     Ok(Json(Page { items: rows.into_iter().map(Into::into).collect(), next: None }))
 }
@@ -277,7 +277,6 @@ async fn decide(
     text: &str,
     accept: bool,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    caller.need(&[Scope::Ops])?;
     let calendar: CalendarId = id(text, "calendar")?;
     let row = api.hub.store.read().await?.calendars().get(&caller.tenant, &calendar).await?;
     row.filter(|row| row.quarantine.is_some())
@@ -294,6 +293,7 @@ async fn decide(
 
 /// Lets a quarantined change in: the next pull applies it.
 #[utoipa::path(post, path = "/v1/ops/quarantine/{calendar_id}/confirm", tag = "Operations",
+    security(("key" = ["ops"])),
     params(("calendar_id" = String, Path)),
     responses((status = 202, body = Object), (status = "default", body = Problem)))]
 async fn confirm(
@@ -306,6 +306,7 @@ async fn confirm(
 
 /// Throws a quarantined change away: what was known stays, and everything is listed again.
 #[utoipa::path(post, path = "/v1/ops/quarantine/{calendar_id}/reject", tag = "Operations",
+    security(("key" = ["ops"])),
     params(("calendar_id" = String, Path)),
     responses((status = 202, body = Object), (status = "default", body = Problem)))]
 async fn reject(
@@ -328,12 +329,12 @@ struct UnexpandableView {
 
 /// Lists series that could not be expanded within their work budget; their span is unknown.
 #[utoipa::path(get, path = "/v1/ops/unexpandable", tag = "Operations",
+    security(("key" = ["ops"])),
     responses((status = 200, body = Page<UnexpandableView>), (status = "default", body = Problem)))]
 async fn unexpandable(
     State(api): State<Api>,
     caller: Caller,
 ) -> Result<Json<Page<UnexpandableView>>, Problem> {
-    caller.need(&[Scope::Ops])?;
     let rows = api.hub.store.read().await?.events().unexpandable(&caller.tenant, 500).await?;
     let view = |row: crate::store::CalendarBusyRow| UnexpandableView {
         calendar_id: row.calendar_id.to_string(),

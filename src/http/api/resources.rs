@@ -17,7 +17,7 @@ use self::body::{ResourceBody, ResourceView, as_json, flag, utc};
 use super::events::{settle, tell};
 use crate::{
     http::{
-        Api, Problem, Scope,
+        Api, Problem,
         auth::Caller,
         extract::{Body, IfMatch, Page, PageQuery, Path, Query, etag, merge_patch, typed},
     },
@@ -146,14 +146,14 @@ async fn store(
 }
 
 /// Makes a resource.
-#[utoipa::path(post, path = "/v1/resources", tag = "Resources", request_body = ResourceBody,
+#[utoipa::path(post, path = "/v1/resources", tag = "Resources",
+    security(("key" = ["resources:write"])), request_body = ResourceBody,
     responses((status = 201, body = ResourceView), (status = "default", body = Problem)))]
 async fn create(
     State(api): State<Api>,
     caller: Caller,
     Body(body): Body<ResourceBody>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::ResourcesWrite])?;
     let mut tx = api.hub.store.begin().await?;
     let answer = insert(&api, &mut tx, &caller, &body).await?;
     tx.commit().await?;
@@ -171,14 +171,14 @@ struct ResourceQuery {
 }
 
 /// Lists resources.
-#[utoipa::path(get, path = "/v1/resources", tag = "Resources", params(ResourceQuery),
+#[utoipa::path(get, path = "/v1/resources", tag = "Resources",
+    security(("key" = ["availability:read"]), ("key" = ["resources:write"])), params(ResourceQuery),
     responses((status = 200, body = Page<ResourceView>), (status = "default", body = Problem)))]
 async fn list(
     State(api): State<Api>,
     caller: Caller,
     Query(query): Query<ResourceQuery>,
 ) -> Result<Json<Page<ResourceView>>, Problem> {
-    caller.need(&[Scope::AvailabilityRead, Scope::ResourcesWrite])?;
     let page = PageQuery { limit: query.limit, after: query.after };
     let after: Option<ResourceId> = page.after()?;
     let mut tx = api.hub.store.read().await?;
@@ -200,6 +200,7 @@ async fn list(
 
 /// Reads a resource.
 #[utoipa::path(get, path = "/v1/resources/{id}", tag = "Resources",
+    security(("key" = ["availability:read"]), ("key" = ["resources:write"])),
     params(("id" = String, Path, description = "`res_..`, or `ext:` and the external id.")),
     responses((status = 200, body = ResourceView), (status = "default", body = Problem)))]
 async fn get(
@@ -207,7 +208,6 @@ async fn get(
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::AvailabilityRead, Scope::ResourcesWrite])?;
     let mut tx = api.hub.store.read().await?;
     let row = find(&mut tx, &caller, &text).await?;
     let links = tx.resources().links(&caller.tenant, &row.resource_id).await?;
@@ -215,7 +215,8 @@ async fn get(
 }
 
 /// Makes the resource with this external id, or replaces everything about it.
-#[utoipa::path(put, path = "/v1/resources/{id}", tag = "Resources", request_body = ResourceBody,
+#[utoipa::path(put, path = "/v1/resources/{id}", tag = "Resources",
+    security(("key" = ["resources:write"])), request_body = ResourceBody,
     params(("id" = String, Path, description = "`ext:` and the external id.")),
     responses((status = 200, body = ResourceView), (status = 201, body = ResourceView),
         (status = "default", body = Problem)))]
@@ -226,7 +227,6 @@ async fn put(
     headers: HeaderMap,
     Body(mut value): Body<Value>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::ResourcesWrite])?;
     let external_id = text
         .strip_prefix("ext:")
         .ok_or_else(|| {
@@ -265,7 +265,8 @@ async fn put(
 }
 
 /// Changes a resource (RFC 7396); `calendars` is replaced as a whole.
-#[utoipa::path(patch, path = "/v1/resources/{id}", tag = "Resources", request_body = ResourceBody,
+#[utoipa::path(patch, path = "/v1/resources/{id}", tag = "Resources",
+    security(("key" = ["resources:write"])), request_body = ResourceBody,
     params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or `*`.")),
     responses((status = 200, body = ResourceView), (status = "default", body = Problem)))]
 async fn patch(
@@ -275,7 +276,6 @@ async fn patch(
     if_match: IfMatch,
     Body(patch): Body<Value>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::ResourcesWrite])?;
     let mut tx = api.hub.store.begin().await?;
     let row = find(&mut tx, &caller, &text).await?;
     if_match.check(row.revision)?;
@@ -290,14 +290,14 @@ async fn patch(
 }
 
 /// Erases a resource; the calendars stay linked.
-#[utoipa::path(delete, path = "/v1/resources/{id}", tag = "Resources", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/v1/resources/{id}", tag = "Resources",
+    security(("key" = ["resources:write"])), params(("id" = String, Path)),
     responses((status = 204, description = "Erased."), (status = "default", body = Problem)))]
 async fn remove(
     State(api): State<Api>,
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    caller.need(&[Scope::ResourcesWrite])?;
     let mut tx = api.hub.store.begin().await?;
     let row = find(&mut tx, &caller, &text).await?;
     match tx.resources().delete(&caller.tenant, &row.resource_id).await {

@@ -109,14 +109,14 @@ fn rendered(status: StatusCode, row: TenantRow) -> impl IntoResponse {
 }
 
 /// Makes a tenant.
-#[utoipa::path(post, path = "/v1/tenants", tag = "Keys and tenants", request_body = TenantBody,
+#[utoipa::path(post, path = "/v1/tenants", tag = "Keys and tenants",
+    security(("key" = ["instance"])), request_body = TenantBody,
     responses((status = 201, body = TenantView), (status = "default", body = Problem)))]
 async fn create(
     State(api): State<Api>,
     caller: Caller,
     Body(body): Body<TenantBody>,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.need(&[Scope::Instance])?;
     body.check(&api)?;
     let blank = TenantRow {
         tenant_id: TenantId::mint(&*api.hub.clock, &*api.hub.entropy),
@@ -136,14 +136,13 @@ async fn create(
 }
 
 /// Lists all tenants.
-#[utoipa::path(get, path = "/v1/tenants", tag = "Keys and tenants", params(PageQuery),
+#[utoipa::path(get, path = "/v1/tenants", tag = "Keys and tenants",
+    security(("key" = ["instance"])), params(PageQuery),
     responses((status = 200, body = Page<TenantView>), (status = "default", body = Problem)))]
 async fn list(
     State(api): State<Api>,
-    caller: Caller,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<TenantView>>, Problem> {
-    caller.need(&[Scope::Instance])?;
     let after: Option<TenantId> = page.after()?;
     let rows = api.hub.store.read().await?.tenants().list(after.as_ref(), page.rows()?).await?;
     Ok(Json(Page::cut(rows, page.limit()?, |row| row.tenant_id.to_string()).map(TenantView::from)))
@@ -152,18 +151,16 @@ async fn list(
 /// A tenant's own admin may look at and change it; any other tenant does not exist for them.
 async fn find(api: &Api, caller: &Caller, text: &str) -> Result<TenantRow, Problem> {
     let tenant: TenantId = id(text, "tenant")?;
-    if !caller.may(Scope::Instance) {
-        caller.need(&[Scope::Admin])?;
-        if tenant != caller.tenant {
-            return Err(Problem::not_found("tenant"));
-        }
+    if tenant != caller.tenant && !caller.may(Scope::Instance) {
+        return Err(Problem::not_found("tenant"));
     }
     let row = api.hub.store.read().await?.tenants().get(&tenant).await?;
     row.ok_or_else(|| Problem::not_found("tenant"))
 }
 
 /// Reads a tenant.
-#[utoipa::path(get, path = "/v1/tenants/{id}", tag = "Keys and tenants", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/v1/tenants/{id}", tag = "Keys and tenants",
+    security(("key" = ["admin"])), params(("id" = String, Path)),
     responses((status = 200, body = TenantView), (status = "default", body = Problem)))]
 async fn get(
     State(api): State<Api>,
@@ -174,7 +171,8 @@ async fn get(
 }
 
 /// Changes a tenant (RFC 7396).
-#[utoipa::path(patch, path = "/v1/tenants/{id}", tag = "Keys and tenants", request_body = TenantBody,
+#[utoipa::path(patch, path = "/v1/tenants/{id}", tag = "Keys and tenants",
+    security(("key" = ["admin"])), request_body = TenantBody,
     params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or `*`.")),
     responses((status = 200, body = TenantView), (status = "default", body = Problem)))]
 async fn patch(
@@ -203,14 +201,14 @@ async fn patch(
 }
 
 /// Erases a tenant with everything it has. The tenant of the first run stays.
-#[utoipa::path(delete, path = "/v1/tenants/{id}", tag = "Keys and tenants", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/v1/tenants/{id}", tag = "Keys and tenants",
+    security(("key" = ["instance"])), params(("id" = String, Path)),
     responses((status = 204, description = "Erased."), (status = "default", body = Problem)))]
 async fn remove(
     State(api): State<Api>,
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    caller.need(&[Scope::Instance])?;
     let row = find(&api, &caller, &text).await?;
     if row.tenant_id == api.hub.default_tenant().await? {
         return Err(Problem::new("in_use", "The default tenant cannot be erased."));
