@@ -50,6 +50,12 @@ pub enum Bug {
     SweepBeforeLastPage,
     /// An expired cursor counts as "nothing new".
     SwallowedGone,
+    /// Any key may do anything within its tenant.
+    ScopeUnchecked,
+    /// Any key may act for any tenant.
+    TenantUnchecked,
+    /// A calendar is looked up by its id alone.
+    LookUpWithoutTenant,
 }
 
 #[cfg(feature = "drills")]

@@ -22,6 +22,7 @@ use super::{
     problem::Problem,
 };
 use crate::{
+    drill::{Bug, is_back},
     model::ids::TenantId,
     secrets::Vault,
     store::{KeyRow, Store},
@@ -295,7 +296,9 @@ async fn acting_for(api: &Api, request: &Parts, caller: Caller) -> Result<Caller
     if tenant == caller.tenant {
         return Ok(caller);
     }
-    caller.need(&[Scope::Instance])?;
+    if !is_back(Bug::TenantUnchecked) {
+        caller.need(&[Scope::Instance])?;
+    }
     let there = api.hub.store.read().await?.tenants().get(&tenant).await?;
     there.ok_or_else(wrong)?;
     Ok(Caller { tenant, ..caller })

@@ -15,6 +15,7 @@ use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 use super::auth::{Caller, Scope};
+use crate::drill::{Bug, is_back};
 
 /// Every keyed operation with the scopes of which one is needed.
 #[derive(Debug)]
@@ -80,6 +81,7 @@ pub(super) async fn check(
     };
     let caller = request.extensions().get::<Caller>();
     match caller.map(|caller| caller.need(any)) {
+        Some(Err(_)) if is_back(Bug::ScopeUnchecked) => next.run(request).await,
         Some(Ok(())) => next.run(request).await,
         Some(Err(problem)) => problem.into_response(),
         None => StatusCode::UNAUTHORIZED.into_response(),

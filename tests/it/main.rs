@@ -24,3 +24,4 @@ mod serving;
 mod statements;
 mod store;
 mod sync;
+mod tenancy;

@@ -14,6 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{events::settle, render::CalendarView};
 use crate::{
+    drill::{Bug, is_back},
     http::{
         Api, Problem,
         auth::{Caller, tell_limit},
@@ -80,6 +81,11 @@ async fn provider_of(tx: &mut Tx, caller: &Caller, row: &CalendarRow) -> Result<
 
 async fn find(tx: &mut Tx, caller: &Caller, text: &str) -> Result<CalendarRow, Problem> {
     let calendar: CalendarId = id(text, "calendar")?;
+    if is_back(Bug::LookUpWithoutTenant) {
+        let all = tx.calendars().all(None, 1000).await?;
+        let row = all.into_iter().find(|row| row.calendar_id == calendar);
+        return row.ok_or_else(|| Problem::not_found("calendar"));
+    }
     let row = tx.calendars().get(&caller.tenant, &calendar).await?;
     row.ok_or_else(|| Problem::not_found("calendar"))
 }

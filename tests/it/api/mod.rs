@@ -7,4 +7,4 @@ mod log;
 mod openapi;
 mod pages;
 mod resources;
-mod world;
+pub mod world;

@@ -93,25 +93,30 @@ impl TestHub {
 
     /// A hub with these settings, by their environment names.
     pub async fn with(variables: &[(&str, &str)]) -> Self {
+        let entropy = SeededEntropy::new(42);
+        let store = Store::open("sqlite::memory:", &Options::default(), &entropy).await.unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let transport = Transport::over_network(Settings::default()).unwrap();
+        Self::over(store, transport, variables).await
+    }
+
+    /// A hub on a database of the caller's, which reaches what the transport reaches.
+    pub async fn over(store: Store, transport: Transport, variables: &[(&str, &str)]) -> Self {
         let mut all = vec![("CALHUB_BOOTSTRAP_KEY", KEY), ("CALHUB_DATA_DIR", "/nonexistent")];
         all.extend(variables);
         let config = load(&Environment::of(&all), &Overrides::default()).unwrap();
         let clock = ManualClock::at(at(NOW));
         let entropy = SeededEntropy::new(42);
         let (shared_clock, shared_entropy) = (Arc::new(clock.clone()), Arc::new(entropy.clone()));
-        let store = Store::open("sqlite::memory:", &Options::default(), &entropy).await.unwrap();
         let kek = Kek::generate(&entropy);
         let vault =
             Vault::open(kek, &store, shared_clock.clone(), shared_entropy.clone()).await.unwrap();
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let transport = Transport::over_network(Settings::default()).unwrap();
-        let connectors = Arc::new(transport);
         let parts = Parts {
             store,
             vault,
             clock: shared_clock,
             entropy: shared_entropy,
-            connectors,
+            connectors: Arc::new(transport),
             traffic: Arc::default(),
         };
         let hub = Arc::new(assemble(config, parts));

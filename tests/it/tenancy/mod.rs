@@ -1,0 +1,5 @@
+//! Tenants never meet, secrets stay shut, and little is stored: seen from outside, over every route.
+
+mod inventory;
+mod matrix;
+mod pair;
