@@ -56,6 +56,8 @@ pub enum Bug {
     TenantUnchecked,
     /// A calendar is looked up by its id alone.
     LookUpWithoutTenant,
+    /// What a pull writes is checked neither against its lease nor against what it was planned from.
+    FenceUnchecked,
 }
 
 #[cfg(feature = "drills")]

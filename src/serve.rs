@@ -88,6 +88,9 @@ impl Running {
         for chore in &self.chores {
             chore.abort();
         }
+        if let Err(error) = self.hub.engine.give_back().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "Leases end by themselves.");
+        }
         self.hub.store.close().await;
         // The next hub makes its own; one that is left behind only looks alive.
         let _ = fs::remove_file(self.hub.config.socket_path());
@@ -149,10 +152,14 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
         Parts { store, vault, clock, entropy, connectors: Arc::new(transport), traffic },
     ));
     let first_key = first_run(&hub).await?;
+    hub.engine.take_over().await?;
     hub.tail.catch_up().await?;
     let (stop, stopping) = watch::channel(false);
-    let chores =
-        vec![tokio::spawn(follow(Arc::clone(&hub))), tokio::spawn(keep_house(Arc::clone(&hub)))];
+    let chores = vec![
+        tokio::spawn(follow(Arc::clone(&hub))),
+        tokio::spawn(keep_house(Arc::clone(&hub))),
+        tokio::spawn(keep_leases(Arc::clone(&hub))),
+    ];
     let queue = start_engine(&hub, stopping.clone());
     let mut address = hub.config.listen;
     let mut api = None;
@@ -217,11 +224,16 @@ pub fn assemble(config: Config, parts: Parts) -> Hub {
 }
 
 fn start_engine(hub: &Arc<Hub>, mut stopping: watch::Receiver<bool>) -> Queue {
-    let lanes = Arc::clone(&hub.engine);
+    let (lanes, engine) = (Arc::clone(&hub.engine), Arc::clone(&hub.engine));
     queue::start(lanes, async move {
         // A sender that is gone means the same as one that says stop.
         let _ = stopping.wait_for(|stop| *stop).await;
+        engine.wind_down();
     })
+}
+
+async fn keep_leases(hub: Arc<Hub>) {
+    hub.engine.keep_leases().await;
 }
 
 async fn follow(hub: Arc<Hub>) {

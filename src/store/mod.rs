@@ -41,4 +41,4 @@ pub use resources::{LinkRow, ResourceRow, Resources};
 pub use sealed::Sealed;
 pub use tenants::{TenantRow, Tenants};
 pub use tx::Tx;
-pub use work::{LaneCounts, Work, WorkRow};
+pub use work::{Claimed, LaneCounts, Work, WorkRow};

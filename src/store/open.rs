@@ -114,11 +114,14 @@ impl Store {
         }
     }
 
-    /// Begins a transaction that may write. On SQLite it is the only one until it ends.
+    /// Begins a transaction that may write. On SQLite it is the only one until it ends. On PostgreSQL the
+    /// server ends it when nothing is heard of it for a while: the locks of a hub that is frozen or cut off
+    /// must not keep others from its work.
     pub async fn begin(&self) -> Result<Tx> {
+        const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
         let on = match &self.pools {
             Pools::Sqlite { writer, .. } => On::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => On::Postgres(pool.begin().await?),
+            Pools::Postgres(pool) => On::Postgres(pool.begin_with(BEGIN).await?),
         };
         Ok(self.tx(on))
     }

@@ -6,13 +6,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     Tx,
+    args::json_array,
     columns::{Columns, Stored},
     error::Result,
-    tx::Sql,
+    tx::{On, Sql},
 };
 use crate::model::ids::TenantId;
 
@@ -30,7 +32,7 @@ pub struct WorkRow {
     pub demand: Option<Value>,
     pub lease_owner: Option<String>,
     pub lease_until: Option<Timestamp>,
-    /// Counts claims; an older claim's `renew` and `finish` are refused.
+    /// Counts claims; an older claim's [`hold`](Work::hold) and [`finish`](Work::finish) are refused.
     pub fence: i64,
     pub last_error: Option<String>,
 }
@@ -52,6 +54,22 @@ impl Stored for WorkRow {
             fence: columns.get("fence")?,
             last_error: columns.get("last_error")?,
         })
+    }
+}
+
+/// A claim: which row, under which fence.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Claimed {
+    pub tenant_id: TenantId,
+    pub lane: String,
+    pub subject: String,
+    pub fence: i64,
+}
+
+impl From<&WorkRow> for Claimed {
+    fn from(row: &WorkRow) -> Self {
+        let WorkRow { tenant_id, lane, subject, fence, .. } = row.clone();
+        Self { tenant_id, lane, subject, fence }
     }
 }
 
@@ -125,7 +143,8 @@ impl Work<'_> {
     }
 
     /// Leases up to `limit` due rows of a lane to `owner`, the longest due first. Rows that another hub
-    /// is claiming at this moment are passed over.
+    /// is claiming at this moment are passed over. What is due is judged by `now`; leases are judged by the
+    /// database's clock on PostgreSQL, by `now` on SQLite.
     pub async fn claim(
         &mut self,
         lane: &str,
@@ -138,24 +157,63 @@ impl Work<'_> {
             include_str!("sql/work_claim.sqlite.sql"),
             include_str!("sql/work_claim.postgres.sql"),
         );
-        let until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
-        let args = [lane.into(), owner.into(), now.into(), until.into(), limit.into()];
+        let args = [lane.into(), owner.into(), now.into(), micros(lease).into(), limit.into()];
         let mut rows: Vec<WorkRow> = self.0.all(SQL, &args).await?;
         rows.sort_by_key(|row| row.due_at);
         Ok(rows)
     }
 
-    /// Extends the lease of a claimed row; `false` when it is no longer the caller's.
-    pub async fn renew(&mut self, row: &WorkRow, lease: Duration, now: Timestamp) -> Result<bool> {
-        let until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
-        let args = [
-            (&row.tenant_id).into(),
-            (&row.lane).into(),
-            (&row.subject).into(),
-            row.fence.into(),
-            until.into(),
-        ];
-        Ok(self.0.execute(include_str!("sql/work_renew.sql"), &args).await? > 0)
+    /// Extends the leases of all these rows; answers those that are still the caller's.
+    pub async fn beat(
+        &mut self,
+        held: &[Claimed],
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<WorkRow>> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/work_beat.sqlite.sql"),
+            include_str!("sql/work_beat.postgres.sql"),
+        );
+        let args = [json_array(held).into(), micros(lease).into()];
+        match &self.0.on {
+            On::Sqlite(_) => {
+                let [held, lease] = args;
+                self.0.all(SQL, &[held, lease, now.into()]).await
+            }
+            On::Postgres(_) => self.0.all(SQL, &args).await,
+        }
+    }
+
+    /// Asks whether a claim still stands, and on PostgreSQL keeps others from taking it until this
+    /// transaction ends. For the end of a transaction that writes on the strength of a claim.
+    pub async fn hold(&mut self, row: &WorkRow) -> Result<bool> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/work_hold.sqlite.sql"),
+            include_str!("sql/work_hold.postgres.sql"),
+        );
+        let args =
+            [(&row.tenant_id).into(), (&row.lane).into(), (&row.subject).into(), row.fence.into()];
+        Ok(self.0.optional_value::<i64>(SQL, &args).await?.is_some())
+    }
+
+    /// Gives claims back unused: others may take the rows at once.
+    pub async fn give_back(&mut self, held: &[Claimed]) -> Result<u64> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/work_give_back.sqlite.sql"),
+            include_str!("sql/work_give_back.postgres.sql"),
+        );
+        self.0.execute(SQL, &[json_array(held).into()]).await
+    }
+
+    /// Ends every lease on SQLite, where whoever opens the file is the only hub: those who held them are
+    /// dead. On PostgreSQL others may be alive, and this does nothing.
+    pub async fn take_over(&mut self) -> Result<u64> {
+        match &self.0.on {
+            On::Sqlite(_) => {
+                self.0.execute(include_str!("sql/work_take_over.sqlite.sql"), &[]).await
+            }
+            On::Postgres(_) => Ok(0),
+        }
     }
 
     /// Ends a claim; `false` when it is no longer the caller's, who must then roll back what it did.
@@ -183,14 +241,22 @@ impl Work<'_> {
         Ok(self.0.execute(include_str!("sql/work_finish.sql"), &args).await? > 0)
     }
 
-    /// When the next row of a lane can be claimed, or `None` when the lane is empty.
-    pub async fn next_due(&mut self, lane: &str) -> Result<Option<Timestamp>> {
-        self.0.value(include_str!("sql/work_next_due.sql"), &[lane.into()]).await
+    /// Whether a lane has a row that can be claimed.
+    pub async fn is_due(&mut self, lane: &str, now: Timestamp) -> Result<bool> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/work_is_due.sqlite.sql"),
+            include_str!("sql/work_is_due.postgres.sql"),
+        );
+        Ok(self.0.value::<i64>(SQL, &[lane.into(), now.into()]).await? > 0)
     }
 
     /// Counts the rows of every lane, of all tenants.
     pub async fn counts(&mut self, now: Timestamp) -> Result<Vec<LaneCounts>> {
-        self.0.all(include_str!("sql/work_counts.sql"), &[now.into()]).await
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/work_counts.sqlite.sql"),
+            include_str!("sql/work_counts.postgres.sql"),
+        );
+        self.0.all(SQL, &[now.into()]).await
     }
 
     pub async fn get(
@@ -226,4 +292,8 @@ impl Work<'_> {
         let args = [tenant.into(), lane.into(), subject.into()];
         Ok(self.0.execute(include_str!("sql/work_remove.sql"), &args).await? > 0)
     }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 4)
 }

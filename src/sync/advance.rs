@@ -49,7 +49,7 @@ impl Engine {
             zone: owner_zone(stated.time_zone_set.as_deref().or(stated.time_zone.as_deref())),
         };
         let steps = self.rebuilt(&subject, &frame).await?;
-        let last = self.put_all_but_last(&subject, cut(steps, ROWS)).await?;
+        let last = self.put_all_but_last(&subject, row, cut(steps, ROWS)).await?;
         self.end_advance(&subject, last, Some(&frame), row, next).await
     }
 
@@ -96,10 +96,8 @@ impl Engine {
             let (tenant, calendar) = (&subject.tenant, &subject.calendar.calendar_id);
             tx.calendars().set_covered(tenant, calendar, frame.window, self.clock.now()).await?;
         }
-        if let Some(row) = row
-            && !tx.work().finish(row, Some(next), None).await?
-        {
-            return Err(SyncError::LeaseLost);
+        if let Some(row) = row {
+            self.finish_held(&mut tx, row, next, None).await?;
         }
         tx.commit().await?;
         Ok(())

@@ -45,7 +45,7 @@ impl Round<'_> {
             plan.steps().filter(move |step| !is_held || matches!(step, Step::Add(..)))
         });
         let batches = cut(steps.collect::<Vec<_>>(), ROWS);
-        let last = self.engine.put_all_but_last(&self.subject, batches).await?;
+        let last = self.engine.put_all_but_last(&self.subject, self.ask.row, batches).await?;
         let mut tx = self.engine.begin_for(&self.subject).await?;
         self.engine.put(&mut tx, &self.subject, last).await?;
         self.finish(&mut tx, connector, cursor, held).await?;
@@ -112,10 +112,7 @@ impl Round<'_> {
             Some(_) | None => next_poll(now, poll_every, &*engine.entropy),
         };
         match self.ask.row {
-            Some(row) if !tx.work().finish(row, Some(next), None).await? => {
-                Err(SyncError::LeaseLost)
-            }
-            Some(_) => Ok(()),
+            Some(row) => engine.finish_held(tx, row, next, None).await,
             None => {
                 let (lane, subject) = (Lane::Pull.as_str(), calendar.calendar_id.as_str());
                 Ok(tx.work().put(tenant, lane, subject, next).await?)
@@ -227,10 +224,8 @@ impl Round<'_> {
             }
             Consequence::ListAgain => {}
         }
-        if let Some(row) = self.ask.row
-            && !tx.work().finish(row, Some(next), Some(code)).await?
-        {
-            return Err(SyncError::LeaseLost);
+        if let Some(row) = self.ask.row {
+            engine.finish_held(&mut tx, row, next, Some(code)).await?;
         }
         reach(Point::FailureWritten).await;
         tx.commit().await?;

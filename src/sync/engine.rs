@@ -23,6 +23,7 @@ use super::{
     connect::{Connectors, Login, allowed_networks},
     error::SyncError,
     gate::Gate,
+    leases::{LEASE, Leases},
     schedule::after,
 };
 use crate::{
@@ -30,11 +31,9 @@ use crate::{
     drill::{Point, reach},
     model::ids::{CalendarId, ChangeId, ConnectionId, TenantId},
     secrets::{Place, Vault},
-    store::{CalendarRow, ConnectionRow, NewChange, Store, StoreError, Tx, WorkRow},
+    store::{CalendarRow, Claimed, ConnectionRow, NewChange, Store, StoreError, Tx, WorkRow},
 };
 
-/// How long a claimed row is ours; renewed when its turn comes late.
-const LEASE: Duration = Duration::from_secs(10 * 60);
 /// Rows claimed at once by one drain.
 const CLAIM: i64 = 8;
 
@@ -87,6 +86,7 @@ pub struct Engine {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) connectors: Arc<dyn Connectors>,
     pub(super) gate: Gate,
+    pub(super) leases: Leases,
     bell: Arc<Notify>,
     /// Names this process on the leases it takes.
     owner: String,
@@ -132,7 +132,8 @@ impl Engine {
         let owner = format!("hub-{:016x}", u64::from_be_bytes(name));
         let Parts { store, vault, clock, entropy, connectors } = parts;
         let (gate, bell, flights) = (Gate::default(), Arc::default(), Mutex::default());
-        Self { store, vault, clock, entropy, connectors, gate, bell, owner, flights }
+        let leases = Leases::default();
+        Self { store, vault, clock, entropy, connectors, gate, leases, bell, owner, flights }
     }
 
     /// Rung when rows became due ahead of time.
@@ -147,8 +148,8 @@ impl Engine {
 
     /// Whether a lane has a row that can be claimed now.
     pub async fn is_due(&self, lane: Lane) -> Result<bool, StoreError> {
-        let due = self.store.read().await?.work().next_due(lane.as_str()).await?;
-        Ok(due.is_some_and(|due| due <= self.clock.now()))
+        let now = self.clock.now();
+        self.store.read().await?.work().is_due(lane.as_str(), now).await
     }
 
     /// Drains every lane until nothing is due, one row at a time, and answers how many ran.
@@ -182,15 +183,28 @@ impl Engine {
             if rows.is_empty() {
                 return Ok(ran);
             }
-            ran += rows.len();
+            let mut batch = self.leases.hold(&rows);
             reach(Point::Claimed).await;
             for row in in_turn(rows) {
-                self.run(lane, row).await?;
+                if self.leases.is_stopping() {
+                    break;
+                }
+                ran += 1;
+                if let Err(error) = self.run(lane, row.clone()).await {
+                    // Those that wait for their turn need not wait for the end of their leases too.
+                    let _ = self.give_back_these(batch.rest()).await;
+                    return Err(error);
+                }
+                batch.end(&row);
             }
+            self.give_back_these(batch.rest()).await?;
         }
     }
 
     async fn claim(&self, lane: Lane) -> Result<Vec<WorkRow>, StoreError> {
+        if self.leases.is_stopping() {
+            return Ok(Vec::new());
+        }
         let mut tx = self.store.begin().await?;
         let now = self.clock.now();
         let rows = tx.work().claim(lane.as_str(), &self.owner, CLAIM, LEASE, now).await?;
@@ -199,9 +213,7 @@ impl Engine {
     }
 
     async fn run(&self, lane: Lane, row: WorkRow) -> Result<(), StoreError> {
-        if !self.is_still_ours(&row).await? {
-            return Ok(());
-        }
+        let Some(loss) = self.leases.loss(&Claimed::from(&row)) else { return Ok(()) };
         let work = async {
             match lane {
                 Lane::Remove => self.run_remove(&row).await,
@@ -216,7 +228,13 @@ impl Engine {
             subject = row.subject,
             attempt = row.attempts
         );
-        let end = match AssertUnwindSafe(work.instrument(span)).catch_unwind().await {
+        let work = AssertUnwindSafe(work.instrument(span)).catch_unwind();
+        let ended = tokio::select! {
+            biased;
+            () = loss.notified() => return Ok(()),
+            ended = work => ended,
+        };
+        let end = match ended {
             Ok(end) => end?,
             Err(_) => {
                 tracing::error!(lane = lane.as_str(), subject = row.subject, "Work panicked.");
@@ -234,18 +252,6 @@ impl Engine {
             tx.commit().await?;
         }
         Ok(())
-    }
-
-    /// Renews the lease of a row that waited long for its turn.
-    async fn is_still_ours(&self, row: &WorkRow) -> Result<bool, StoreError> {
-        let now = self.clock.now();
-        if row.lease_until.is_some_and(|until| until > after(now, LEASE / 2)) {
-            return Ok(true);
-        }
-        let mut tx = self.store.begin().await?;
-        let ours = tx.work().renew(row, LEASE, now).await?;
-        tx.commit().await?;
-        Ok(ours)
     }
 
     /// Reads a calendar with its connection.

@@ -6,7 +6,10 @@ use super::{
     engine::{Engine, Lane},
     error::SyncError,
 };
-use crate::model::ids::{ConnectionId, TenantId};
+use crate::{
+    model::ids::{ConnectionId, TenantId},
+    store::WorkRow,
+};
 
 impl Engine {
     /// Erases a connection that is being removed, with its calendars and their work.
@@ -14,6 +17,7 @@ impl Engine {
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
+        claimed: &WorkRow,
     ) -> Result<(), SyncError> {
         let mut tx = self.store.begin().await?;
         let row = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
@@ -37,7 +41,7 @@ impl Engine {
         changes.push(self.change(tenant, "connection.removed", actor, actor, body));
         tx.connections().delete(tenant, connection).await?;
         tx.changes().append(&changes).await?;
-        tx.commit().await?;
+        self.commit_held(tx, Some(claimed)).await?;
         tracing::info!(connection.id = %connection, "A connection was removed with all that was stored of it.");
         Ok(())
     }

@@ -49,7 +49,7 @@ impl Engine {
 
     pub(super) async fn run_list(&self, row: &WorkRow) -> Result<End, StoreError> {
         let Ok(connection) = row.subject.parse() else { return Ok(End::Never) };
-        match self.list(&row.tenant_id, &connection).await {
+        match self.list(row, &connection).await {
             Ok(next) => Ok(End::Again(next, None)),
             Err((SyncError::Provider(error), next)) => {
                 Ok(End::Again(next, Some(error.kind.code())))
@@ -68,7 +68,7 @@ impl Engine {
 
     pub(super) async fn run_remove(&self, row: &WorkRow) -> Result<End, StoreError> {
         let Ok(connection) = row.subject.parse() else { return Ok(End::Never) };
-        match self.erase(&row.tenant_id, &connection).await {
+        match self.erase(&row.tenant_id, &connection, row).await {
             Ok(()) | Err(SyncError::Gone) => Ok(End::Never),
             Err(error) => self.end_of(row, &error),
         }

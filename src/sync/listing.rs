@@ -21,7 +21,7 @@ use crate::{
         ids::{CalendarId, ConnectionId, TenantId},
         states::{ConnectionState, InitialSync},
     },
-    store::{CalendarRow, RemoteCalendarRow, Tx},
+    store::{CalendarRow, RemoteCalendarRow, Tx, WorkRow},
 };
 
 /// What a calendar's own pull says when the provider no longer has it for us.
@@ -31,11 +31,11 @@ impl Engine {
     /// Lists the calendars of a connection, and answers when to list again.
     pub(super) async fn list(
         &self,
-        tenant: &TenantId,
+        claimed: &WorkRow,
         connection: &ConnectionId,
     ) -> Result<Timestamp, (SyncError, Timestamp)> {
         let now = self.clock.now();
-        let outcome = self.list_once(tenant, connection).await;
+        let outcome = self.list_once(claimed, connection).await;
         outcome.map_err(|(error, failures)| {
             let failure = match &error {
                 SyncError::Provider(error) => failure(&error.kind),
@@ -52,9 +52,10 @@ impl Engine {
 
     async fn list_once(
         &self,
-        tenant: &TenantId,
+        claimed: &WorkRow,
         id: &ConnectionId,
     ) -> Result<Timestamp, (SyncError, u32)> {
+        let tenant = &claimed.tenant_id;
         let plain = |error: SyncError| (error, 1);
         let mut tx = self.store.read().await.map_err(|e| plain(e.into()))?;
         let row = tx.connections().get(tenant, id).await.map_err(|e| plain(e.into()))?;
@@ -79,14 +80,14 @@ impl Engine {
         drop(pass);
         match listing {
             Ok(listing) => {
-                self.listed(tenant, id, &*connector, listing).await.map_err(plain)?;
+                self.listed(claimed, id, &*connector, listing).await.map_err(plain)?;
                 Ok(next_poll(self.clock.now(), LIST_EVERY, &*self.entropy))
             }
             Err(error) => {
                 if let Kind::Throttled { retry_after: Some(asked) } = error.kind {
                     self.gate.close(&login.host(), schedule::not_before(now, asked));
                 }
-                self.not_listed(tenant, id, &*connector, &error, row.failures)
+                self.not_listed(claimed, id, &*connector, &error, row.failures)
                     .await
                     .map_err(plain)?;
                 Err((error.into(), tries))
@@ -96,11 +97,12 @@ impl Engine {
 
     async fn listed(
         &self,
-        tenant: &TenantId,
+        claimed: &WorkRow,
         connection: &ConnectionId,
         connector: &dyn Connector,
         listing: Vec<RemoteCalendar>,
     ) -> Result<(), SyncError> {
+        let tenant = &claimed.tenant_id;
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let before = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
@@ -120,7 +122,7 @@ impl Engine {
             learned: connector.learned(),
         };
         self.note(&mut tx, tenant, connection, note).await?;
-        tx.commit().await?;
+        self.commit_held(tx, Some(claimed)).await?;
         self.ring();
         Ok(())
     }
@@ -192,13 +194,13 @@ impl Engine {
 
     async fn not_listed(
         &self,
-        tenant: &TenantId,
+        claimed: &WorkRow,
         connection: &ConnectionId,
         connector: &dyn Connector,
         error: &connectors::Error,
         failures: i64,
     ) -> Result<(), SyncError> {
-        let code = error.kind.code();
+        let (tenant, code) = (&claimed.tenant_id, error.kind.code());
         tracing::warn!(connection.id = %connection, code, %error, "Calendars could not be listed.");
         let note = Note {
             login: match consequence(error.kind.remedy(Verb::Pull)) {
@@ -212,7 +214,7 @@ impl Engine {
         };
         let mut tx = self.store.begin().await?;
         self.note(&mut tx, tenant, connection, note).await?;
-        tx.commit().await?;
+        self.commit_held(tx, Some(claimed)).await?;
         Ok(())
     }
 

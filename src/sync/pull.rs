@@ -279,7 +279,7 @@ impl<'a> Round<'a> {
             let mut tx = self.engine.begin_for(&self.subject).await?;
             self.engine.put(&mut tx, &self.subject, batch).await?;
             reach(Point::PageWritten).await;
-            tx.commit().await?;
+            self.engine.commit_held(tx, self.ask.row).await?;
             reach(Point::PageStored).await;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Writing what a round changes: a few rows at a time, each transaction under the calendar's lock and with
 //! its own entry in the change log.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
@@ -9,9 +10,9 @@ use super::{
     plan::{Diff, Step},
 };
 use crate::{
-    drill::{Point, reach},
+    drill::{Bug, Point, is_back, reach},
     model::{busy::BusyInterval, ids::ResourceId, interval::Span},
-    store::{BusyRow, CalendarRow, EventRow, Tx},
+    store::{BusyRow, CalendarRow, EventRow, Tx, WorkRow},
 };
 
 /// The most rows one transaction writes.
@@ -34,7 +35,35 @@ impl Engine {
             && now.time_zone == planned.time_zone
             && now.time_zone_set == planned.time_zone_set
             && now.quarantine == planned.quarantine;
-        if is_same { Ok(tx) } else { Err(SyncError::Overtaken) }
+        if is_same || is_back(Bug::FenceUnchecked) { Ok(tx) } else { Err(SyncError::Overtaken) }
+    }
+
+    /// Commits what was written on the strength of a claimed row, unless the claim has passed to somebody
+    /// else meanwhile; such work is undone.
+    pub(super) async fn commit_held(
+        &self,
+        mut tx: Tx,
+        row: Option<&WorkRow>,
+    ) -> Result<(), SyncError> {
+        if let Some(row) = row
+            && !is_back(Bug::FenceUnchecked)
+            && !tx.work().hold(row).await?
+        {
+            return Err(SyncError::LeaseLost);
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Ends a claimed row in the transaction of its work.
+    pub(super) async fn finish_held(
+        &self,
+        tx: &mut Tx,
+        row: &WorkRow,
+        next: Timestamp,
+        error: Option<&str>,
+    ) -> Result<(), SyncError> {
+        let is_ours = tx.work().finish(row, Some(next), error).await?;
+        if is_ours || is_back(Bug::FenceUnchecked) { Ok(()) } else { Err(SyncError::LeaseLost) }
     }
 
     /// Writes some steps, and tells the change log the span in which answers may differ.
@@ -84,13 +113,14 @@ impl Engine {
     pub(super) async fn put_all_but_last(
         &self,
         subject: &Subject,
+        row: Option<&WorkRow>,
         mut batches: Vec<Vec<Step<EventRow>>>,
     ) -> Result<Vec<Step<EventRow>>, SyncError> {
         let last = batches.pop().unwrap_or_default();
         for batch in batches {
             let mut tx = self.begin_for(subject).await?;
             self.put(&mut tx, subject, batch).await?;
-            tx.commit().await?;
+            self.commit_held(tx, row).await?;
             reach(Point::BatchStored).await;
         }
         Ok(last)

@@ -24,7 +24,7 @@ const TENANT_TABLES: [&str; 12] = [
 ];
 
 /// Statements that cross tenants, and why they may.
-const ACROSS_TENANTS: [(&str, &str); 22] = [
+const ACROSS_TENANTS: [(&str, &str); 27] = [
     ("busy_all.sql", "loads the index"),
     ("calendar_all.sql", "loads the index"),
     ("data_keys_count.sql", "doctor asks whether anything is sealed here"),
@@ -43,10 +43,15 @@ const ACROSS_TENANTS: [(&str, &str); 22] = [
     ("resource_all.sql", "loads the index"),
     ("resource_all_links.sql", "loads the index"),
     ("tenant_list.sql", "lists tenants"),
+    ("work_beat.sqlite.sql", "one heartbeat for all that a hub works on"),
     ("work_claim.postgres.sql", "a lane serves every tenant"),
     ("work_claim.sqlite.sql", "a lane serves every tenant"),
-    ("work_counts.sql", "numbers for operators"),
-    ("work_next_due.sql", "a lane serves every tenant"),
+    ("work_counts.postgres.sql", "numbers for operators"),
+    ("work_counts.sqlite.sql", "numbers for operators"),
+    ("work_give_back.sqlite.sql", "a hub that stops gives back all that it claimed"),
+    ("work_is_due.postgres.sql", "a lane serves every tenant"),
+    ("work_is_due.sqlite.sql", "a lane serves every tenant"),
+    ("work_take_over.sqlite.sql", "the only hub takes up what its predecessor left"),
 ];
 
 fn directory() -> PathBuf {

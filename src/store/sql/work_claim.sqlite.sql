@@ -1,5 +1,5 @@
 UPDATE work
-SET lease_owner = $2, lease_until_us = $4, fence = fence + 1, attempts = attempts + 1
+SET lease_owner = $2, lease_until_us = $3 + $4, fence = fence + 1, attempts = attempts + 1
 WHERE (tenant_id, lane, subject) IN (
     SELECT tenant_id, lane, subject
     FROM work

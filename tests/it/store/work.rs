@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use calhub::store::{Claimed, Engine};
+
 use super::*;
-use crate::support::engines::on_each_engine;
+use crate::support::engines::{on_each_engine, on_postgres};
 
 const LEASE: Duration = Duration::from_mins(1);
 
@@ -25,16 +27,125 @@ async fn a_row_is_claimed_once_until_its_lease_ends() {
         let first = claim_one(&mut tx, at(10)).await;
         assert_eq!((first.fence, first.attempts, first.nudges), (1, 1, 0));
         assert!(tx.work().claim("pull", "hub", 10, LEASE, at(69)).await.unwrap().is_empty());
-        assert!(tx.work().renew(&first, LEASE, at(60)).await.unwrap());
-        assert!(tx.work().claim("pull", "hub", 10, LEASE, at(119)).await.unwrap().is_empty());
-        let second = claim_one(&mut tx, at(120)).await;
+        assert!(!tx.work().is_due("pull", at(69)).await.unwrap());
+        let held = [Claimed::from(&first)];
+        let kept = tx.work().beat(&held, Duration::ZERO, at(60)).await.unwrap();
+        assert_eq!(kept.len(), 1);
+        assert!(tx.work().hold(&first).await.unwrap(), "ended, but nobody else has it");
+        tx.commit().await.unwrap();
+        let mut tx = bed.store.begin().await.unwrap();
+        assert!(tx.work().is_due("pull", at(60)).await.unwrap());
+        let second = claim_one(&mut tx, at(60)).await;
         assert_eq!(second.fence, 2);
-        assert!(!tx.work().renew(&first, LEASE, at(121)).await.unwrap(), "an old fence");
+        assert!(tx.work().beat(&held, LEASE, at(61)).await.unwrap().is_empty(), "an old fence");
+        assert!(!tx.work().hold(&first).await.unwrap(), "an old fence");
+        assert_eq!(tx.work().give_back(&held).await.unwrap(), 0, "an old fence");
         assert!(!tx.work().finish(&first, Some(at(500)), None).await.unwrap(), "an old fence");
+        assert!(tx.work().hold(&second).await.unwrap());
         assert!(tx.work().finish(&second, Some(at(500)), None).await.unwrap());
+        assert!(!tx.work().hold(&second).await.unwrap(), "ended already");
         assert!(!tx.work().finish(&second, Some(at(600)), None).await.unwrap(), "ended already");
         let row = tx.work().get(&tenant, "pull", "cal_a").await.unwrap().unwrap();
         assert_eq!((row.due_at, row.attempts, row.lease_owner), (at(500), 0, None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_extends_the_leases_of_all_rows_of_a_hub() {
+    on_each_engine(async |bed| {
+        let tenant = tenant_id("t");
+        let mut tx = bed.store.begin().await.unwrap();
+        seed(&mut tx, &tenant).await;
+        for subject in ["cal_a", "cal_b"] {
+            tx.work().put(&tenant, "pull", subject, at(0)).await.unwrap();
+        }
+        let rows = tx.work().claim("pull", "hub", 10, Duration::ZERO, at(0)).await.unwrap();
+        let held: Vec<Claimed> = rows.iter().map(Claimed::from).collect();
+        assert_eq!(tx.work().beat(&held, LEASE, at(0)).await.unwrap().len(), 2);
+        assert!(tx.work().claim("pull", "other", 10, LEASE, at(59)).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_given_back_can_be_claimed_at_once() {
+    on_each_engine(async |bed| {
+        let tenant = tenant_id("t");
+        let mut tx = bed.store.begin().await.unwrap();
+        seed(&mut tx, &tenant).await;
+        tx.work().put(&tenant, "pull", "cal_a", at(0)).await.unwrap();
+        let first = claim_one(&mut tx, at(0)).await;
+        assert_eq!(tx.work().give_back(&[Claimed::from(&first)]).await.unwrap(), 1);
+        let second = claim_one(&mut tx, at(0)).await;
+        assert_eq!(
+            (second.fence, second.attempts),
+            (2, 1),
+            "a claim that did nothing is no attempt"
+        );
+        assert!(!tx.work().hold(&first).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn leases_are_the_databases_business_where_hubs_disagree_about_the_time() {
+    on_postgres(async |bed| {
+        let tenant = tenant_id("t");
+        let mut tx = bed.store.begin().await.unwrap();
+        seed(&mut tx, &tenant).await;
+        tx.work().put(&tenant, "pull", "cal_a", at(0)).await.unwrap();
+        claim_one(&mut tx, at(0)).await;
+        // A hub whose clock is far ahead finds the lease in force; one far behind, an ended one ended.
+        let ahead = at(4_000_000_000);
+        assert!(!tx.work().is_due("pull", ahead).await.unwrap());
+        assert!(tx.work().claim("pull", "fast", 10, LEASE, ahead).await.unwrap().is_empty());
+        tx.work().put(&tenant, "pull", "cal_b", at(0)).await.unwrap();
+        let rows = tx.work().claim("pull", "hub", 10, Duration::ZERO, at(0)).await.unwrap();
+        assert_eq!(rows.len(), 1);
+        tx.commit().await.unwrap();
+        let mut tx = bed.store.begin().await.unwrap();
+        let rows = tx.work().claim("pull", "slow", 10, LEASE, at(0)).await.unwrap();
+        assert_eq!(rows.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_claim_that_is_being_written_under_cannot_be_taken() {
+    on_postgres(async |bed| {
+        let tenant = tenant_id("t");
+        let mut tx = bed.store.begin().await.unwrap();
+        seed(&mut tx, &tenant).await;
+        tx.work().put(&tenant, "pull", "cal_a", at(0)).await.unwrap();
+        let ended = Duration::ZERO;
+        let row = tx.work().claim("pull", "hub", 1, ended, at(0)).await.unwrap().remove(0);
+        tx.commit().await.unwrap();
+        let mut writing = bed.store.begin().await.unwrap();
+        assert!(writing.work().hold(&row).await.unwrap());
+        let mut tx = bed.store.begin().await.unwrap();
+        assert!(tx.work().claim("pull", "other", 1, LEASE, at(0)).await.unwrap().is_empty());
+        tx.rollback().await.unwrap();
+        writing.commit().await.unwrap();
+        let mut tx = bed.store.begin().await.unwrap();
+        assert_eq!(tx.work().claim("pull", "other", 1, LEASE, at(0)).await.unwrap().len(), 1);
+        assert!(!tx.work().hold(&row).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_only_hub_takes_up_what_its_predecessor_had_claimed() {
+    on_each_engine(async |bed| {
+        let tenant = tenant_id("t");
+        let mut tx = bed.store.begin().await.unwrap();
+        seed(&mut tx, &tenant).await;
+        tx.work().put(&tenant, "pull", "cal_a", at(0)).await.unwrap();
+        let old = claim_one(&mut tx, at(0)).await;
+        tx.work().take_over().await.unwrap();
+        let rows = tx.work().claim("pull", "new", 10, LEASE, at(0)).await.unwrap();
+        assert_eq!(rows.len(), usize::from(bed.engine == Engine::Sqlite), "others may be alive");
+        assert_eq!(tx.work().hold(&old).await.unwrap(), bed.engine == Engine::Postgres);
     })
     .await;
 }
@@ -109,21 +220,22 @@ async fn a_demand_stays_until_a_run_that_began_after_it_ends_well() {
 }
 
 #[tokio::test]
-async fn the_next_due_time_counts_free_and_leased_rows() {
+async fn a_lane_counts_its_rows() {
     on_each_engine(async |bed| {
         let tenant = tenant_id("t");
         let mut tx = bed.store.begin().await.unwrap();
         seed(&mut tx, &tenant).await;
-        assert_eq!(tx.work().next_due("pull").await.unwrap(), None);
+        assert!(!tx.work().is_due("pull", at(1_000)).await.unwrap());
         tx.work().put(&tenant, "pull", "a", at(10)).await.unwrap();
         tx.work().put(&tenant, "pull", "b", at(500)).await.unwrap();
         tx.work().put(&tenant, "pull", "b", at(400)).await.unwrap();
         tx.work().put(&tenant, "pull", "b", at(600)).await.unwrap();
-        assert_eq!(tx.work().next_due("pull").await.unwrap(), Some(at(10)));
+        assert!(!tx.work().is_due("pull", at(9)).await.unwrap());
+        assert!(tx.work().is_due("pull", at(10)).await.unwrap());
         let row = claim_one(&mut tx, at(20)).await;
-        assert_eq!(tx.work().next_due("pull").await.unwrap(), Some(at(80)), "the lease's end");
+        assert!(!tx.work().is_due("pull", at(79)).await.unwrap(), "leased");
         tx.work().finish(&row, None, None).await.unwrap();
-        assert_eq!(tx.work().next_due("pull").await.unwrap(), Some(at(400)));
+        assert!(!tx.work().is_due("pull", at(399)).await.unwrap());
         let counts = tx.work().counts(at(450)).await.unwrap();
         assert_eq!((counts[0].rows, counts[0].ready, counts[0].leased), (1, 1, 0));
         assert_eq!(counts[0].oldest_due, Some(at(400)));
