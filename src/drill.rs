@@ -38,6 +38,56 @@ pub enum Point {
     EndStored,
     /// A failure is written, not committed.
     FailureWritten,
+    /// A failure is committed; nobody was told.
+    FailureStored,
+    /// A row of due work is finished in its own transaction, not committed.
+    RowFinished,
+    /// A listing of calendars came; nothing of it is stored.
+    ListingRead,
+    /// A listing is written, not committed.
+    ListingWritten,
+    /// A listing is committed; nobody was told.
+    ListingStored,
+    /// A failed listing is written, not committed.
+    ListingFailed,
+    /// All series are expanded into the later window; nothing is stored.
+    AdvanceRead,
+    /// The later window is written, not committed.
+    AdvanceWritten,
+    /// The later window is committed.
+    AdvanceStored,
+    /// The end of a connection is written, not committed.
+    EraseWritten,
+    /// A connection is erased; its row of work is still there.
+    EraseStored,
+    /// A login was accepted; nothing of it is stored.
+    LinkChecked,
+    /// A link is written, not committed.
+    LinkWritten,
+    /// A link is committed; the caller was not told.
+    LinkStored,
+    /// That a connection is to be removed is written, not committed.
+    RemovalWritten,
+    /// A nudge is written, not committed.
+    NudgeWritten,
+    /// A nudge is committed; no worker was woken.
+    NudgeStored,
+    /// An operator's word on a quarantine is written, not committed.
+    WordWritten,
+    /// An `Idempotency-Key` is taken; its request has not begun.
+    KeyTaken,
+    /// A request with a key had its effect; its answer is not kept.
+    AnswerMade,
+    /// The answer is kept; the caller has not got it.
+    AnswerKept,
+    /// The index has read everything; it does not follow yet.
+    IndexLoaded,
+    /// The index has read what a pass found; it does not stand there yet.
+    IndexPassed,
+    /// The schema is up to date; nothing else of the start is done.
+    Migrated,
+    /// What the first run makes is written, not committed.
+    FirstRunWritten,
 }
 
 /// Faults that a drill can put back.
@@ -58,6 +108,10 @@ pub enum Bug {
     LookUpWithoutTenant,
     /// What a pull writes is checked neither against its lease nor against what it was planned from.
     FenceUnchecked,
+    /// The entry in the change log is committed after the data that it tells of, in a transaction of its own.
+    LogOutsideTransaction,
+    /// The index reads only what stands below the oldest running transaction of the server.
+    OnlyBelowOldest,
 }
 
 #[cfg(feature = "drills")]
@@ -78,9 +132,12 @@ pub(crate) const fn is_back(_: Bug) -> bool {
 
 #[cfg(feature = "drills")]
 mod armed {
-    use std::sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+    use std::{
+        path::{Path, PathBuf},
+        sync::{
+            Arc, Mutex, OnceLock, PoisonError,
+            atomic::{AtomicUsize, Ordering},
+        },
     };
 
     use tokio::sync::Notify;
@@ -100,6 +157,8 @@ mod armed {
         bugs: Mutex<Vec<Bug>>,
         passed: AtomicUsize,
         reached: Notify,
+        /// Where a stop may be asked for while the process runs: a file that is taken away once it was read.
+        orders: Option<PathBuf>,
         /// Stop the whole process instead of only the work.
         freezes: bool,
     }
@@ -145,6 +204,9 @@ mod armed {
         fn stops_here(&self, point: Point) -> bool {
             self.0.passed.fetch_add(1, Ordering::Relaxed);
             let mut stop = self.stop();
+            if let Some(ordered) = self.0.orders.as_deref().and_then(ordered) {
+                *stop = Some(ordered);
+            }
             let Some((at, left)) = &mut *stop else { return false };
             if *at != point {
                 return false;
@@ -159,32 +221,48 @@ mod armed {
     }
 
     /// Arms this process: `POINT` or `POINT:NTH` freezes it there, by SIGSTOP, until it is continued or
-    /// killed; `bug=NAME` puts a fault back. Several, comma-separated.
+    /// killed; `bug=NAME` puts a fault back; `@FILE` looks for a `POINT:NTH` in that file at every place,
+    /// so that a process can be armed while it runs. Several, comma-separated.
     ///
     /// # Errors
     ///
     /// The part that names neither a place nor a fault.
     pub fn arm_process(spec: &str) -> Result<(), String> {
         let mut stop = None;
+        let mut orders = None;
         let mut bugs = Vec::new();
         for part in spec.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             if let Some(bug) = part.strip_prefix("bug=") {
                 bugs.push(bug.parse().map_err(|_| part.to_owned())?);
                 continue;
             }
-            let (point, nth) = part.split_once(':').unwrap_or((part, "1"));
-            let point: Point = point.parse().map_err(|_| part.to_owned())?;
-            stop = Some((point, nth.parse().map_err(|_| part.to_owned())?));
+            if let Some(file) = part.strip_prefix('@') {
+                orders = Some(PathBuf::from(file));
+                continue;
+            }
+            stop = Some(place(part).ok_or_else(|| part.to_owned())?);
         }
         let inner = Inner {
             stop: Mutex::new(stop),
             bugs: Mutex::new(bugs),
+            orders,
             freezes: true,
             ..Inner::default()
         };
         // Armed once, at the start.
         let _ = EVERYWHERE.set(Drill(Arc::new(inner)));
         Ok(())
+    }
+
+    fn place(text: &str) -> Option<(Point, usize)> {
+        let (point, nth) = text.split_once(':').unwrap_or((text, "1"));
+        Some((point.parse().ok()?, nth.parse().ok()?))
+    }
+
+    fn ordered(file: &Path) -> Option<(Point, usize)> {
+        let text = std::fs::read_to_string(file).ok()?;
+        std::fs::remove_file(file).ok()?;
+        place(text.trim())
     }
 
     fn current() -> Option<Drill> {

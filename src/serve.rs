@@ -1,5 +1,7 @@
 //! Running a hub: the first run, the parts, the listeners, and stopping in good order.
 
+mod name;
+
 use std::{
     fs, io,
     net::SocketAddr,
@@ -19,9 +21,11 @@ use tokio::{
     task::JoinHandle,
 };
 
+use self::name::{Name, take_name};
 use crate::{
     clock::{Clock, Entropy, SystemClock, SystemEntropy},
     config::Config,
+    drill::{Point, reach},
     http::{self, Api, Listeners, Scope, Token},
     hub::{DEFAULT_TENANT, Hub},
     index::{Index, Tail},
@@ -75,6 +79,7 @@ pub struct Running {
     api: Option<JoinHandle<io::Result<()>>>,
     queue: Queue,
     chores: Vec<JoinHandle<()>>,
+    _name: Name,
 }
 
 impl Running {
@@ -152,7 +157,8 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
         Parts { store, vault, clock, entropy, connectors: Arc::new(transport), traffic },
     ));
     let first_key = first_run(&hub).await?;
-    hub.engine.take_over().await?;
+    let name = take_name(&hub.config.data_dir, &*hub.entropy)?;
+    hub.engine.take_over(name.as_str().to_owned()).await?;
     hub.tail.catch_up().await?;
     let (stop, stopping) = watch::channel(false);
     let chores = vec![
@@ -170,7 +176,7 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
         let routes = Api::new(Arc::clone(&hub), stopping.clone());
         api = Some(tokio::spawn(http::serve(routes, listeners, stopping, grace)));
     }
-    Ok(Running { hub, address, first_key, stop, api, queue, chores })
+    Ok(Running { hub, address, first_key, stop, api, queue, chores, _name: name })
 }
 
 /// Runs a hub until `shutdown` ends; tells `started` once it answers.
@@ -317,6 +323,7 @@ pub async fn first_run(hub: &Hub) -> Result<Option<SecretString>, ServeError> {
         expires_at: None,
     };
     tx.keys().insert(&row).await?;
+    reach(Point::FirstRunWritten).await;
     tx.commit().await?;
     Ok(shown)
 }

@@ -24,6 +24,7 @@ use super::{
     problem::{Passing, Problem},
 };
 use crate::{
+    drill::{Point, reach},
     secrets::Place,
     store::{Begun, IdempotencyKey, Sealed},
 };
@@ -96,7 +97,9 @@ async fn answer(
             return Err(Problem::new("idempotency_in_progress", detail).retry_after(1));
         }
     }
+    reach(Point::KeyTaken).await;
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    reach(Point::AnswerMade).await;
     keep(api, key, response).await
 }
 
@@ -160,6 +163,7 @@ async fn keep(api: &Api, key: &IdempotencyKey, response: Response) -> Result<Res
         tx.idempotency().give_up(key).await?;
     }
     tx.commit().await?;
+    reach(Point::AnswerKept).await;
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    drill::{Bug, Point, is_back, reach},
     model::{
         busy::BusyClass,
         ids::{CalendarId, ConnectionId, ResourceId, TenantId},
@@ -75,6 +76,7 @@ impl Tail {
                 other => other?,
             },
         };
+        reach(if place.is_none() { Point::IndexLoaded } else { Point::IndexPassed }).await;
         self.index.advance(cursor.to_string(), asked);
         *place = Some(Place { cursor, asked });
         Ok(())
@@ -116,7 +118,9 @@ impl Tail {
                 break;
             }
         }
-        note_ahead(&mut tx, &cursor, &mut touched).await?;
+        if !is_back(Bug::OnlyBelowOldest) {
+            note_ahead(&mut tx, &cursor, &mut touched).await?;
+        }
         let since = before.asked.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN);
         let fresh = tx.calendars().touched_since(since).await?;
         for row in &fresh {

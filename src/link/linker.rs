@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::LinkError;
 use crate::{
+    drill::{Point, reach},
     model::{
         ids::{ConnectionId, TenantId},
         states::{Access, ConnectionState, Provider},
@@ -77,6 +78,7 @@ impl Linker {
     /// [`LinkError::Refused`] with the diagnosis when the live check fails.
     pub async fn link(&self, tenant: &TenantId, asked: LinkRequest) -> Result<Linked, LinkError> {
         let checked = self.check(tenant, &asked.login, Value::Null).await?;
+        reach(Point::LinkChecked).await;
         match self.keep(tenant, &asked, &checked).await {
             // Somebody linked the same account between our look and our insert.
             Err(LinkError::DifferentAccount) => self.keep(tenant, &asked, &checked).await,
@@ -129,7 +131,9 @@ impl Linker {
             None => self.insert(&mut tx, tenant, asked, &checked.account).await?,
         };
         self.begin_syncing(&mut tx, tenant, &connection_id, checked).await?;
+        reach(Point::LinkWritten).await;
         tx.commit().await?;
+        reach(Point::LinkStored).await;
         self.engine.ring();
         tracing::info!(connection.id = %connection_id, provider = provider.as_str(), created, "Linked an account.");
         Ok(Linked { connection_id, created })
@@ -301,6 +305,7 @@ impl Linker {
             tx.changes().append(&[self.removing(&row, before)]).await?;
         }
         tx.work().put(tenant, Lane::Remove.as_str(), connection.as_str(), now).await?;
+        reach(Point::RemovalWritten).await;
         tx.commit().await?;
         engine.ring();
         Ok(true)

@@ -21,7 +21,10 @@ use super::{
     error::{Result, StoreError},
     tx::On,
 };
-use crate::clock::Entropy;
+use crate::{
+    clock::Entropy,
+    drill::{Point, reach},
+};
 
 pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -100,6 +103,7 @@ impl Store {
             keeps_statements: options.statement_cache > 0,
             _lock: lock.map(Arc::new),
         };
+        reach(Point::Migrated).await;
         let mut tx = store.begin().await?;
         let epoch = tx.changes().settle_epoch(entropy).await?;
         tx.commit().await?;

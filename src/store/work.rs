@@ -205,15 +205,14 @@ impl Work<'_> {
         self.0.execute(SQL, &[json_array(held).into()]).await
     }
 
-    /// Ends every lease on SQLite, where whoever opens the file is the only hub: those who held them are
-    /// dead. On PostgreSQL others may be alive, and this does nothing.
-    pub async fn take_over(&mut self) -> Result<u64> {
-        match &self.0.on {
-            On::Sqlite(_) => {
-                self.0.execute(include_str!("sql/work_take_over.sqlite.sql"), &[]).await
-            }
-            On::Postgres(_) => Ok(0),
-        }
+    /// Ends leases whose holders are known to be dead: on SQLite every one, because whoever opens the file is
+    /// the only hub; on PostgreSQL those of `owner`, an earlier process of this hub, because others may be alive.
+    pub async fn take_over(&mut self, owner: &str) -> Result<u64> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/work_take_over.sqlite.sql"),
+            include_str!("sql/work_take_over.postgres.sql"),
+        );
+        self.0.execute(SQL, &[owner.into()]).await
     }
 
     /// Ends a claim; `false` when it is no longer the caller's, who must then roll back what it did.

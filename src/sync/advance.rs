@@ -17,6 +17,7 @@ use super::{
     window,
 };
 use crate::{
+    drill::{Point, reach},
     model::{
         busy::BusyInterval,
         ids::{CalendarId, TenantId},
@@ -49,6 +50,7 @@ impl Engine {
             zone: owner_zone(stated.time_zone_set.as_deref().or(stated.time_zone.as_deref())),
         };
         let steps = self.rebuilt(&subject, &frame).await?;
+        reach(Point::AdvanceRead).await;
         let last = self.put_all_but_last(&subject, row, cut(steps, ROWS)).await?;
         self.end_advance(&subject, last, Some(&frame), row, next).await
     }
@@ -99,7 +101,9 @@ impl Engine {
         if let Some(row) = row {
             self.finish_held(&mut tx, row, next, None).await?;
         }
+        reach(Point::AdvanceWritten).await;
         tx.commit().await?;
+        reach(Point::AdvanceStored).await;
         Ok(())
     }
 

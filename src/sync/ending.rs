@@ -229,6 +229,7 @@ impl Round<'_> {
         }
         reach(Point::FailureWritten).await;
         tx.commit().await?;
+        reach(Point::FailureStored).await;
         engine.ring();
         Ok(())
     }

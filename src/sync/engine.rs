@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     fmt,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -89,13 +89,13 @@ pub struct Engine {
     pub(super) leases: Leases,
     bell: Arc<Notify>,
     /// Names this process on the leases it takes.
-    owner: String,
+    pub(super) owner: OnceLock<String>,
     flights: Mutex<HashMap<CalendarId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("owner", &self.owner).finish_non_exhaustive()
+        f.debug_struct("Engine").field("owner", &self.owner.get()).finish_non_exhaustive()
     }
 }
 
@@ -127,13 +127,15 @@ pub(super) enum End {
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
-        let mut name = [0_u8; 8];
-        parts.entropy.fill(&mut name);
-        let owner = format!("hub-{:016x}", u64::from_be_bytes(name));
+        let owner = OnceLock::new();
         let Parts { store, vault, clock, entropy, connectors } = parts;
         let (gate, bell, flights) = (Gate::default(), Arc::default(), Mutex::default());
         let leases = Leases::default();
         Self { store, vault, clock, entropy, connectors, gate, leases, bell, owner, flights }
+    }
+
+    fn owner(&self) -> &str {
+        self.owner.get_or_init(|| mint_name(&*self.entropy))
     }
 
     /// Rung when rows became due ahead of time.
@@ -207,7 +209,7 @@ impl Engine {
         }
         let mut tx = self.store.begin().await?;
         let now = self.clock.now();
-        let rows = tx.work().claim(lane.as_str(), &self.owner, CLAIM, LEASE, now).await?;
+        let rows = tx.work().claim(lane.as_str(), self.owner(), CLAIM, LEASE, now).await?;
         tx.commit().await?;
         Ok(rows)
     }
@@ -249,6 +251,7 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         // Somebody else's by now: then it is theirs to say when it is due again.
         if tx.work().finish(&row, next, error).await? {
+            reach(Point::RowFinished).await;
             tx.commit().await?;
         }
         Ok(())
@@ -312,6 +315,13 @@ impl Engine {
             at: self.clock.now(),
         }
     }
+}
+
+/// A name for a process, on the leases that it takes.
+pub fn mint_name(entropy: &dyn Entropy) -> String {
+    let mut random = [0_u8; 8];
+    entropy.fill(&mut random);
+    format!("hub-{:016x}", u64::from_be_bytes(random))
 }
 
 /// Where a connection's login is sealed.

@@ -7,6 +7,7 @@ use super::{
     error::SyncError,
 };
 use crate::{
+    drill::{Point, reach},
     model::ids::{ConnectionId, TenantId},
     store::WorkRow,
 };
@@ -41,7 +42,9 @@ impl Engine {
         changes.push(self.change(tenant, "connection.removed", actor, actor, body));
         tx.connections().delete(tenant, connection).await?;
         tx.changes().append(&changes).await?;
+        reach(Point::EraseWritten).await;
         self.commit_held(tx, Some(claimed)).await?;
+        reach(Point::EraseStored).await;
         tracing::info!(connection.id = %connection, "A connection was removed with all that was stored of it.");
         Ok(())
     }

@@ -188,14 +188,15 @@ impl Engine {
         tx.commit().await
     }
 
-    /// Takes what hubs that are gone had claimed, where this must be the only one: on SQLite.
+    /// Works under this name from now on, and takes up what was cut short: what an earlier process of the same
+    /// name had claimed, and on SQLite, where this must be the only hub, all that anybody had.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn take_over(&self) -> Result<(), StoreError> {
+    pub async fn take_over(&self, name: String) -> Result<(), StoreError> {
         let mut tx = self.store.begin().await?;
-        let taken = tx.work().take_over().await?;
+        let taken = tx.work().take_over(self.owner.get_or_init(|| name)).await?;
         tx.commit().await?;
         if taken > 0 {
             tracing::info!(rows = taken, "Work that was cut short is taken up again.");

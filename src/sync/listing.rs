@@ -17,6 +17,7 @@ use super::{
     state::{Consequence, Login, consequence, is_pulled},
 };
 use crate::{
+    drill::{Point, reach},
     model::{
         ids::{CalendarId, ConnectionId, TenantId},
         states::{ConnectionState, InitialSync},
@@ -78,6 +79,7 @@ impl Engine {
             .map_err(|error| (error.into(), tries))?;
         let listing = connector.list_calendars().await;
         drop(pass);
+        reach(Point::ListingRead).await;
         match listing {
             Ok(listing) => {
                 self.listed(claimed, id, &*connector, listing).await.map_err(plain)?;
@@ -122,7 +124,9 @@ impl Engine {
             learned: connector.learned(),
         };
         self.note(&mut tx, tenant, connection, note).await?;
+        reach(Point::ListingWritten).await;
         self.commit_held(tx, Some(claimed)).await?;
+        reach(Point::ListingStored).await;
         self.ring();
         Ok(())
     }
@@ -214,6 +218,7 @@ impl Engine {
         };
         let mut tx = self.store.begin().await?;
         self.note(&mut tx, tenant, connection, note).await?;
+        reach(Point::ListingFailed).await;
         self.commit_held(tx, Some(claimed)).await?;
         Ok(())
     }

@@ -30,7 +30,7 @@ pub mod window;
 pub(crate) use connect::allowed_networks;
 pub use connect::{Connectors, Login};
 pub(crate) use engine::login_place;
-pub use engine::{Engine, Lane, Parts};
+pub use engine::{Engine, Lane, Parts, mint_name};
 pub use error::SyncError;
 pub use leases::LEASE;
 pub use pull::Pulled;

@@ -11,6 +11,7 @@ use super::{
     quarantine::{Held, Word},
 };
 use crate::{
+    drill::{Point, reach},
     model::{
         ids::{CalendarId, ConnectionId, TenantId},
         states::ConnectionState,
@@ -87,7 +88,9 @@ impl Engine {
             let lane = Lane::Pull.as_str();
             tx.work().nudge(tenant, lane, calendar.as_str(), demand.as_ref(), now).await?;
         }
+        reach(Point::NudgeWritten).await;
         tx.commit().await?;
+        reach(Point::NudgeStored).await;
         self.ring();
         Ok(Some(calendars.into_iter().map(|(calendar, _)| calendar).collect()))
     }
@@ -204,6 +207,7 @@ impl Engine {
         let note = serde_json::to_value(held).ok();
         tx.calendars().set_quarantine(tenant, calendar, note.as_ref(), now).await?;
         tx.work().nudge(tenant, Lane::Pull.as_str(), calendar.as_str(), None, now).await?;
+        reach(Point::WordWritten).await;
         tx.commit().await?;
         self.ring();
         Ok(true)

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     drill::{Bug, Point, is_back, reach},
     model::{busy::BusyInterval, ids::ResourceId, interval::Span},
-    store::{BusyRow, CalendarRow, EventRow, Tx, WorkRow},
+    store::{BusyRow, CalendarRow, EventRow, NewChange, Store, StoreError, Tx, WorkRow},
 };
 
 /// The most rows one transaction writes.
@@ -105,6 +105,10 @@ impl Engine {
         });
         let actor = calendar.connection_id.as_str();
         let change = self.change(tenant, "busy.changed", actor, id.as_str(), body);
+        if is_back(Bug::LogOutsideTransaction) {
+            tokio::spawn(tell_alone(self.store.clone(), change));
+            return Ok(());
+        }
         Ok(tx.changes().append(&[change]).await?)
     }
 
@@ -134,6 +138,13 @@ impl Engine {
         let calendar = &subject.calendar.calendar_id;
         Ok(tx.calendars().resources_of_calendar(&subject.tenant, calendar).await?)
     }
+}
+
+/// The fault of [`Bug::LogOutsideTransaction`].
+async fn tell_alone(store: Store, change: NewChange) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    tx.changes().append(&[change]).await?;
+    tx.commit().await
 }
 
 #[derive(Default)]

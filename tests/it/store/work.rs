@@ -142,10 +142,25 @@ async fn the_only_hub_takes_up_what_its_predecessor_had_claimed() {
         seed(&mut tx, &tenant).await;
         tx.work().put(&tenant, "pull", "cal_a", at(0)).await.unwrap();
         let old = claim_one(&mut tx, at(0)).await;
-        tx.work().take_over().await.unwrap();
+        tx.work().take_over("next").await.unwrap();
         let rows = tx.work().claim("pull", "new", 10, LEASE, at(0)).await.unwrap();
         assert_eq!(rows.len(), usize::from(bed.engine == Engine::Sqlite), "others may be alive");
         assert_eq!(tx.work().hold(&old).await.unwrap(), bed.engine == Engine::Postgres);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hub_that_starts_again_takes_up_what_it_had_claimed_itself() {
+    on_each_engine(async |bed| {
+        let tenant = tenant_id("t");
+        let mut tx = bed.store.begin().await.unwrap();
+        seed(&mut tx, &tenant).await;
+        tx.work().put(&tenant, "pull", "cal_a", at(0)).await.unwrap();
+        let old = claim_one(&mut tx, at(0)).await;
+        assert_eq!(tx.work().take_over(old.lease_owner.as_deref().unwrap()).await.unwrap(), 1);
+        assert!(!tx.work().hold(&old).await.unwrap(), "what it may still have sent comes too late");
+        assert_eq!(claim_one(&mut tx, at(0)).await.fence, old.fence + 1);
     })
     .await;
 }
