@@ -16,6 +16,7 @@ mod api;
 mod architecture;
 mod cli;
 mod conformance;
+mod crash;
 mod discovery;
 mod expand;
 mod networks;
