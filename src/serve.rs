@@ -33,7 +33,7 @@ use crate::{
     model::ids::{KeyId, TenantId},
     queue::{self, Queue},
     secrets::{Kek, SecretsError, Vault, mint_secret},
-    store::{KeyRow, Options, Store, StoreError, TenantRow},
+    store::{KeyRow, Options, REQUESTS_KEPT, Store, StoreError, TenantRow},
     sync::{self, Connectors, Engine, Traffic},
 };
 
@@ -354,5 +354,6 @@ async fn tidy(hub: &Hub) -> Result<(), StoreError> {
     let mut tx = hub.store.begin().await?;
     tx.changes().prune(before(hub.config.keep.changes)).await?;
     tx.idempotency().forget(before(hub.config.keep.idempotency)).await?;
+    tx.census().forget_requests(before(REQUESTS_KEPT)).await?;
     tx.commit().await
 }

@@ -90,6 +90,22 @@ CREATE TABLE calendars (
 );
 CREATE UNIQUE INDEX calendars_by_ref ON calendars (tenant_id, connection_id, provider_ref);
 CREATE INDEX calendars_by_touch ON calendars (touched_us);
+-- Few, and counted often.
+CREATE INDEX calendars_failing ON calendars (last_error) WHERE failures > 0;
+CREATE INDEX calendars_quarantined ON calendars (tenant_id, calendar_id)
+    WHERE quarantine IS NOT NULL;
+
+-- How often the provider was asked on behalf of a calendar: thousandths of requests a UTC day, because one
+-- listing serves several calendars. Kept for two days.
+CREATE TABLE provider_requests (
+    tenant_id   TEXT NOT NULL,
+    calendar_id TEXT NOT NULL,
+    day         BIGINT NOT NULL,
+    provider    TEXT NOT NULL,
+    milli       BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, calendar_id, day),
+    FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars ON DELETE CASCADE
+);
 
 -- One provider item (a CalDAV resource, a feed's UID): its version, and its components as the hub keeps them.
 CREATE TABLE events (
@@ -116,6 +132,8 @@ CREATE TABLE busy (
     PRIMARY KEY (tenant_id, calendar_id, series, start_us, end_us, class),
     FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars ON DELETE CASCADE
 );
+-- 8 is BusyClass::Unexpandable.
+CREATE INDEX busy_unexpandable ON busy (tenant_id, calendar_id) WHERE class = 8;
 
 CREATE TABLE resources (
     tenant_id          TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,

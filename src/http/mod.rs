@@ -65,7 +65,7 @@ impl Api {
             limiter: Limiter::new(limits.requests_per_minute, limits.burst),
             refreshes: Limiter::new(limits.refreshes_per_minute, limits.refreshes_per_minute),
             strangers: Limiter::new(60, 300),
-            meters: Meters::new(hub.traffic.collectors()),
+            meters: Meters::new(&hub),
             stopping,
             hub,
         };
@@ -94,6 +94,11 @@ pub fn router(api: Api) -> Router {
         .layer(middleware::from_fn_with_state(api.clone(), request::frame))
         .layer(CompressionLayer::new())
         .with_state(api)
+}
+
+/// Every metric of a hub as a table in Markdown, for its documentation.
+pub fn metrics_table(api: &Api) -> String {
+    api.meters.table()
 }
 
 /// The OpenAPI document of all routes.

@@ -235,16 +235,22 @@ impl Index {
         self.lag(now).is_some_and(|lag| lag <= MAX_LAG)
     }
 
+    /// Shows every calendar, a tenant at a time. The closure must not block: it runs under the lock.
+    pub fn each_calendar(&self, mut look: impl FnMut(&CalendarSnapshot)) {
+        for part in self.parts() {
+            let part = part.read().unwrap_or_else(PoisonError::into_inner);
+            part.calendars().for_each(|calendar| look(calendar));
+        }
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.values().map(Arc::clone).collect()
+    }
+
     /// How many calendars and intervals are held, for metrics.
     pub fn size(&self) -> (usize, usize) {
-        let parts: Vec<Part> = self
-            .tenants
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .map(Arc::clone)
-            .collect();
-        parts.iter().fold((0, 0), |(calendars, intervals), part| {
+        self.parts().iter().fold((0, 0), |(calendars, intervals), part| {
             let part = part.read().unwrap_or_else(PoisonError::into_inner);
             let held: usize = part.calendars().map(|calendar| calendar.busy.len()).sum();
             (calendars + part.calendars.len(), intervals + held)

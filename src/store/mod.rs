@@ -7,6 +7,7 @@
 
 mod args;
 mod calendars;
+mod census;
 mod changes;
 mod columns;
 mod connections;
@@ -26,6 +27,7 @@ mod tx;
 mod work;
 
 pub use calendars::{CalendarFilter, CalendarRow, Calendars, PullOutcome, RemoteCalendarRow};
+pub use census::{Census, ConnectionCount, FailureCount, REQUESTS_KEPT, RequestCount};
 pub use changes::{BadCursor, ChangeFilter, ChangeRow, Changes, Epoch, LogCursor, NewChange};
 pub use connections::{ConnectionFilter, ConnectionHealth, ConnectionRow, Connections};
 pub use data_keys::{DataKeyRow, DataKeys};

@@ -151,6 +151,16 @@ impl Store {
         &self.epoch
     }
 
+    /// How many connections the pool holds, and how many of those nobody uses.
+    pub fn connections(&self) -> (u32, usize) {
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
+                (writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
+            }
+            Pools::Postgres(pool) => (pool.size(), pool.num_idle()),
+        }
+    }
+
     /// Ends all connections, after running transactions have ended.
     pub async fn close(&self) {
         match &self.pools {

@@ -97,6 +97,7 @@ impl Round<'_> {
             time_zone: self.facts.time_zone.clone(),
         };
         tx.calendars().finish_pull(tenant, &calendar.calendar_id, &outcome, now).await?;
+        self.note_asked(tx).await?;
         self.note_quarantine(tx, held.as_ref()).await?;
         self.note_first(tx).await?;
         let note = Note {
@@ -118,6 +119,13 @@ impl Round<'_> {
                 Ok(tx.work().put(tenant, lane, subject, next).await?)
             }
         }
+    }
+
+    /// What this round cost the provider.
+    async fn note_asked(&self, tx: &mut Tx) -> Result<(), SyncError> {
+        let (calendar, provider) = (&self.subject.calendar, self.subject.connection.provider);
+        let (tenant, id) = (&self.subject.tenant, &calendar.calendar_id);
+        Ok(tx.census().asked(tenant, id, provider, self.asked, self.began).await?)
     }
 
     async fn note_quarantine(&self, tx: &mut Tx, held: Option<&Held>) -> Result<(), SyncError> {
@@ -200,6 +208,7 @@ impl Round<'_> {
         let mut tx = engine.store.begin().await?;
         tx.calendars().lock(&calendar.calendar_id).await?;
         tx.calendars().fail_pull(tenant, &calendar.calendar_id, code, now).await?;
+        self.note_asked(&mut tx).await?;
         let note = Note {
             login: match consequence {
                 Consequence::LoginRefused => Login::Refused,

@@ -25,6 +25,7 @@ use super::{
     gate::Gate,
     leases::{LEASE, Leases},
     schedule::after,
+    traffic::{Counted, Tally},
 };
 use crate::{
     clock::{Clock, Entropy},
@@ -87,6 +88,7 @@ pub struct Engine {
     pub(crate) connectors: Arc<dyn Connectors>,
     pub(super) gate: Gate,
     pub(super) leases: Leases,
+    pub(super) tally: Tally,
     bell: Arc<Notify>,
     /// Names this process on the leases it takes.
     pub(super) owner: OnceLock<String>,
@@ -130,8 +132,18 @@ impl Engine {
         let owner = OnceLock::new();
         let Parts { store, vault, clock, entropy, connectors } = parts;
         let (gate, bell, flights) = (Gate::default(), Arc::default(), Mutex::default());
-        let leases = Leases::default();
-        Self { store, vault, clock, entropy, connectors, gate, leases, bell, owner, flights }
+        let (leases, tally) = (Leases::default(), Tally::default());
+        Self { store, vault, clock, entropy, connectors, gate, leases, tally, bell, owner, flights }
+    }
+
+    /// How its work ends, for `/metrics`.
+    pub fn collectors(&self) -> Vec<Counted> {
+        self.tally.collectors()
+    }
+
+    /// How many hosts asked to be left alone, and until when the last of them.
+    pub fn closed_hosts(&self) -> (usize, Option<Timestamp>) {
+        self.gate.closed(self.clock.now())
     }
 
     fn owner(&self) -> &str {
@@ -211,6 +223,10 @@ impl Engine {
         let now = self.clock.now();
         let rows = tx.work().claim(lane.as_str(), self.owner(), CLAIM, LEASE, now).await?;
         tx.commit().await?;
+        // A claim that ends, ends with no attempts or with an error.
+        for _ in rows.iter().filter(|row| row.attempts > 1 && row.last_error.is_none()) {
+            self.tally.taken_over(lane);
+        }
         Ok(rows)
     }
 

@@ -55,6 +55,15 @@ impl Gate {
         Ok(Pass { gate: self.clone(), host: host.to_owned() })
     }
 
+    /// How many hosts are closed now, and until when the last of them.
+    pub fn closed(&self, now: Timestamp) -> (usize, Option<Timestamp>) {
+        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = hosts.values().filter_map(|host| host.closed_until);
+        closed
+            .filter(|until| *until > now)
+            .fold((0, None), |(count, latest), until| (count + 1, latest.max(Some(until))))
+    }
+
     /// Keeps everybody from `host` until then.
     pub fn close(&self, host: &str, until: Timestamp) {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

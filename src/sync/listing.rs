@@ -15,6 +15,7 @@ use super::{
     pull::covered,
     schedule::{self, Failure, LIST_EVERY, after, expected_max_age, next_poll},
     state::{Consequence, Login, consequence, is_pulled},
+    traffic::counted,
 };
 use crate::{
     drill::{Point, reach},
@@ -22,7 +23,7 @@ use crate::{
         ids::{CalendarId, ConnectionId, TenantId},
         states::{ConnectionState, InitialSync},
     },
-    store::{CalendarRow, RemoteCalendarRow, Tx, WorkRow},
+    store::{CalendarRow, ConnectionRow, RemoteCalendarRow, Tx, WorkRow},
 };
 
 /// What a calendar's own pull says when the provider no longer has it for us.
@@ -77,21 +78,21 @@ impl Engine {
             .connectors
             .connect(&login, row.learned.clone(), allow_net.as_deref())
             .map_err(|error| (error.into(), tries))?;
-        let listing = connector.list_calendars().await;
+        let (listing, asked) = counted(connector.list_calendars()).await;
         drop(pass);
         reach(Point::ListingRead).await;
+        let outcome = listing.as_ref().map_or_else(|error| error.kind.code(), |_| "ok");
+        self.tally.listed(row.provider.as_str(), outcome);
         match listing {
             Ok(listing) => {
-                self.listed(claimed, id, &*connector, listing).await.map_err(plain)?;
+                self.listed(claimed, &row, &*connector, listing, asked).await.map_err(plain)?;
                 Ok(next_poll(self.clock.now(), LIST_EVERY, &*self.entropy))
             }
             Err(error) => {
                 if let Kind::Throttled { retry_after: Some(asked) } = error.kind {
                     self.gate.close(&login.host(), schedule::not_before(now, asked));
                 }
-                self.not_listed(claimed, id, &*connector, &error, row.failures)
-                    .await
-                    .map_err(plain)?;
+                self.not_listed(claimed, &row, &*connector, &error, asked).await.map_err(plain)?;
                 Err((error.into(), tries))
             }
         }
@@ -100,15 +101,17 @@ impl Engine {
     async fn listed(
         &self,
         claimed: &WorkRow,
-        connection: &ConnectionId,
+        row: &ConnectionRow,
         connector: &dyn Connector,
         listing: Vec<RemoteCalendar>,
+        asked: u64,
     ) -> Result<(), SyncError> {
-        let tenant = &claimed.tenant_id;
+        let (tenant, connection) = (&row.tenant_id, &row.connection_id);
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let before = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
         self.store_listing(&mut tx, tenant, connection, connector, listing).await?;
+        tx.census().asked_for_all(tenant, connection, row.provider, asked, now).await?;
         if !is_pulled(before.state) {
             // The login works again: what was not asked meanwhile is asked now.
             for calendar in tx.calendars().by_connection(tenant, connection).await? {
@@ -199,12 +202,13 @@ impl Engine {
     async fn not_listed(
         &self,
         claimed: &WorkRow,
-        connection: &ConnectionId,
+        row: &ConnectionRow,
         connector: &dyn Connector,
         error: &connectors::Error,
-        failures: i64,
+        asked: u64,
     ) -> Result<(), SyncError> {
-        let (tenant, code) = (&claimed.tenant_id, error.kind.code());
+        let (tenant, connection) = (&row.tenant_id, &row.connection_id);
+        let code = error.kind.code();
         tracing::warn!(connection.id = %connection, code, %error, "Calendars could not be listed.");
         let note = Note {
             login: match consequence(error.kind.remedy(Verb::Pull)) {
@@ -213,11 +217,13 @@ impl Engine {
             },
             ok_at: None,
             error: Some(code.to_owned()),
-            listing_failures: Some(failures.saturating_add(1)),
+            listing_failures: Some(row.failures.saturating_add(1)),
             learned: connector.learned(),
         };
         let mut tx = self.store.begin().await?;
         self.note(&mut tx, tenant, connection, note).await?;
+        let now = self.clock.now();
+        tx.census().asked_for_all(tenant, connection, row.provider, asked, now).await?;
         reach(Point::ListingFailed).await;
         self.commit_held(tx, Some(claimed)).await?;
         Ok(())

@@ -35,4 +35,4 @@ pub use error::SyncError;
 pub use leases::LEASE;
 pub use pull::Pulled;
 pub use request::{Fresh, HeldCalendar, Planned, Selector};
-pub use traffic::Traffic;
+pub use traffic::{Counted, Traffic};

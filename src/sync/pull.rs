@@ -22,6 +22,7 @@ use super::{
     save::ROWS,
     state::is_pulled,
     stock::Stock,
+    traffic::counted,
     window,
 };
 use crate::{
@@ -80,6 +81,8 @@ pub(super) struct Round<'a> {
     pub(super) facts: CalendarFacts,
     pub(super) balance: Balance,
     pub(super) pulled: Pulled,
+    /// Requests that the provider got.
+    pub(super) asked: u64,
     seen: HashSet<String>,
     /// What waits for the end of the round, by item.
     pending: BTreeMap<String, News>,
@@ -116,14 +119,29 @@ impl Engine {
         let mut round = Round::new(self, subject, way.login.host(), ask);
         reach(Point::PullBegun).await;
         let (outcome, learned) = match &connector {
-            Ok(connector) => (round.run(&**connector).await, connector.learned()),
+            Ok(connector) => {
+                let (outcome, asked) = counted(round.run(&**connector)).await;
+                round.asked = asked;
+                (outcome, connector.learned())
+            }
             Err(_) => (Ok(None), learned),
         };
-        match (connector, outcome) {
+        let (began, provider) = (round.began, round.subject.connection.provider);
+        let ended = match (connector, outcome) {
             (Ok(connector), Ok(cursor)) => round.end(&*connector, cursor).await,
             (Err(error), _) => round.failed(learned, error.into()).await,
             (_, Err(error)) => round.failed(learned, error).await,
+        };
+        if !ask.dry {
+            let outcome = match &ended {
+                Ok(pulled) if pulled.quarantined => "quarantined",
+                Ok(_) => "ok",
+                Err(error) => error.code(),
+            };
+            let took = self.clock.now().duration_since(began).try_into().unwrap_or_default();
+            self.tally.pulled(provider.as_str(), outcome, took);
         }
+        ended
     }
 }
 
@@ -145,6 +163,7 @@ impl<'a> Round<'a> {
             facts: CalendarFacts::default(),
             balance: Balance::default(),
             pulled: Pulled::default(),
+            asked: 0,
             seen: HashSet::new(),
             pending: BTreeMap::new(),
             pending_series: HashSet::new(),

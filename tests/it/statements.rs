@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqlSafeStr, Sqlite
 use crate::support::engines::on_each_engine;
 
 /// The tables whose rows belong to tenants.
-const TENANT_TABLES: [&str; 12] = [
+const TENANT_TABLES: &[&str] = &[
     "tenants",
     "data_keys",
     "api_keys",
@@ -19,6 +19,7 @@ const TENANT_TABLES: [&str; 12] = [
     "resources",
     "resource_calendars",
     "feeds",
+    "provider_requests",
     "changes",
     "work",
 ];
@@ -29,6 +30,12 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("calendar_all.sql", "loads the index"),
     ("data_keys_count.sql", "doctor asks whether anything is sealed here"),
     ("calendar_touched_since.sql", "keeps the index current"),
+    ("census_connections.sql", "numbers for operators"),
+    ("census_failing.sql", "numbers for operators"),
+    ("census_held.postgres.sql", "numbers for operators"),
+    ("census_held.sqlite.sql", "numbers for operators"),
+    ("census_quarantined.sql", "numbers for operators"),
+    ("census_unexpandable.sql", "numbers for operators"),
     ("change_first_since.postgres.sql", "prunes the log"),
     ("change_first_since.sqlite.sql", "prunes the log"),
     ("change_last_below.postgres.sql", "prunes the log"),
@@ -40,6 +47,8 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("feed_find.sql", "the address is all that its reader has"),
     ("idempotency_forget.sql", "prunes old answers"),
     ("key_find.sql", "a key tells its tenant"),
+    ("provider_requests_forget.sql", "prunes old counts"),
+    ("provider_requests_spread.sql", "numbers for operators"),
     ("resource_all.sql", "loads the index"),
     ("resource_all_links.sql", "loads the index"),
     ("tenant_list.sql", "lists tenants"),

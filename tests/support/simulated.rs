@@ -36,7 +36,11 @@ impl Service for Simulated {
 /// A transport into `world`.
 pub fn transport(world: &World) -> Transport {
     let public: IpAddr = "93.184.216.34".parse().unwrap();
-    let settings =
-        Settings { resolver: Some(Arc::new(Fixed(vec![public]))), ..Settings::default() };
+    let settings = Settings {
+        resolver: Some(Arc::new(Fixed(vec![public]))),
+        // Requests are counted by the calendar, as in the built hub.
+        observer: Some(Arc::<calhub::sync::Traffic>::default()),
+        ..Settings::default()
+    };
     Transport::in_process(Arc::new(Simulated(world.clone())), settings)
 }

@@ -12,6 +12,7 @@ use axum::{
     },
 };
 use futures::{Stream, StreamExt, stream};
+use prometheus::IntGauge;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -148,16 +149,35 @@ async fn follow(
         .filter(|text| !text.is_empty());
     let after = seen.or(query.after.as_deref()).unwrap_or("now");
     let reader = reader(&api, &caller, Some(after), query.types.as_deref(), limit).await?;
-    let events = entries(reader, api.stopping.clone());
+    let events = entries(reader, api.stopping.clone(), Present::of(&api));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat")))
+}
+
+/// Counts a live reader for as long as it is there.
+struct Present(IntGauge);
+
+impl Present {
+    fn of(api: &Api) -> Self {
+        let readers = api.meters.readers.clone();
+        readers.inc();
+        Self(readers)
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// Entries until the hub stops, or until the reader's cursor expires under it.
 fn entries(
     reader: Reader,
     stopping: watch::Receiver<bool>,
+    present: Present,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold((reader, stopping), |(mut reader, mut stopping)| async move {
+    let begun = (reader, stopping, present);
+    stream::unfold(begun, |(mut reader, mut stopping, present)| async move {
         let rows = tokio::select! {
             page = reader.next_page() => match page {
                 Ok(rows) => rows,
@@ -169,7 +189,7 @@ fn entries(
             _ = stopping.wait_for(|stop| *stop) => return None,
         };
         let events: Vec<_> = rows.into_iter().map(|row| Ok(entry(row))).collect();
-        Some((stream::iter(events), (reader, stopping)))
+        Some((stream::iter(events), (reader, stopping, present)))
     })
     .flatten()
 }

@@ -81,15 +81,10 @@ async fn readyz(State(api): State<Api>) -> impl IntoResponse {
     (status, Json(readiness))
 }
 
-/// The hub's meters in Prometheus' text form. They name no tenant, account or address.
+/// The hub's meters in Prometheus' text form. They name no account, address or title, and of tenants only the id.
 #[utoipa::path(get, path = "/metrics", tag = "Operations", security(()),
     responses((status = 200, content_type = "text/plain", body = String), (status = "default", body = Problem)))]
-async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
-    let hub = &api.hub;
-    let now = hub.clock.now();
-    let lag = hub.index.lag(now).map_or(f64::INFINITY, |lag| lag.as_secs_f64());
-    api.meters.indexed(hub.index.size(), lag);
-    let lanes = hub.store.read().await?.work().counts(now).await?;
-    api.meters.worked(&lanes);
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.meters.render()))
+async fn metrics(State(api): State<Api>) -> impl IntoResponse {
+    let text = api.meters.told(&api.hub).await;
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

@@ -1,0 +1,108 @@
+//! Gauges that are counted when somebody asks: from the index and from the store, at most every few seconds.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use prometheus::Gauge;
+
+use super::{
+    Ledger, budget::Budget, calendars::Calendars, connections::Connections, database::Database,
+    work::Work,
+};
+use crate::{
+    hub::Hub,
+    model::time::{Source, tzdb},
+    store::{Engine, StoreError},
+};
+
+/// A second scraper, or one in a hurry, gets the same numbers again.
+const KEPT: Duration = Duration::from_secs(5);
+
+pub(super) struct Census {
+    counted: Option<Instant>,
+    calendars: Calendars,
+    connections: Connections,
+    work: Work,
+    budget: Budget,
+    database: Database,
+    ready: Gauge,
+    took: Gauge,
+}
+
+impl Census {
+    pub(super) fn new(ledger: &mut Ledger, hub: &Hub) -> Self {
+        tell_build(ledger, hub);
+        Self {
+            counted: None,
+            calendars: Calendars::new(ledger),
+            connections: Connections::new(ledger),
+            work: Work::new(ledger),
+            budget: Budget::new(ledger),
+            database: Database::new(ledger),
+            ready: ledger.gauge("calhub_ready", "1 when `/readyz` answers 200."),
+            took: ledger.gauge(
+                "calhub_census_duration_seconds",
+                "How long it took to count what is counted when somebody asks.",
+            ),
+        }
+    }
+
+    /// Counts anew what is older than a few seconds.
+    pub(super) async fn take(&mut self, hub: &Arc<Hub>) {
+        if self.counted.is_some_and(|at| at.elapsed() < KEPT) {
+            return;
+        }
+        let began = Instant::now();
+        let now = hub.clock.now();
+        self.calendars.count(hub, now);
+        self.connections.look(hub);
+        let is_up = match self.count_stored(hub, now).await {
+            Ok(()) => true,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "The database does not tell the numbers for /metrics.");
+                false
+            }
+        };
+        self.database.answered(hub, is_up);
+        let is_ready = is_up && hub.index.is_current(hub.clock.now());
+        self.ready.set(f64::from(u8::from(is_ready)));
+        self.took.set(began.elapsed().as_secs_f64());
+        self.counted = Some(Instant::now());
+    }
+
+    async fn count_stored(&mut self, hub: &Hub, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = hub.store.read().await?;
+        self.connections.count(&mut tx).await?;
+        self.work.count(&mut tx, now).await?;
+        self.database.count(&mut tx).await?;
+        self.budget.count(&mut tx, now).await?;
+        tx.rollback().await
+    }
+}
+
+fn tell_build(ledger: &mut Ledger, hub: &Hub) {
+    let built = ledger.gauges(
+        "calhub_build_info",
+        "Always 1; which calhub this is, and on which database.",
+        &["version", "database"],
+    );
+    let database = match hub.store.engine() {
+        Engine::Sqlite => "sqlite",
+        Engine::Postgres => "postgres",
+    };
+    built.with_label_values(&[env!("CARGO_PKG_VERSION"), database]).set(1.0);
+    let rules = ledger.gauges(
+        "calhub_tzdb_info",
+        "Always 1; which release of the time-zone rules decides, and whose it is.",
+        &["version", "source"],
+    );
+    let source = match tzdb().source() {
+        Source::System => "system",
+        Source::Bundled => "bundled",
+    };
+    rules.with_label_values(&[tzdb().version(), source]).set(1.0);
+}

@@ -1,0 +1,3 @@
+SELECT provider, state, COALESCE(last_error, '') AS code, COUNT(*) AS total
+FROM connections
+GROUP BY provider, state, COALESCE(last_error, '')

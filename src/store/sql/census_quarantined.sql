@@ -1,0 +1,3 @@
+SELECT COUNT(*) AS value
+FROM calendars
+WHERE quarantine IS NOT NULL

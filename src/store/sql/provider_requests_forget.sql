@@ -1,0 +1,1 @@
+DELETE FROM provider_requests WHERE day < $1
