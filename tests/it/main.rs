@@ -19,6 +19,7 @@ mod conformance;
 mod crash;
 mod discovery;
 mod expand;
+mod monitoring;
 mod networks;
 mod real_servers;
 mod serving;

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use connectors::transport::{Cut, Fixed, Service, Settings, Transport};
+use connectors::transport::{Cut, Fixed, Observer, Service, Settings, Transport};
 use http::{Request, Response, header};
 use simulators::{Delivery, World};
 
@@ -35,11 +35,16 @@ impl Service for Simulated {
 
 /// A transport into `world`.
 pub fn transport(world: &World) -> Transport {
+    // Requests are counted by the calendar, as in the built hub.
+    transport_seen_by(world, Arc::<calhub::sync::Traffic>::default())
+}
+
+/// A transport into `world` that tells `observer` of every exchange.
+pub fn transport_seen_by(world: &World, observer: Arc<dyn Observer>) -> Transport {
     let public: IpAddr = "93.184.216.34".parse().unwrap();
     let settings = Settings {
         resolver: Some(Arc::new(Fixed(vec![public]))),
-        // Requests are counted by the calendar, as in the built hub.
-        observer: Some(Arc::<calhub::sync::Traffic>::default()),
+        observer: Some(observer),
         ..Settings::default()
     };
     Transport::in_process(Arc::new(Simulated(world.clone())), settings)

@@ -1,14 +1,11 @@
 //! Requests to providers a calendar and day, against what they should cost (`bars.md`, C2).
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use prometheus::GaugeVec;
 
-use super::Ledger;
+use super::{Ledger, census::is_recent};
 use crate::{
     model::{ids::TenantId, states::Provider},
     store::{RequestCount, StoreError, Tx},
@@ -27,7 +24,7 @@ const PUSHED: [(&str, f64); 2] = [(MEDIAN, 14.0), (P95, 40.0)];
 const POLLED: [(&str, f64); 2] = [(MEDIAN, 130.0), (P95, 240.0)];
 
 pub(super) struct Budget {
-    counted: Option<Instant>,
+    counted: Option<Timestamp>,
     asked: GaugeVec,
 }
 
@@ -60,7 +57,7 @@ impl Budget {
     }
 
     pub(super) async fn count(&mut self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
-        if self.counted.is_some_and(|at| at.elapsed() < KEPT) {
+        if is_recent(self.counted, now, KEPT) {
             return Ok(());
         }
         let mut spreads: BTreeMap<(TenantId, &str), Spread> = BTreeMap::new();
@@ -82,7 +79,7 @@ impl Budget {
                 self.asked.with_label_values(&labels).set(value as f64);
             }
         }
-        self.counted = Some(Instant::now());
+        self.counted = Some(now);
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 const KEPT: Duration = Duration::from_secs(5);
 
 pub(super) struct Census {
-    counted: Option<Instant>,
+    counted: Option<Timestamp>,
     calendars: Calendars,
     connections: Connections,
     work: Work,
@@ -52,11 +52,11 @@ impl Census {
 
     /// Counts anew what is older than a few seconds.
     pub(super) async fn take(&mut self, hub: &Arc<Hub>) {
-        if self.counted.is_some_and(|at| at.elapsed() < KEPT) {
+        let now = hub.clock.now();
+        if is_recent(self.counted, now, KEPT) {
             return;
         }
         let began = Instant::now();
-        let now = hub.clock.now();
         self.calendars.count(hub, now);
         self.connections.look(hub);
         let is_up = match self.count_stored(hub, now).await {
@@ -71,7 +71,7 @@ impl Census {
         let is_ready = is_up && hub.index.is_current(hub.clock.now());
         self.ready.set(f64::from(u8::from(is_ready)));
         self.took.set(began.elapsed().as_secs_f64());
-        self.counted = Some(Instant::now());
+        self.counted = Some(hub.clock.now());
     }
 
     async fn count_stored(&mut self, hub: &Hub, now: Timestamp) -> Result<(), StoreError> {
@@ -82,6 +82,12 @@ impl Census {
         self.budget.count(&mut tx, now).await?;
         tx.rollback().await
     }
+}
+
+/// Whether what was counted then will do. A clock that was set back counts as time gone by.
+pub(super) fn is_recent(counted: Option<Timestamp>, now: Timestamp, kept: Duration) -> bool {
+    let age = counted.map(|at| Duration::try_from(now.duration_since(at)));
+    age.is_some_and(|age| age.is_ok_and(|age| age < kept))
 }
 
 fn tell_build(ledger: &mut Ledger, hub: &Hub) {
