@@ -140,14 +140,11 @@ async fn work_that_somebody_never_ended_is_counted_when_it_is_taken_over() {
         // Another hub claims the pull and is never heard of again.
         let mut tx = bed.store.begin().await.unwrap();
         let now = calhub::clock::Clock::now(&room.clock);
-        let lease = Duration::from_secs(600);
+        // On PostgreSQL leases go by the database's clock, which nobody moves here: this one is over at once.
+        let lease = Duration::ZERO;
         let lost = tx.work().claim(Lane::Pull.as_str(), "gone", 8, lease, now).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(lost.len(), 1);
-        room.settle().await;
-        let found = room.read().await;
-        assert_eq!(found.of("calhub_work_rows{lane=\"pull\",state=\"leased\"}"), 1.0);
-        room.pass(601);
         room.settle().await;
         let found = room.read().await;
         assert_eq!(found.of("calhub_work_leases_taken_over_total{lane=\"pull\"}"), 1.0);
