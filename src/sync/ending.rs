@@ -65,7 +65,7 @@ impl Round<'_> {
                 .into_iter()
                 .map(|row| BusyInterval { span: row.span, class: row.class })
                 .collect();
-            self.balance.before = future(&busy, self.began);
+            self.balance.before = future(&busy, self.began).saturating_sub(self.stored_early);
         }
         let held = self.subject.calendar.quarantine.clone();
         let held: Option<Held> = held.and_then(|note| serde_json::from_value(note).ok());
@@ -82,20 +82,9 @@ impl Round<'_> {
         let (engine, subject) = (self.engine, &self.subject);
         let (tenant, calendar) = (&subject.tenant, &subject.calendar);
         let now = engine.clock.now();
-        let poll_every = self.facts.poll_every.unwrap_or(calendar.poll_every);
-        let outcome = PullOutcome {
-            // What is held back must be listed again, not resumed after.
-            cursor: cursor.filter(|_| held.is_none()).map(|cursor| cursor.as_str().to_owned()),
-            generation: self.generation,
-            synced_at: self.began,
-            covered: self.covered,
-            poll_every,
-            expected_max_age: expected_max_age(poll_every),
-            published_at: self.facts.published.or(calendar.published_at),
-            full_at: self.lists_everything.then_some(self.began),
-            name: self.facts.name.clone(),
-            time_zone: self.facts.time_zone.clone(),
-        };
+        // What is held back must be listed again, not resumed after.
+        let outcome = outcome(self, cursor.filter(|_| held.is_none()));
+        let poll_every = outcome.poll_every;
         tx.calendars().finish_pull(tenant, &calendar.calendar_id, &outcome, now).await?;
         self.note_asked(tx).await?;
         self.note_quarantine(tx, held.as_ref()).await?;
@@ -241,6 +230,24 @@ impl Round<'_> {
         reach(Point::FailureStored).await;
         engine.ring();
         Ok(())
+    }
+}
+
+/// What a completed round leaves on its calendar.
+pub(super) fn outcome(round: &Round<'_>, cursor: Option<Cursor>) -> PullOutcome {
+    let (calendar, facts) = (&round.subject.calendar, &round.facts);
+    let poll_every = facts.poll_every.unwrap_or(calendar.poll_every);
+    PullOutcome {
+        cursor: cursor.map(|cursor| cursor.as_str().to_owned()),
+        generation: round.generation,
+        synced_at: round.began,
+        covered: round.covered,
+        poll_every,
+        expected_max_age: expected_max_age(poll_every),
+        published_at: facts.published.or(calendar.published_at),
+        full_at: round.lists_everything.then_some(round.began),
+        name: facts.name.clone(),
+        time_zone: facts.time_zone.clone(),
     }
 }
 

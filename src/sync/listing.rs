@@ -43,12 +43,8 @@ impl Engine {
                 SyncError::Provider(error) => failure(&error.kind),
                 _ => Failure::Passing,
             };
-            // A login that was refused is probed a little sooner than a healthy one is listed.
-            let every = match failure {
-                Failure::Lasting => LIST_EVERY / 4,
-                Failure::Passing | Failure::Throttled(_) => LIST_EVERY,
-            };
-            (error, schedule::retry(now, failure, failures, every, &*self.entropy))
+            // The listing probes a refused login: it is tried as often as calendars are read.
+            (error, schedule::retry(now, failure, failures, LIST_EVERY / 4, &*self.entropy))
         })
     }
 

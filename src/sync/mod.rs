@@ -18,6 +18,7 @@ mod listing;
 pub mod normalise;
 pub mod plan;
 mod pull;
+mod relapse;
 pub mod quarantine;
 mod request;
 mod save;

@@ -80,6 +80,8 @@ pub(super) struct Round<'a> {
     pub(super) lists_everything: bool,
     pub(super) facts: CalendarFacts,
     pub(super) balance: Balance,
+    /// Future intervals that this round has stored already.
+    pub(super) stored_early: usize,
     pub(super) pulled: Pulled,
     /// Requests that the provider got.
     pub(super) asked: u64,
@@ -162,6 +164,7 @@ impl<'a> Round<'a> {
             lists_everything: false,
             facts: CalendarFacts::default(),
             balance: Balance::default(),
+            stored_early: 0,
             pulled: Pulled::default(),
             asked: 0,
             seen: HashSet::new(),
@@ -203,7 +206,13 @@ impl<'a> Round<'a> {
             };
             reach(Point::PageRead).await;
             let next = page.next.clone();
+            if is_back(Bug::CursorBeforeData) {
+                self.save_cursor(&next).await?;
+            }
             self.take(page).await?;
+            if is_back(Bug::SweepBeforeLastPage) && matches!(next, Next::More(_)) {
+                self.sweep_early().await?;
+            }
             match next {
                 Next::More(from) => cursor = Some(from),
                 Next::Resume(resume) => return Ok(resume),
@@ -294,6 +303,7 @@ impl<'a> Round<'a> {
             self.pending_series.insert(plan.series.clone());
         }
         self.count(&now);
+        self.stored_early += now.iter().map(|p| future(&p.diff.inserts, self.began)).sum::<usize>();
         for batch in cut(now.into_iter().flat_map(SeriesPlan::steps), ROWS) {
             let mut tx = self.engine.begin_for(&self.subject).await?;
             self.engine.put(&mut tx, &self.subject, batch).await?;

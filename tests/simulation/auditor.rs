@@ -1,0 +1,297 @@
+//! The auditor: stands outside the hub, knows what was really so at every moment, and compares with what the
+//! hub answers after every step.
+//!
+//! The rule behind all: an answer that vouches for a calendar rests on what was there when its last completed
+//! pull began. What was busy at the provider all the time since must be busy in it (or unknown), and what was
+//! never busy since must not be.
+
+use std::collections::BTreeMap;
+
+use calhub::{
+    index::{Index, Link as IndexLink, query},
+    model::{ids::TenantId, interval::Span, policy::DEFAULT_RULES},
+    store::{CalendarFilter, CalendarRow, ChangeRow, Tx},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    follower::{Follower, Rows},
+    hub::Hub,
+    spans::{Spans, both, melt, text, union, without},
+    time::Time,
+    trace::Trace,
+    truth::{Diary, Place, Truth},
+};
+
+/// What was last seen of one calendar.
+#[derive(Clone, Default)]
+struct Seen {
+    synced: Option<Timestamp>,
+    /// When the last completed pull began, in true time.
+    evidence: Option<Timestamp>,
+    rows: Vec<(i64, i64)>,
+    busy: Spans,
+    /// Since when removals are held back, by the hub's clock.
+    held_since: Option<Timestamp>,
+    told: String,
+    touched: Option<Timestamp>,
+}
+
+pub struct Auditor {
+    pub window: (i64, i64),
+    seen: BTreeMap<String, Seen>,
+    follower: Follower,
+    time: Time,
+    trace: Trace,
+    pub faults: Vec<String>,
+    looks: usize,
+}
+
+/// One calendar's answer.
+pub struct Told {
+    pub busy: Spans,
+    pub unknown: Spans,
+    age: Option<SignedDuration>,
+}
+
+/// What the auditor needs to know of a step.
+#[derive(Clone, Copy, Default)]
+pub struct Step {
+    /// Something happened in the middle of it, or it ended in a crash.
+    pub disturbed: bool,
+}
+
+impl Auditor {
+    pub fn new(window: (i64, i64), time: Time, trace: Trace) -> Self {
+        let (seen, follower, faults) = Default::default();
+        Self { window, seen, follower, time, trace, faults, looks: 0 }
+    }
+
+    /// Looks at everything after a step.
+    pub async fn look(&mut self, hub: &Hub, truth: &mut Truth, step: Step) {
+        hub.tail.catch_up().await.unwrap();
+        let mut tx = hub.store.read().await.unwrap();
+        let filter = CalendarFilter { limit: 1_000, ..CalendarFilter::default() };
+        let calendars = tx.calendars().list(&hub.tenant, &filter).await.unwrap();
+        self.looks += 1;
+        let news = self.follower.read(&mut tx).await;
+        let rows = self.stored(&mut tx, &hub.tenant, &calendars, &news).await;
+        self.follower.follow(&news, &rows, !step.disturbed, &self.trace, &mut self.faults);
+        drop(tx);
+        for row in &calendars {
+            let id = row.calendar_id.to_string();
+            let told = self.ask(&hub.index, &hub.tenant, row);
+            self.judge(row, &told, &rows[&id], truth, step);
+        }
+        self.seen.retain(|id, _| rows.contains_key(id));
+    }
+
+    /// The busy rows of every calendar: read where a row or the log moved, and all of them now and then.
+    async fn stored(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        calendars: &[CalendarRow],
+        news: &[ChangeRow],
+    ) -> Rows {
+        let mut all = Rows::new();
+        for calendar in calendars {
+            let id = calendar.calendar_id.to_string();
+            let seen = self.seen.get(&id).filter(|seen| {
+                let is_told = news.iter().any(|row| row.change.subject == id);
+                seen.touched == Some(calendar.touched_at) && !is_told && self.looks % 16 > 0
+            });
+            let rows = match seen {
+                Some(seen) => seen.rows.clone(),
+                None => stored(tx, tenant, calendar).await,
+            };
+            all.insert(id, rows);
+        }
+        all
+    }
+
+    /// Reads the change log once more, and everything into a new index: all must be as it was followed.
+    pub async fn close(&mut self, hub: &Hub) {
+        let mut tx = hub.store.read().await.unwrap();
+        self.follower.reread(&mut tx, &mut self.faults).await;
+    }
+
+    fn ask(&self, index: &Index, tenant: &TenantId, row: &CalendarRow) -> Told {
+        let now = self.time.hub();
+        let bound = |us| Timestamp::from_microsecond(us).unwrap();
+        let window = Span::new(bound(self.window.0), bound(self.window.1)).unwrap();
+        let is_current = index.is_current(now);
+        let question = query::Question { window, max_staleness: None, now, is_current };
+        let link = IndexLink { calendar: row.calendar_id.clone(), rules: DEFAULT_RULES };
+        let basis = index.read(tenant, |part| query::Basis::of(part, &[link])).unwrap();
+        let answer = query::answer(&question, &basis);
+        let busy = answer.busy.iter().map(|(start, end, _)| (*start, *end)).collect();
+        let unknown = answer.unknown.iter().map(|u| (u.start_us, u.end_us)).collect();
+        let age = answer.evidence.first().and_then(|evidence| evidence.age);
+        Told { busy: melt(busy, self.window), unknown: melt(unknown, self.window), age }
+    }
+
+    fn judge(
+        &mut self,
+        row: &CalendarRow,
+        told: &Told,
+        rows: &[(i64, i64)],
+        truth: &mut Truth,
+        step: Step,
+    ) {
+        let id = row.calendar_id.to_string();
+        let before = self.seen.get(&id).cloned().unwrap_or_default();
+        let mut now = Seen { rows: rows.to_vec(), busy: told.busy.clone(), ..before.clone() };
+        now.touched = Some(row.touched_at);
+        if row.synced_at != before.synced {
+            now.synced = row.synced_at;
+            now.evidence = row.synced_at.map(|at| at - self.time.skew());
+        }
+        let Some(diary) = diary_of(row, truth) else {
+            self.faults.push(format!("{} is no calendar that anybody had", row.provider_ref));
+            return;
+        };
+        if row.full_at.is_some_and(|at| diary.lied.is_some_and(|lie| at - self.time.skew() > lie)) {
+            diary.lied = None;
+        }
+        self.check_answer(diary, row, told, &now);
+        self.check_kept(diary, &before, told);
+        self.check_quarantine(diary, row, &before, rows, step);
+        now.held_since = row.quarantine.as_ref().map(|note| {
+            note["since"].as_str().and_then(|since| since.parse().ok()).unwrap_or(Timestamp::MIN)
+        });
+        let base = self.window.0;
+        let line = format!(
+            "  = {} busy {} unknown {} synced {:?} failures {} {}{}",
+            diary.name(),
+            text(&told.busy, base),
+            text(&told.unknown, base),
+            row.synced_at.map(|at| at.to_string()),
+            row.failures,
+            row.last_error.as_deref().unwrap_or("-"),
+            if row.quarantine.is_some() { " quarantined" } else { "" },
+        );
+        if line != before.told {
+            self.trace.line(line.clone());
+            now.told = line;
+        }
+        self.seen.insert(id, now);
+    }
+
+    /// What an answer vouches for must be so.
+    fn check_answer(&mut self, diary: &Diary, row: &CalendarRow, told: &Told, now: &Seen) {
+        let whole = vec![self.window];
+        let Some(evidence) = now.evidence else {
+            if !without(&whole, &told.unknown).is_empty() {
+                self.faults.push(format!("{}: vouched for though never read", diary.name()));
+            }
+            return;
+        };
+        if told.unknown == whole || !diary.exists {
+            return;
+        }
+        let real = self.time.truth().duration_since(evidence);
+        // Whatever the clock says, to the microsecond in which a pull begins.
+        if told.age.is_none_or(|age| age < real - SignedDuration::from_micros(1)) {
+            self.faults.push(format!(
+                "{}: the answer says it is {:?} old, and it is {real:?}",
+                diary.name(),
+                told.age
+            ));
+        }
+        if diary.lied.is_some() {
+            return;
+        }
+        let (always, ever) = diary.since(evidence);
+        let missing = without(&always, &union(&told.busy, &told.unknown));
+        let invented = without(&without(&told.busy, &told.unknown), &ever);
+        for (what, wrong) in [("false free", missing), ("false busy", invented)] {
+            if !wrong.is_empty() {
+                self.faults.push(format!(
+                    "{}: {what} at {} ({} items, evidence of {evidence})",
+                    diary.name(),
+                    text(&wrong, self.window.0),
+                    row.provider_ref,
+                ));
+            }
+        }
+    }
+
+    /// Busy time that was known and is there still is not let go, whatever went wrong.
+    fn check_kept(&mut self, diary: &Diary, before: &Seen, told: &Told) {
+        let Some(evidence) = before.evidence.filter(|_| diary.lied.is_none() && diary.exists) else {
+            return;
+        };
+        let (always, _) = diary.since(evidence);
+        let lost = without(&both(&before.busy, &always), &told.busy);
+        if !lost.is_empty() {
+            let lost = text(&lost, self.window.0);
+            self.faults.push(format!("{}: known and real, and let go: {lost}", diary.name()));
+        }
+    }
+
+    /// Much future busy time goes only after a second look (`design.md` rule 12).
+    fn check_quarantine(
+        &mut self,
+        diary: &Diary,
+        row: &CalendarRow,
+        before: &Seen,
+        rows: &[(i64, i64)],
+        step: Step,
+    ) {
+        let now = self.time.hub();
+        let future = |rows: &[(i64, i64)]| -> Vec<(i64, i64)> {
+            rows.iter().copied().filter(|row| row.1 > now.as_microsecond()).collect()
+        };
+        let (was, is) = (future(&before.rows), future(rows));
+        let lost = was.iter().filter(|row| !is.contains(row)).count();
+        let won = is.iter().filter(|row| !was.contains(row)).count();
+        let lost = lost.saturating_sub(won);
+        let is_much = lost >= 5 && (lost > 50 || lost * 100 > was.len() * 30);
+        let minute = SignedDuration::from_secs(60);
+        let was_held = before.held_since.is_some_and(|since| now >= since + minute);
+        if is_much && !was_held && !step.disturbed {
+            self.faults.push(format!(
+                "{}: {lost} of {} went without a second look ({})",
+                diary.name(),
+                was.len(),
+                row.generation
+            ));
+        }
+    }
+
+    /// What of a calendar is not as it should be in the end, or `None` when all is well.
+    pub fn difference(&self, hub: &Hub, row: &CalendarRow, diary: &Diary) -> Option<String> {
+        let told = self.ask(&hub.index, &hub.tenant, row);
+        if !told.unknown.is_empty() {
+            return Some(format!("unknown {}", text(&told.unknown, self.window.0)));
+        }
+        let (more, less) = (without(&told.busy, diary.busy()), without(diary.busy(), &told.busy));
+        let is_same = more.is_empty() && less.is_empty();
+        let base = self.window.0;
+        (!is_same).then(|| format!("too much {}, too little {}", text(&more, base), text(&less, base)))
+    }
+}
+
+async fn stored(tx: &mut Tx, tenant: &TenantId, calendar: &CalendarRow) -> Vec<(i64, i64)> {
+    let busy = tx.events().busy_of_calendar(tenant, &calendar.calendar_id).await.unwrap();
+    let mut rows: Vec<(i64, i64)> =
+        busy.iter().map(|row| (row.span.start_us(), row.span.end_us())).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// The calendar that a row stands for.
+pub fn diary_of<'t>(row: &CalendarRow, truth: &'t mut Truth) -> Option<&'t mut Diary> {
+    let links = &truth.links;
+    truth.diaries.iter_mut().find(|diary| {
+        links[diary.link].connection.as_ref() == Some(&row.connection_id)
+            && match &diary.place {
+                Place::Feed(_) => true,
+                Place::Collection(calendar) => row
+                    .provider_ref
+                    .trim_end_matches('/')
+                    .ends_with(&format!("/{}", calendar.name())),
+            }
+    })
+}

@@ -1,0 +1,130 @@
+//! The hub under test: the real engine, linker and index over a database in memory.
+
+use std::{net::IpAddr, sync::Arc};
+
+use calhub::{
+    clock::SeededEntropy,
+    drill::{Bug, Drill, Point},
+    index::{Index, Tail},
+    link::Linker,
+    model::ids::TenantId,
+    secrets::{Kek, Vault},
+    store::{Options, Store, TenantRow},
+    sync::{Engine, Lane, Parts},
+};
+use connectors::transport::{Fixed, Settings, Transport};
+use jiff::Timestamp;
+
+use super::wire::Wire;
+
+pub struct Hub {
+    pub store: Store,
+    pub engine: Arc<Engine>,
+    pub linker: Linker,
+    pub index: Arc<Index>,
+    pub tail: Tail,
+    pub tenant: TenantId,
+    drill: Drill,
+    wire: Wire,
+    entropy: Arc<SeededEntropy>,
+}
+
+impl Hub {
+    pub async fn new(wire: &Wire, seed: u64, bugs: &[Bug]) -> Self {
+        let entropy = Arc::new(SeededEntropy::new(seed));
+        let options = Options::default();
+        let store = Store::open("sqlite::memory:", &options, &*entropy).await.unwrap();
+        let tenant: TenantId = "ten_sim".parse().unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let row = TenantRow {
+            tenant_id: tenant.clone(),
+            name: "simulation".to_owned(),
+            policy: serde_json::json!({}),
+            allow_net: None,
+            created_at: wire.time.hub(),
+        };
+        tx.tenants().create(&row).await.unwrap();
+        tx.commit().await.unwrap();
+        let drill = Drill::with_bugs(bugs);
+        Self::over(store, wire, entropy, drill, tenant).await
+    }
+
+    async fn over(
+        store: Store,
+        wire: &Wire,
+        entropy: Arc<SeededEntropy>,
+        drill: Drill,
+        tenant: TenantId,
+    ) -> Self {
+        // The key file outlives the process.
+        let kek = Kek::generate(&SeededEntropy::new(1));
+        let clock = Arc::new(wire.time.clone());
+        let vault = Vault::open(kek, &store, clock.clone(), entropy.clone()).await.unwrap();
+        let public: IpAddr = "93.184.216.34".parse().unwrap();
+        let settings =
+            Settings { resolver: Some(Arc::new(Fixed(vec![public]))), ..Settings::default() };
+        let engine = Arc::new(Engine::new(Parts {
+            store: store.clone(),
+            vault: Arc::new(vault),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            connectors: Arc::new(Transport::in_process(Arc::new(wire.clone()), settings)),
+        }));
+        wire.serve(Some((Arc::clone(&engine), tenant.clone())));
+        let index = Arc::new(Index::default());
+        let tail = Tail::new(store.clone(), Arc::clone(&index), clock);
+        let linker = Linker::new(Arc::clone(&engine));
+        Self { store, engine, linker, index, tail, tenant, drill, wire: wire.clone(), entropy }
+    }
+
+    /// A new process over the same database.
+    pub async fn restart(&mut self) {
+        self.wire.serve(None);
+        let parts = (self.store.clone(), Arc::clone(&self.entropy), self.drill.clone());
+        *self = Self::over(parts.0, &self.wire.clone(), parts.1, parts.2, self.tenant.clone()).await;
+    }
+
+    /// Has the next steps stop at a place, as by a crash.
+    pub fn crash_at(&self, point: Point, nth: usize) {
+        self.drill.stop_at(point, nth);
+    }
+
+    /// Runs all that is due, as `Engine::step` does, but asks only lanes that have something due. `None` after a
+    /// crash: the hub must be restarted.
+    pub async fn step(&self) -> Option<()> {
+        loop {
+            let now = self.wire.time.hub();
+            let due = self.due().await.into_iter().filter(|(due, _)| *due <= now);
+            let lanes: Vec<Lane> = due.map(|(_, lane)| lane).collect();
+            if lanes.is_empty() {
+                return Some(());
+            }
+            for lane in lanes {
+                let engine = Arc::clone(&self.engine);
+                let drain = async move { engine.drain(lane).await.unwrap() };
+                self.drill.run(Box::pin(drain)).await?;
+            }
+        }
+    }
+
+    /// When each lane has something due, by the hub's clock.
+    pub async fn due(&self) -> Vec<(Timestamp, Lane)> {
+        let mut tx = self.store.read().await.unwrap();
+        let mut all = Vec::new();
+        for lane in Lane::ALL {
+            let due = tx.work().next_due(lane.as_str()).await.unwrap();
+            all.extend(due.map(|due| (due, lane)));
+        }
+        all
+    }
+
+    pub fn calm(&self) {
+        self.drill.go_on();
+    }
+
+    /// Lets go of everything; the wire and the engine hold each other.
+    pub async fn close(self) {
+        self.wire.serve(None);
+        self.store.close().await;
+    }
+}

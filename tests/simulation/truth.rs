@@ -1,0 +1,138 @@
+//! What is really so: people, their calendars and feeds at the providers, and when each was what.
+
+use std::collections::BTreeMap;
+
+use calhub::model::ids::ConnectionId;
+use jiff::Timestamp;
+use simulators::{Account, Calendar, Feed};
+
+use super::{
+    events::{Event, file},
+    spans::{Spans, both, melt, union},
+    time::Time,
+};
+
+/// A login that somebody linked.
+pub struct Link {
+    pub host: String,
+    pub account: Option<Account>,
+    pub password: String,
+    /// The person changed it and has not told the hub.
+    pub is_out_of_date: bool,
+    pub connection: Option<ConnectionId>,
+}
+
+pub enum Place {
+    Collection(Calendar),
+    Feed(Feed),
+}
+
+/// One calendar at a provider, with its past.
+pub struct Diary {
+    pub link: usize,
+    pub place: Place,
+    pub owner: &'static str,
+    pub events: BTreeMap<String, Event>,
+    /// What was busy from when on.
+    past: Vec<(Timestamp, Spans)>,
+    /// `None` once the person deleted it (or its path moved).
+    pub exists: bool,
+    /// The provider told less than is there, at that time: what the hub cannot notice before it lists all.
+    pub lied: Option<Timestamp>,
+    window: (i64, i64),
+}
+
+impl Diary {
+    pub fn new(link: usize, place: Place, owner: &'static str, window: (i64, i64)) -> Self {
+        let (events, past) = (BTreeMap::new(), Vec::new());
+        Self { link, place, owner, events, past, exists: true, lied: None, window }
+    }
+
+    /// A word for traces.
+    pub fn name(&self) -> String {
+        match &self.place {
+            Place::Collection(calendar) => calendar.name().to_owned(),
+            Place::Feed(feed) => feed.name().to_owned(),
+        }
+    }
+
+    /// The path by which requests name it.
+    pub fn path(&self) -> String {
+        match &self.place {
+            Place::Collection(calendar) => calendar.path(),
+            Place::Feed(feed) => format!("/ics/{}", feed.name()),
+        }
+    }
+
+    /// Writes an event, or takes it away when it is `None`, at the provider and here.
+    pub fn write(&mut self, uid: &str, event: Option<Event>, time: &Time) {
+        match event {
+            Some(event) => self.events.insert(uid.to_owned(), event),
+            None => self.events.remove(uid),
+        };
+        if let Place::Collection(calendar) = &self.place {
+            let name = format!("{uid}.ics");
+            match self.events.get(uid) {
+                Some(event) => _ = calendar.put(&name, file([event].into_iter(), "")),
+                None => _ = calendar.delete(&name),
+            }
+        }
+        self.publish(time);
+    }
+
+    /// Writes what a feed shows, and notes what is busy now.
+    pub fn publish(&mut self, time: &Time) {
+        if let Place::Feed(feed) = &self.place {
+            feed.set(self.feed_body());
+        }
+        let spans = self.events.values().flat_map(|event| event.spans(self.owner)).collect();
+        self.past.push((time.truth(), melt(spans, self.window)));
+    }
+
+    pub fn feed_body(&self) -> String {
+        let head = format!("X-WR-TIMEZONE:{}\n", self.owner);
+        file(self.events.values(), &head)
+    }
+
+    pub fn window(&self) -> (i64, i64) {
+        self.window
+    }
+
+    pub fn busy(&self) -> &Spans {
+        &self.past.last().unwrap().1
+    }
+
+    /// What was busy all the time since `then`, and what was at least once.
+    pub fn since(&self, then: Timestamp) -> (Spans, Spans) {
+        let first = self.past.iter().rposition(|(at, _)| *at < then).unwrap_or(0);
+        let mut states = self.past[first..].iter().map(|(_, spans)| spans);
+        let mut always = states.next().cloned().unwrap_or_default();
+        let mut ever = always.clone();
+        for state in states {
+            always = both(&always, state);
+            ever = union(&ever, state);
+        }
+        (always, ever)
+    }
+}
+
+/// Everything outside the hub.
+#[derive(Default)]
+pub struct Truth {
+    pub links: Vec<Link>,
+    pub diaries: Vec<Diary>,
+    made: u32,
+}
+
+impl Truth {
+    /// A name that was never used.
+    pub fn fresh(&mut self, kind: &str) -> String {
+        self.made += 1;
+        format!("{kind}{}", self.made)
+    }
+
+    /// The living calendars, by number.
+    pub fn living(&self) -> Vec<usize> {
+        (0..self.diaries.len()).filter(|n| self.diaries[*n].exists).collect()
+    }
+}

@@ -1,0 +1,162 @@
+//! Between the hub's transport and the simulated providers: counts, watches `Retry-After`, and lets things
+//! happen in the middle of a conversation.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use calhub::{model::ids::TenantId, sync::{Engine, Selector}};
+use connectors::transport::{Cut, Service};
+use http::{Request, Response, header};
+use jiff::{SignedDuration, Timestamp};
+use simulators::{Delivery, World};
+
+use super::{actions, chance::Chance, time::Time, trace::Trace, truth::Truth};
+
+/// An answer that takes longer does not come.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// What happens while the hub is talking to a provider.
+#[derive(Clone, Copy, Debug)]
+pub enum Interjection {
+    /// Somebody edits a calendar.
+    Edit,
+    /// Somebody asks for a sync.
+    Nudge,
+}
+
+#[derive(Default)]
+struct State {
+    /// Requests until something happens, and what.
+    planned: Option<(u64, Interjection, u64)>,
+    /// Hosts that asked for room, until when by the hub's clock.
+    closed: BTreeMap<String, Timestamp>,
+    /// A person waits for the answer: live checks are made whatever the host asked for.
+    by_person: bool,
+    faults: Vec<String>,
+    engine: Option<(Arc<Engine>, TenantId)>,
+}
+
+#[derive(Clone)]
+pub struct Wire {
+    pub world: World,
+    pub time: Time,
+    pub trace: Trace,
+    pub truth: Arc<Mutex<Truth>>,
+    state: Arc<Mutex<State>>,
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl Wire {
+    pub fn new(world: World, time: Time, trace: Trace) -> Self {
+        Self { world, time, trace, truth: Arc::default(), state: Arc::default() }
+    }
+
+    /// Has something happen at the `nth` request from now.
+    pub fn interject(&self, nth: u64, what: Interjection, seed: u64) {
+        self.state.lock().unwrap().planned = Some((nth, what, seed));
+    }
+
+    /// The engine whose requests pass here, or none.
+    pub fn serve(&self, engine: Option<(Arc<Engine>, TenantId)>) {
+        let mut state = self.state.lock().unwrap();
+        state.engine = engine;
+        // The hub keeps this in memory: a new one learns it again from the first answer.
+        state.closed.clear();
+    }
+
+    /// When the last host that asked for room may be asked again, in true time.
+    pub fn open_again(&self) -> Option<Timestamp> {
+        let last = self.state.lock().unwrap().closed.values().max().copied();
+        last.map(|until| until - self.time.skew())
+    }
+
+    pub fn by_person(&self, is_so: bool) {
+        self.state.lock().unwrap().by_person = is_so;
+    }
+
+    /// What the hub did wrong here since the last call.
+    pub fn take_faults(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().faults)
+    }
+
+    fn arrive(&self, host: &str) -> Option<(Interjection, u64)> {
+        let mut state = self.state.lock().unwrap();
+        let now = self.time.hub();
+        if let Some(until) = state.closed.get(host).copied().filter(|until| now < *until)
+            && !state.by_person
+        {
+            state.faults.push(format!("{host} was asked at {now}, before Retry-After at {until}"));
+        }
+        let (left, what, seed) = state.planned.as_mut()?;
+        *left = left.saturating_sub(1);
+        let due = (*left == 0).then_some((*what, *seed));
+        if due.is_some() {
+            state.planned = None;
+        }
+        due
+    }
+
+    async fn happen(&self, what: Interjection, seed: u64) {
+        match what {
+            Interjection::Edit => {
+                let told = actions::edit(&mut self.truth.lock().unwrap(), &self.time, &mut Chance::new(seed));
+                self.trace.line(format!("  ! meanwhile {told}"));
+            }
+            Interjection::Nudge => {
+                self.trace.line("  ! meanwhile a nudge for all".to_owned());
+                let engine = self.state.lock().unwrap().engine.clone();
+                if let Some((engine, tenant)) = engine {
+                    engine.request_sync(&tenant, &Selector::All, false).await.unwrap();
+                }
+            }
+        }
+    }
+
+    fn note_retry_after(&self, host: &str, answer: &Response<Bytes>) {
+        let asked = answer.headers().get(header::RETRY_AFTER);
+        let seconds = asked.and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
+        if let Some(seconds) = seconds.filter(|_| matches!(answer.status().as_u16(), 429 | 503)) {
+            let until = self.time.hub() + SignedDuration::from_secs(seconds);
+            let mut state = self.state.lock().unwrap();
+            let known = state.closed.entry(host.to_owned()).or_insert(until);
+            *known = until.max(*known);
+        }
+    }
+}
+
+#[async_trait]
+impl Service for Wire {
+    async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        if let Some((what, seed)) = self.arrive(&host) {
+            self.happen(what, seed).await;
+        }
+        let sent = self.time.truth();
+        let answer = self.world.call(request).await;
+        if self.time.truth() >= sent + PATIENCE {
+            return Err(Cut::TimedOut);
+        }
+        match answer {
+            Ok(mut answer) => {
+                self.note_retry_after(&host, &answer);
+                if answer.extensions().get::<Delivery>() == Some(&Delivery::Chunked) {
+                    answer.headers_mut().remove(header::CONTENT_LENGTH);
+                    let chunked = header::HeaderValue::from_static("chunked");
+                    answer.headers_mut().insert(header::TRANSFER_ENCODING, chunked);
+                }
+                Ok(answer)
+            }
+            Err(simulators::Cut::BeforeApply) => Err(Cut::Refused),
+            Err(simulators::Cut::AfterApply | simulators::Cut::MidBody(_)) => Err(Cut::Dropped),
+        }
+    }
+}
