@@ -31,7 +31,7 @@ impl Round<'_> {
         }
         let steps = self.pending_plans().await?.into_iter().flat_map(SeriesPlan::steps);
         let batches = cut(steps, ROWS);
-        let last = self.engine.put_all_but_last(&self.subject, batches).await?;
+        let last = self.engine.put_all_but_last(&self.subject, self.ask.row, batches).await?;
         let mut tx = self.engine.begin_for(&self.subject).await?;
         self.engine.put(&mut tx, &self.subject, last).await?;
         tx.commit().await?;

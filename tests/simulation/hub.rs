@@ -9,7 +9,7 @@ use calhub::{
     link::Linker,
     model::ids::TenantId,
     secrets::{Kek, Vault},
-    store::{Options, Store, TenantRow},
+    store::{Options, Store, TenantRow, WorkRow},
     sync::{Engine, Lane, Parts},
 };
 use connectors::transport::{Fixed, Settings, Transport};
@@ -77,11 +77,15 @@ impl Hub {
         Self { store, engine, linker, index, tail, tenant, drill, wire: wire.clone(), entropy }
     }
 
-    /// A new process over the same database.
-    pub async fn restart(&mut self) {
+    /// A new process over the same database. It takes what the last one had claimed at once, as on SQLite, or lets
+    /// those leases run out, as where there may be other hubs.
+    pub async fn restart(&mut self, takes_over: bool) {
         self.wire.serve(None);
         let parts = (self.store.clone(), Arc::clone(&self.entropy), self.drill.clone());
         *self = Self::over(parts.0, &self.wire.clone(), parts.1, parts.2, self.tenant.clone()).await;
+        if takes_over {
+            self.engine.take_over().await.unwrap();
+        }
     }
 
     /// Has the next steps stop at a place, as by a crash.
@@ -94,12 +98,14 @@ impl Hub {
     pub async fn step(&self) -> Option<()> {
         loop {
             let now = self.wire.time.hub();
-            let due = self.due().await.into_iter().filter(|(due, _)| *due <= now);
-            let lanes: Vec<Lane> = due.map(|(_, lane)| lane).collect();
-            if lanes.is_empty() {
+            let due: Vec<_> = self.due().await.into_iter().filter(|(due, _)| *due <= now).collect();
+            if due.is_empty() {
                 return Some(());
             }
-            for lane in lanes {
+            for lane in Lane::ALL {
+                if !due.iter().any(|(_, of)| *of == lane) {
+                    continue;
+                }
                 let engine = Arc::clone(&self.engine);
                 let drain = async move { engine.drain(lane).await.unwrap() };
                 self.drill.run(Box::pin(drain)).await?;
@@ -107,15 +113,12 @@ impl Hub {
         }
     }
 
-    /// When each lane has something due, by the hub's clock.
+    /// When rows can be claimed, by the hub's clock.
     pub async fn due(&self) -> Vec<(Timestamp, Lane)> {
         let mut tx = self.store.read().await.unwrap();
-        let mut all = Vec::new();
-        for lane in Lane::ALL {
-            let due = tx.work().next_due(lane.as_str()).await.unwrap();
-            all.extend(due.map(|due| (due, lane)));
-        }
-        all
+        let rows = tx.work().list(&self.tenant, None, None, 10_000).await.unwrap();
+        let due = |row: &WorkRow| row.lease_until.map_or(row.due_at, |until| until.max(row.due_at));
+        rows.iter().map(|row| (due(row), Lane::parse(&row.lane).unwrap())).collect()
     }
 
     pub fn calm(&self) {

@@ -335,7 +335,8 @@ impl Run {
             }
             Kind::Restart => {
                 drop(truth);
-                self.hub.restart().await;
+                let takes_over = chance.one_in(2);
+                self.hub.restart(takes_over).await;
                 "restart".to_owned()
             }
         }
@@ -366,7 +367,8 @@ impl Run {
             self.tally.crashes += 1;
             crashed = true;
             self.requests();
-            self.hub.restart().await;
+            let takes_over = self.chance.one_in(2);
+            self.hub.restart(takes_over).await;
         }
         self.requests();
         let wire = self.wire.clone();

@@ -93,9 +93,14 @@ impl Caldav {
                 Err(Kind::BadReply.error(format!("{} answered a delta without a token", at.host())))
             }
             // A server that stumbles over its token and nothing else would do so for ever.
-            Err(error) if error.status == Some(500) && self.ctag(at).await.is_ok() => {
-                Err(expired().with_status(500).caused_by(error))
-            }
+            Err(error) if error.status == Some(500) => match self.ctag(at).await {
+                Ok(_) => Err(expired().with_status(500).caused_by(error)),
+                // Whoever asks for room or for a login gets it, whatever else is wrong.
+                Err(probe) if matches!(probe.kind, Kind::Throttled { .. } | Kind::Unauthorized) => {
+                    Err(probe)
+                }
+                Err(_) => Err(of_calendar(error)),
+            },
             Err(error) => Err(of_calendar(error)),
         }
     }
