@@ -73,7 +73,12 @@ pub fn delete_many(truth: &mut Truth, time: &Time, chance: &mut Chance) -> Strin
     for uid in uids.iter().skip(usize::try_from(keep).unwrap()) {
         diary.write(uid, None, time);
     }
-    format!("{}: {} of {} deleted", diary.name(), uids.len().saturating_sub(keep as usize), uids.len())
+    format!(
+        "{}: {} of {} deleted",
+        diary.name(),
+        uids.len().saturating_sub(keep as usize),
+        uids.len()
+    )
 }
 
 /// Adds, renames (which moves its path) or deletes a collection.
@@ -110,7 +115,8 @@ pub fn recollect(truth: &mut Truth, time: &Time, chance: &mut Chance) -> String 
         }
         _ => {
             let account = truth.links[link].account.clone().unwrap();
-            let spec = CalendarSpec { timezone_id: Some(owner.to_owned()), ..CalendarSpec::new(&fresh) };
+            let spec =
+                CalendarSpec { timezone_id: Some(owner.to_owned()), ..CalendarSpec::new(&fresh) };
             let place = Place::Collection(account.add_calendar(spec));
             let mut diary = Diary::new(link, place, owner, window);
             diary.publish(time);
@@ -143,11 +149,7 @@ pub fn plant(world: &World, truth: &Truth, chance: &mut Chance) -> String {
         17 => Act::EmptyRows,
         18 => Act::Latency { ms: 1_000 * chance.below(20) },
         19 => Act::Latency { ms: 60_000 },
-        20 => Act::RateLimit {
-            requests: 3,
-            per_s: 60,
-            retry_after_s: 30 + chance.below(120),
-        },
+        20 => Act::RateLimit { requests: 3, per_s: 60, retry_after_s: 30 + chance.below(120) },
         _ => Act::ExpireCursors,
     };
     let mut fault = Fault::new(act);

@@ -219,7 +219,8 @@ impl Auditor {
 
     /// Busy time that was known and is there still is not let go, whatever went wrong.
     fn check_kept(&mut self, diary: &Diary, before: &Seen, told: &Told) {
-        let Some(evidence) = before.evidence.filter(|_| diary.lied.is_none() && diary.exists) else {
+        let Some(evidence) = before.evidence.filter(|_| diary.lied.is_none() && diary.exists)
+        else {
             return;
         };
         let (always, _) = diary.since(evidence);
@@ -269,7 +270,8 @@ impl Auditor {
         let (more, less) = (without(&told.busy, diary.busy()), without(diary.busy(), &told.busy));
         let is_same = more.is_empty() && less.is_empty();
         let base = self.window.0;
-        (!is_same).then(|| format!("too much {}, too little {}", text(&more, base), text(&less, base)))
+        (!is_same)
+            .then(|| format!("too much {}, too little {}", text(&more, base), text(&less, base)))
     }
 }
 

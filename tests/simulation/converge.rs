@@ -70,9 +70,11 @@ async fn calm(run: &mut Run) {
     let lied_to = {
         let wire = run.wire.clone();
         let mut truth = wire.truth.lock().unwrap();
-        rows(run).await.into_iter().filter(|row| {
-            diary_of(row, &mut truth).is_some_and(|diary| diary.lied.is_some())
-        }).collect::<Vec<_>>()
+        rows(run)
+            .await
+            .into_iter()
+            .filter(|row| diary_of(row, &mut truth).is_some_and(|diary| diary.lied.is_some()))
+            .collect::<Vec<_>>()
     };
     for row in lied_to {
         let which = Selector::Calendar(row.calendar_id);
@@ -81,11 +83,7 @@ async fn calm(run: &mut Run) {
 }
 
 /// Notes which calendars are right by now, and tells of the others.
-async fn look(
-    run: &Run,
-    waited: i64,
-    right: &mut BTreeMap<String, (i64, usize)>,
-) -> Vec<String> {
+async fn look(run: &Run, waited: i64, right: &mut BTreeMap<String, (i64, usize)>) -> Vec<String> {
     let wire = run.wire.clone();
     let mut truth = wire.truth.lock().unwrap();
     let mut wrong = Vec::new();
@@ -95,7 +93,8 @@ async fn look(
             Some(why) => wrong.push(format!("{} ({:?}): {why}", diary.name(), row.last_error)),
             None => {
                 let path = diary.path();
-                let asked = run.counted.iter().flatten().filter(|entry| entry.path.starts_with(&path));
+                let asked =
+                    run.counted.iter().flatten().filter(|entry| entry.path.starts_with(&path));
                 let requests = asked.count();
                 right.entry(diary.name()).or_insert((waited, requests));
             }

@@ -57,12 +57,8 @@ impl Event {
     /// Some event within a month of `today`.
     pub fn any(uid: String, today: Date, chance: &mut Chance) -> Self {
         let day = today.checked_add(chance.within(-3, 25).days()).unwrap();
-        let time = day.at(
-            i8::try_from(chance.within(6, 20)).unwrap(),
-            *chance.pick(&[0, 15, 30]),
-            0,
-            0,
-        );
+        let time =
+            day.at(i8::try_from(chance.within(6, 20)).unwrap(), *chance.pick(&[0, 15, 30]), 0, 0);
         let start = match chance.below(8) {
             0 => Start::Day(day),
             1..=3 => Start::Zoned(time, *chance.pick(&ZONES)),
@@ -194,9 +190,7 @@ impl Event {
     fn component(&self, start: &Start, later: i64, head: &str) -> String {
         let start = match start {
             Start::Utc(at) => Start::Utc(at.checked_add(later.minutes()).unwrap()),
-            Start::Zoned(at, zone) => {
-                Start::Zoned(at.checked_add(later.minutes()).unwrap(), zone)
-            }
+            Start::Zoned(at, zone) => Start::Zoned(at.checked_add(later.minutes()).unwrap(), zone),
             day @ Start::Day(_) => day.clone(),
         };
         let mut lines = format!(

@@ -89,12 +89,20 @@ impl Fleet {
             most(|t| t.most_requests),
         );
         for outcome in &self.failed {
-            println!("seed {} failed; replay it: scripts/simulate --seed {} --trace", outcome.seed, outcome.seed);
+            println!(
+                "seed {} failed; replay it: scripts/simulate --seed {} --trace",
+                outcome.seed, outcome.seed
+            );
             for fault in outcome.faults.iter().take(5) {
                 println!("    {fault}");
             }
         }
-        assert!(self.failed.is_empty(), "{} of {} seeds failed", self.failed.len(), self.ended.len());
+        assert!(
+            self.failed.is_empty(),
+            "{} of {} seeds failed",
+            self.failed.len(),
+            self.ended.len()
+        );
     }
 }
 

@@ -35,7 +35,10 @@ impl Follower {
         let mut told: BTreeMap<String, bool> = BTreeMap::new();
         for row in news {
             let id = row.change.change_id.to_string();
-            trace.line(format!("  + {} {} {}", row.change.kind, row.change.subject, row.change.body));
+            trace.line(format!(
+                "  + {} {} {}",
+                row.change.kind, row.change.subject, row.change.body
+            ));
             if !self.ids.insert(id.clone()) {
                 faults.push(format!("log: entry {id} comes twice"));
             }
@@ -107,7 +110,8 @@ impl Follower {
                     && known != state(before)
                     && state(before) != "syncing"
                 {
-                    faults.push(format!("log: {subject} was {known}, not {before}, before {after}"));
+                    faults
+                        .push(format!("log: {subject} was {known}, not {before}, before {after}"));
                 }
             }
             _ => {}

@@ -82,9 +82,10 @@ impl Hub {
     pub async fn restart(&mut self, takes_over: bool) {
         self.wire.serve(None);
         let parts = (self.store.clone(), Arc::clone(&self.entropy), self.drill.clone());
-        *self = Self::over(parts.0, &self.wire.clone(), parts.1, parts.2, self.tenant.clone()).await;
+        *self =
+            Self::over(parts.0, &self.wire.clone(), parts.1, parts.2, self.tenant.clone()).await;
         if takes_over {
-            self.engine.take_over().await.unwrap();
+            self.engine.take_over("simulated".to_owned()).await.unwrap();
         }
     }
 

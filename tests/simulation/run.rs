@@ -31,8 +31,18 @@ const SPINS: usize = 2_000;
 
 /// The dialects that accounts are drawn from.
 const PROFILES: [&str; 12] = [
-    "generic", "sabre", "baikal", "nextcloud", "radicale", "xandikos", "cyrus", "sogo", "davmail",
-    "stalwart", "zimbra", "ctag_only",
+    "generic",
+    "sabre",
+    "baikal",
+    "nextcloud",
+    "radicale",
+    "xandikos",
+    "cyrus",
+    "sogo",
+    "davmail",
+    "stalwart",
+    "zimbra",
+    "ctag_only",
 ];
 
 /// How one seed ended.
@@ -86,8 +96,7 @@ pub async fn run(seed: u64, bugs: &[Bug]) -> Outcome {
     let hub = Hub::new(&wire, seed, bugs).await;
     let day = 86_400_000_000;
     let begin = time.truth().as_microsecond();
-    let auditor =
-        Auditor::new((begin - 5 * day, begin + 45 * day), time.clone(), trace.clone());
+    let auditor = Auditor::new((begin - 5 * day, begin + 45 * day), time.clone(), trace.clone());
     let mut run = Run {
         hub,
         wire,
@@ -151,8 +160,8 @@ impl Run {
     fn add_person(&mut self, n: u64) {
         let chance = &mut self.chance;
         let profile = *chance.pick(&PROFILES);
-        let spec = AccountSpec::new(&format!("p{n}"), "right")
-            .profile(Profile::named(profile).unwrap());
+        let spec =
+            AccountSpec::new(&format!("p{n}"), "right").profile(Profile::named(profile).unwrap());
         let account = self.world.add_account(spec);
         // Small pages stand for large calendars.
         let page = chance.one_in(3).then(|| usize::try_from(3 + chance.below(4)).unwrap());
@@ -213,9 +222,9 @@ impl Run {
                     username: account.user().to_owned(),
                     password: link.password.clone().into(),
                 },
-                None => Login::Ics {
-                    url: format!("https://{}{}.ics", link.host, feed.unwrap()).into(),
-                },
+                None => {
+                    Login::Ics { url: format!("https://{}{}.ics", link.host, feed.unwrap()).into() }
+                }
             };
             (login, link.host.clone())
         };
@@ -313,7 +322,8 @@ impl Run {
                 format!("sync all, full {full}")
             }
             Kind::Interject => {
-                let what = *chance.pick(&[Interjection::Edit, Interjection::Edit, Interjection::Nudge]);
+                let what =
+                    *chance.pick(&[Interjection::Edit, Interjection::Edit, Interjection::Nudge]);
                 let (nth, seed) = (1 + chance.below(6), chance.number());
                 wire.interject(nth, what, seed);
                 self.disturbed = true;
@@ -411,7 +421,8 @@ impl Run {
         for entry in &entries {
             let report = entry.report.as_deref().unwrap_or("");
             let (path, faults) = (&entry.path, entry.faults.join(","));
-            self.trace.line(format!("  > {} {path} {report} {:?} {faults}", entry.method, entry.status));
+            self.trace
+                .line(format!("  > {} {path} {report} {:?} {faults}", entry.method, entry.status));
             self.tally.requests += 1;
             self.tally.faulted += usize::from(!entry.faults.is_empty());
             let is_lie = report == "sync-collection"

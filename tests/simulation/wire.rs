@@ -8,7 +8,10 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use calhub::{model::ids::TenantId, sync::{Engine, Selector}};
+use calhub::{
+    model::ids::TenantId,
+    sync::{Engine, Selector},
+};
 use connectors::transport::{Cut, Service};
 use http::{Request, Response, header};
 use jiff::{SignedDuration, Timestamp};
@@ -108,7 +111,11 @@ impl Wire {
     async fn happen(&self, what: Interjection, seed: u64) {
         match what {
             Interjection::Edit => {
-                let told = actions::edit(&mut self.truth.lock().unwrap(), &self.time, &mut Chance::new(seed));
+                let told = actions::edit(
+                    &mut self.truth.lock().unwrap(),
+                    &self.time,
+                    &mut Chance::new(seed),
+                );
                 self.trace.line(format!("  ! meanwhile {told}"));
             }
             Interjection::Nudge => {
