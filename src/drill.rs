@@ -88,6 +88,10 @@ pub enum Point {
     Migrated,
     /// What the first run makes is written, not committed.
     FirstRunWritten,
+    /// A backup is written; it does not stand under its name.
+    BackupWritten,
+    /// Everything of a backup is stored, not committed.
+    RestoreWritten,
 }
 
 /// Faults that a drill can put back.

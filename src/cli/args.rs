@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    calendars, config, connect, connections, demo, doctor, expand, freebusy, jobs, keys, migrate,
-    quarantine, resources, serve, session::Before, sync, tenants, work,
+    backup, calendars, config, connect, connections, demo, doctor, expand, freebusy, jobs, keys,
+    migrate, quarantine, resources, restore, serve, session::Before, sync, tenants, work,
 };
 
 const EXAMPLES: &str = "\
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Work(work::Work),
     Demo(demo::Demo),
     Migrate(migrate::Migrate),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Doctor(doctor::Doctor),
     Config(config::ConfigCommand),
     Connect(connect::Connect),
@@ -100,6 +102,8 @@ mod tests {
             "calhub freebusy --resource ext:doctor --from 2026-03-02 --to 2026-03-09T12:30",
             "calhub connections list --url http://h --key chk_a_b --tenant ten_1 --json",
             "calhub config show",
+            "calhub backup FILE",
+            "calhub restore FILE",
         ] {
             parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

@@ -46,7 +46,7 @@ impl Migrate {
     }
 }
 
-fn make_data_dir(config: &Config) -> anyhow::Result<()> {
+pub(super) fn make_data_dir(config: &Config) -> anyhow::Result<()> {
     let mut dir = std::fs::DirBuilder::new();
     dir.recursive(true)
         .mode(0o700)

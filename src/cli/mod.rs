@@ -3,6 +3,7 @@
 //! What is printed for a person is built by pure functions; what is printed for scripts is the hub's answer.
 
 mod args;
+mod backup;
 mod calendars;
 mod client;
 mod config;
@@ -19,6 +20,7 @@ mod migrate;
 mod problem;
 mod quarantine;
 mod resources;
+mod restore;
 pub mod rrule;
 mod run;
 mod serve;

@@ -32,6 +32,8 @@ pub fn run(cli: &Cli) -> ExitCode {
             conclude(wait(command.run(&cli.before, &environment)), Form::Human)
         }
         Command::Migrate(command) => conclude(wait(command.run(&environment)), Form::Human),
+        Command::Backup(command) => conclude(wait(command.run(&environment)), command.form()),
+        Command::Restore(command) => conclude(wait(command.run(&environment)), command.form()),
         Command::Connect(command) => around.ask(command),
         Command::Sync(command) => around.ask(command),
         Command::Freebusy(command) => around.ask(command),
@@ -43,6 +45,17 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Jobs(command) => around.ask(command),
         Command::Quarantine(command) => around.ask(command),
     }
+}
+
+/// Arms a drill in a test build; in others there is none.
+#[cfg_attr(not(feature = "drills"), expect(clippy::unnecessary_wraps, unused_variables))]
+pub(super) fn arm(environment: &Environment) -> anyhow::Result<()> {
+    #[cfg(feature = "drills")]
+    if let Some(spec) = environment.get("CALHUB_DRILL") {
+        crate::drill::arm_process(spec)
+            .map_err(|part| anyhow::anyhow!("CALHUB_DRILL: `{part}` is no place and no fault"))?;
+    }
+    Ok(())
 }
 
 /// What stands before the command and around the program.

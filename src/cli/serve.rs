@@ -41,11 +41,7 @@ impl Serve {
 
 /// Logs go to standard error, coloured only for a person.
 pub(crate) fn start_logging(config: &Config, environment: &Environment) -> anyhow::Result<()> {
-    #[cfg(feature = "drills")]
-    if let Some(spec) = environment.get("CALHUB_DRILL") {
-        crate::drill::arm_process(spec)
-            .map_err(|part| anyhow::anyhow!("CALHUB_DRILL: `{part}` is no place and no fault"))?;
-    }
+    super::run::arm(environment)?;
     let color = std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none();
     telemetry::start(&config.log, color)
         .map_err(|error| super::ending::Ending::WrongUse(error.to_string()))?;

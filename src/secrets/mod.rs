@@ -5,6 +5,7 @@
 //! version and the name of the key that sealed them, so that keys can be changed while the hub runs:
 //! a new data key gets the next number, and old ones open until nothing is sealed by them.
 
+mod check;
 mod error;
 mod kek;
 mod seal;

@@ -49,7 +49,7 @@ impl std::fmt::Debug for Vault {
 }
 
 const HASH_KEY: &str = "secrets.hash_key";
-const HASH_KEY_PLACE: &[&[u8]] = &[b"hash key"];
+pub(super) const HASH_KEY_PLACE: &[&[u8]] = &[b"hash key"];
 
 impl Vault {
     /// Opens the secrets of a store, making its hash key at the first start.
@@ -141,6 +141,6 @@ impl Vault {
     }
 }
 
-fn data_key_parts(tenant: &TenantId, data_key: i64) -> (&[u8], &[u8], [u8; 8]) {
+pub(super) fn data_key_parts(tenant: &TenantId, data_key: i64) -> (&[u8], &[u8], [u8; 8]) {
     (b"data key", tenant.as_str().as_bytes(), data_key.to_be_bytes())
 }

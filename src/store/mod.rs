@@ -6,6 +6,7 @@
 //! beyond that is decided by the callers.
 
 mod args;
+mod backup;
 mod calendars;
 mod census;
 mod changes;
@@ -21,11 +22,14 @@ mod instance;
 mod keys;
 mod open;
 mod resources;
+mod restored;
 mod sealed;
+mod tables;
 mod tenants;
 mod tx;
 mod work;
 
+pub use backup::{Backup, BackupError, SealedKeys, Summary, back_up, restore};
 pub use calendars::{CalendarFilter, CalendarRow, Calendars, PullOutcome, RemoteCalendarRow};
 pub use census::{Census, ConnectionCount, FailureCount, REQUESTS_KEPT, RequestCount};
 pub use changes::{BadCursor, ChangeFilter, ChangeRow, Changes, Epoch, LogCursor, NewChange};

@@ -62,7 +62,12 @@ pub fn act_of(point: Point) -> Act {
         Point::LinkChecked | Point::LinkWritten | Point::LinkStored => Act::Link,
         Point::WordWritten => Act::Word,
         Point::KeyTaken | Point::AnswerMade | Point::AnswerKept => Act::Resource,
-        Point::IndexLoaded | Point::Migrated | Point::FirstRunWritten => Act::Start,
+        Point::IndexLoaded
+        | Point::Migrated
+        | Point::FirstRunWritten
+        // Of other programs than the hub; `restored` stops there.
+        | Point::BackupWritten
+        | Point::RestoreWritten => Act::Start,
     }
 }
 

@@ -1,0 +1,2 @@
+UPDATE calendars
+SET read_cursor = NULL, expected_max_age_s = 0, touched_us = $1

@@ -1,0 +1,1 @@
+LOCK TABLE instance, tenants, connections, calendars, work IN ACCESS EXCLUSIVE MODE
