@@ -223,6 +223,7 @@ CREATE TABLE idempotency (
     status         BIGINT,
     answer         BYTEA,
     lease_until_us BIGINT,
+    owner          TEXT,
     created_us     BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, route, key)
 );

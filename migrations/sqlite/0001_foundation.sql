@@ -222,6 +222,7 @@ CREATE TABLE idempotency (
     status         BIGINT,
     answer         BLOB,
     lease_until_us BIGINT,
+    owner          TEXT,
     created_us     BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, route, key)
 );

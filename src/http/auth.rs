@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use super::{
     Api,
+    chance::Chance,
     limits::{Verdict, origin},
     problem::Problem,
 };
@@ -110,6 +111,8 @@ pub struct Caller {
     pub scopes: Vec<Scope>,
     /// How the change log names the caller: `key:<id>` or `local`.
     pub actor: String,
+    /// What the ids of what the request makes are made of.
+    pub chance: Chance,
 }
 
 impl Caller {
@@ -260,7 +263,7 @@ async fn identify(api: &Api, request: &Parts, now: Timestamp) -> Result<Caller, 
             (row.tenant_id, scopes, format!("key:{}", row.key_id))
         }
     };
-    let caller = Caller { tenant: home, scopes, actor };
+    let caller = Caller { tenant: home, scopes, actor, chance: Chance::default() };
     acting_for(api, request, caller).await
 }
 

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Api,
     auth::{Caller, Scope},
+    chance::Chance,
     extract::{PATIENCE, arrived},
     problem::{Passing, Problem},
 };
@@ -73,15 +74,22 @@ async fn answer(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = arrived(to_bytes(body, MOST_BYTES), PATIENCE)
         .await?
         .map_err(|_| Problem::new("body_too_large", "A body may have at most 1 MiB."))?;
     let hash = hash(scopes, &parts.uri, &body);
     let mut tx = api.hub.store.begin().await?;
-    let begun = tx.idempotency().begin(key, &hash, LEASE, api.hub.clock.now()).await?;
+    let owner = api.hub.engine.owner();
+    let begun = tx.idempotency().begin(key, &hash, owner, LEASE, api.hub.clock.now()).await?;
     match begun {
-        Begun::Fresh => tx.commit().await?,
+        Begun::Fresh { since } => {
+            tx.commit().await?;
+            if let Some(caller) = parts.extensions.get_mut::<Caller>() {
+                let name = format!("{}\n{}\n{}", key.tenant_id, key.route, key.key);
+                caller.chance = Chance::repeated(&api.hub, &name, since);
+            }
+        }
         Begun::Replay { status, answer } => {
             let sealed = Sealed::new(answer);
             let plain = api.hub.vault.unseal(&mut tx, place(key, &row(key)), &sealed).await;

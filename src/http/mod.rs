@@ -5,6 +5,7 @@
 
 mod api;
 mod auth;
+mod chance;
 mod extract;
 mod idempotency;
 mod limits;

@@ -8,6 +8,7 @@ use super::{
     Tx,
     columns::{Columns, Stored},
     error::Result,
+    tx::Sql,
 };
 use crate::model::ids::TenantId;
 
@@ -23,8 +24,8 @@ pub struct IdempotencyKey {
 /// What a request that begins finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// Nothing: it is the first, and holds the key until its lease ends.
-    Fresh,
+    /// Nothing, or one that died: it holds the key until its lease ends. `since` is when the first one began.
+    Fresh { since: Timestamp },
     /// The first one's final answer.
     Replay { status: i64, answer: Vec<u8> },
     /// The key was used for another body.
@@ -68,6 +69,7 @@ impl Idempotency<'_> {
         &mut self,
         key: &IdempotencyKey,
         body_hash: &[u8],
+        owner: &str,
         lease: Duration,
         now: Timestamp,
     ) -> Result<Begun> {
@@ -79,9 +81,11 @@ impl Idempotency<'_> {
             body_hash.into(),
             until.into(),
             now.into(),
+            owner.into(),
         ];
-        if self.0.execute(include_str!("sql/idempotency_begin.sql"), &args).await? > 0 {
-            return Ok(Begun::Fresh);
+        let sql = include_str!("sql/idempotency_begin.sql");
+        if let Some(since) = self.0.optional_value(sql, &args).await? {
+            return Ok(Begun::Fresh { since });
         }
         let args = [(&key.tenant_id).into(), (&key.route).into(), (&key.key).into()];
         let kept: Option<Kept> =
@@ -107,6 +111,16 @@ impl Idempotency<'_> {
         ];
         self.0.execute(include_str!("sql/idempotency_finish.sql"), &args).await?;
         Ok(())
+    }
+
+    /// Frees the keys of requests whose hub is known to be dead, as [`Work::take_over`](super::Work::take_over)
+    /// does with claims.
+    pub async fn take_over(&mut self, owner: &str) -> Result<u64> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/idempotency_take_over.sqlite.sql"),
+            include_str!("sql/idempotency_take_over.postgres.sql"),
+        );
+        self.0.execute(SQL, &[owner.into()]).await
     }
 
     /// Gives a key back whose request ended without a final answer.

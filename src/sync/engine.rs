@@ -146,7 +146,8 @@ impl Engine {
         self.gate.closed(self.clock.now())
     }
 
-    fn owner(&self) -> &str {
+    /// The name of this hub on its leases.
+    pub fn owner(&self) -> &str {
         self.owner.get_or_init(|| mint_name(&*self.entropy))
     }
 

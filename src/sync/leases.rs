@@ -196,7 +196,9 @@ impl Engine {
     /// When the store fails.
     pub async fn take_over(&self, name: String) -> Result<(), StoreError> {
         let mut tx = self.store.begin().await?;
-        let taken = tx.work().take_over(self.owner.get_or_init(|| name)).await?;
+        let name = self.owner.get_or_init(|| name);
+        let taken = tx.work().take_over(name).await?;
+        tx.idempotency().take_over(name).await?;
         tx.commit().await?;
         if taken > 0 {
             tracing::info!(rows = taken, "Work that was cut short is taken up again.");

@@ -46,6 +46,8 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("change_read_all.sqlite.sql", "keeps the index current"),
     ("feed_find.sql", "the address is all that its reader has"),
     ("idempotency_forget.sql", "prunes old answers"),
+    ("idempotency_take_over.postgres.sql", "a hub that starts again takes up what it had begun"),
+    ("idempotency_take_over.sqlite.sql", "the only hub takes up what its predecessor left"),
     ("key_find.sql", "a key tells its tenant"),
     ("provider_requests_forget.sql", "prunes old counts"),
     ("provider_requests_spread.sql", "numbers for operators"),

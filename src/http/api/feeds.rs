@@ -161,11 +161,13 @@ async fn mint(
     let resource = find(&mut tx, &caller, &text).await?;
     let row = FeedRow {
         tenant_id: caller.tenant.clone(),
-        feed_id: FeedId::mint(&*api.hub.clock, &*api.hub.entropy),
+        feed_id: caller.chance.mint(&api.hub, FeedId::mint),
         resource_id: resource.resource_id,
         hash: api.hub.vault.hash_secret(secret.expose_secret()).to_vec(),
         created_at: api.hub.clock.now(),
     };
+    // An earlier try may have made it: nobody has its secret, which only the answer told.
+    tx.feeds().delete(&row.tenant_id, &row.resource_id, &row.feed_id).await?;
     tx.feeds().insert(&row).await?;
     tx.commit().await?;
     let url = format!(

@@ -87,7 +87,7 @@ async fn create(
         return Err(Problem::field("/expires_at", "invalid", "lies in the past"));
     }
     let secret = mint_secret(&*api.hub.entropy);
-    let minted = KeyId::mint(&*api.hub.clock, &*api.hub.entropy).to_string();
+    let minted = caller.chance.mint(&api.hub, KeyId::mint).to_string();
     let id = minted.strip_prefix("key_").unwrap_or(&minted).to_owned();
     let row = KeyRow {
         tenant_id: caller.tenant,
@@ -99,6 +99,8 @@ async fn create(
         expires_at: new.expires_at.map(|end| end.0),
     };
     let mut tx = api.hub.store.begin().await?;
+    // An earlier try may have made it: nobody has its secret, which only the answer told.
+    tx.keys().delete(&row.tenant_id, &row.key_id).await?;
     tx.keys().insert(&row).await?;
     tx.commit().await?;
     let key = format!("chk_{}_{}", row.key_id, secret.expose_secret());

@@ -33,7 +33,7 @@ fn blank(api: &Api, caller: &Caller) -> ResourceRow {
     let now = api.hub.clock.now();
     ResourceRow {
         tenant_id: caller.tenant.clone(),
-        resource_id: ResourceId::mint(&*api.hub.clock, &*api.hub.entropy),
+        resource_id: caller.chance.mint(&api.hub, ResourceId::mint),
         external_id: None,
         name: String::new(),
         time_zone: utc(),
@@ -107,6 +107,20 @@ async fn check_calendars(
     }
 }
 
+/// What an earlier try of the same request has made, when nobody got its answer.
+async fn made_before(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &ResourceId,
+) -> Result<Option<Rendered>, Problem> {
+    if !caller.chance.may_repeat() {
+        return Ok(None);
+    }
+    let Some(row) = tx.resources().get(&caller.tenant, id).await? else { return Ok(None) };
+    let links = tx.resources().links(&caller.tenant, id).await?;
+    Ok(Some(rendered(StatusCode::CREATED, &row, &links)))
+}
+
 async fn insert(
     api: &Api,
     tx: &mut Tx,
@@ -114,6 +128,9 @@ async fn insert(
     body: &ResourceBody,
 ) -> Result<Rendered, Problem> {
     let (row, links) = body.lay(blank(api, caller))?;
+    if let Some(made) = made_before(tx, caller, &row.resource_id).await? {
+        return Ok(made);
+    }
     check_calendars(tx, caller, &row, &links).await?;
     tx.resources().insert(&row).await?;
     tx.resources().set_links(&caller.tenant, &row.resource_id, &links).await?;

@@ -119,7 +119,7 @@ async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     body.check(&api)?;
     let blank = TenantRow {
-        tenant_id: TenantId::mint(&*api.hub.clock, &*api.hub.entropy),
+        tenant_id: caller.chance.mint(&api.hub, TenantId::mint),
         name: String::new(),
         policy: json!({}),
         allow_net: None,
@@ -128,6 +128,10 @@ async fn create(
     let row = body.lay(blank);
     let caller = Caller { tenant: row.tenant_id.clone(), ..caller };
     let mut tx = api.hub.store.begin().await?;
+    // An earlier try may have made it, when nobody got the answer.
+    if let Some(made) = tx.tenants().get(&row.tenant_id).await? {
+        return Ok(rendered(StatusCode::CREATED, made));
+    }
     tx.tenants().create(&row).await?;
     tell(&api, &mut tx, &caller, "tenant.created", row.tenant_id.as_str(), json!({})).await?;
     tx.commit().await?;

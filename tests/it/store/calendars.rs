@@ -142,20 +142,32 @@ async fn a_repeated_request_gets_the_first_ones_answer() {
         };
         let other_route = IdempotencyKey { route: "POST /v1/keys".to_owned(), ..key.clone() };
         let mut kept = tx.idempotency();
-        assert_eq!(kept.begin(&key, b"h1", lease, at(0)).await.unwrap(), Begun::Fresh);
-        assert_eq!(kept.begin(&other_route, b"h1", lease, at(0)).await.unwrap(), Begun::Fresh);
-        assert_eq!(kept.begin(&key, b"h1", lease, at(1)).await.unwrap(), Begun::Running);
-        assert_eq!(kept.begin(&key, b"h2", lease, at(1)).await.unwrap(), Begun::Mismatch);
-        let after_lease = kept.begin(&key, b"h1", lease, at(31)).await.unwrap();
-        assert_eq!(after_lease, Begun::Fresh, "its holder died");
+        assert_eq!(
+            kept.begin(&key, b"h1", "hub", lease, at(0)).await.unwrap(),
+            Begun::Fresh { since: at(0) }
+        );
+        assert_eq!(
+            kept.begin(&other_route, b"h1", "hub", lease, at(0)).await.unwrap(),
+            Begun::Fresh { since: at(0) }
+        );
+        assert_eq!(kept.begin(&key, b"h1", "hub", lease, at(1)).await.unwrap(), Begun::Running);
+        assert_eq!(kept.begin(&key, b"h2", "hub", lease, at(1)).await.unwrap(), Begun::Mismatch);
+        kept.take_over("hub").await.unwrap();
+        let taken = kept.begin(&key, b"h1", "hub", lease, at(1)).await.unwrap();
+        assert_eq!(taken, Begun::Fresh { since: at(0) }, "its hub started again");
+        let after_lease = kept.begin(&key, b"h1", "hub", lease, at(31)).await.unwrap();
+        assert_eq!(after_lease, Begun::Fresh { since: at(0) }, "its holder died");
         kept.finish(&key, 201, b"{}").await.unwrap();
         let replay = Begun::Replay { status: 201, answer: b"{}".to_vec() };
-        assert_eq!(kept.begin(&key, b"h1", lease, at(500)).await.unwrap(), replay);
-        assert_eq!(kept.begin(&key, b"h2", lease, at(500)).await.unwrap(), Begun::Mismatch);
+        assert_eq!(kept.begin(&key, b"h1", "hub", lease, at(500)).await.unwrap(), replay);
+        assert_eq!(kept.begin(&key, b"h2", "hub", lease, at(500)).await.unwrap(), Begun::Mismatch);
         kept.give_up(&key).await.unwrap();
-        assert_eq!(kept.begin(&key, b"h1", lease, at(500)).await.unwrap(), replay);
+        assert_eq!(kept.begin(&key, b"h1", "hub", lease, at(500)).await.unwrap(), replay);
         kept.give_up(&other_route).await.unwrap();
-        assert_eq!(kept.begin(&other_route, b"h2", lease, at(500)).await.unwrap(), Begun::Fresh);
+        assert_eq!(
+            kept.begin(&other_route, b"h2", "hub", lease, at(500)).await.unwrap(),
+            Begun::Fresh { since: at(500) }
+        );
         assert_eq!(kept.forget(at(1000)).await.unwrap(), 2);
     })
     .await;
