@@ -279,6 +279,20 @@ pub(super) fn unfit_server(version: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SeededEntropy;
+
+    /// A commit that was answered survives the loss of power, not only of the process.
+    #[tokio::test]
+    async fn a_commit_of_sqlite_waits_for_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("calhub.db").display());
+        let store = Store::open(&url, &Options::default(), &SeededEntropy::new(1)).await.unwrap();
+        let Pools::Sqlite { writer, .. } = &store.pools else { panic!("not SQLite") };
+        let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(writer).await.unwrap();
+        let mode: String =
+            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(writer).await.unwrap();
+        assert_eq!((level, mode.as_str()), (2, "wal"), "FULL and write-ahead");
+    }
 
     #[test]
     fn servers_without_the_needed_rules_are_refused() {

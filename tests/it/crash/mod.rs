@@ -45,17 +45,22 @@ struct Plan {
     kills: usize,
     seed: u64,
     bugs: &'static [&'static str],
+    /// Only these places, in turn, instead of all.
+    only: &'static [Point],
 }
 
 impl Plan {
     fn of_environment() -> Self {
         let kills = number("CALHUB_CRASH_KILLS", KILLS as u64) as usize;
-        Self { kills, seed: number("CALHUB_CRASH_SEED", 1), bugs: &[] }
+        Self { kills, seed: number("CALHUB_CRASH_SEED", 1), bugs: &[], only: &[] }
     }
 
     /// The places of a run, in the order of its chance: all of them before any a second time, and every fifth
     /// kill at no place but any instant.
     fn places(&self) -> Vec<(Option<Point>, usize)> {
+        if !self.only.is_empty() {
+            return self.only.iter().cycle().take(self.kills).map(|at| (Some(*at), 1)).collect();
+        }
         let mut chance = ChaCha20Rng::seed_from_u64(self.seed);
         let mut left: Vec<Point> = Vec::new();
         let mut places = Vec::new();
@@ -170,4 +175,29 @@ async fn kill_9_at_any_place_loses_nothing_on_sqlite() {
 async fn kill_9_at_any_place_loses_nothing_on_postgres() {
     let Some(server) = postgres_server() else { return };
     nothing_is_lost(Some(&server)).await;
+}
+
+/// The kills within which a fault that was put back must show.
+const SOON: usize = 18;
+
+/// Kills a hub with a fault of old, which must show.
+async fn is_caught(bug: &'static [&'static str], only: &'static [Point], server: Option<&str>) {
+    let plan = Plan { kills: SOON, seed: 7, bugs: bug, only };
+    let outcome = kill_often(plan, server).await;
+    let (kills, faults) = (outcome.kills(), outcome.faults);
+    eprintln!("{bug:?}: {} faults after {kills} kills: {:?}", faults.len(), faults.first());
+    assert!(!faults.is_empty(), "{bug:?} was not seen in {kills} kills");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_that_is_saved_before_its_data_is_caught() {
+    is_caught(&["cursor_before_data"], &[Point::Judged, Point::EndWritten], None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_is_committed_apart_from_its_data_is_caught() {
+    let places = &[Point::EndWritten, Point::EndStored, Point::PageWritten, Point::PageStored];
+    is_caught(&["log_outside_transaction"], places, None).await;
+    let Some(server) = postgres_server() else { return };
+    is_caught(&["log_outside_transaction"], places, Some(&server)).await;
 }
