@@ -75,6 +75,16 @@ pub(crate) fn fields(fields: &[(&str, &str)], item: &Value) -> String {
     align(&present.filter(|row| row.get(1).is_some_and(|text| text != "-")).collect::<Vec<_>>())
 }
 
+/// A size as people read it.
+pub(crate) fn bytes(size: u64) -> String {
+    let units = [("GB", 30), ("MB", 20), ("KB", 10)];
+    let unit = units.into_iter().find(|(_, bits)| size >= 1 << bits);
+    unit.map_or_else(
+        || format!("{size} B"),
+        |(name, bits)| format!("{:.1} {name}", size as f64 / f64::from(1 << bits)),
+    )
+}
+
 /// `1 calendar`, `2 calendars`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }

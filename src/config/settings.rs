@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
@@ -106,6 +106,14 @@ impl Config {
             let file = self.data_dir.join("calhub.db").display().to_string();
             SecretString::from(format!("sqlite:{}", file.replace('%', "%25").replace('?', "%3F")))
         })
+    }
+
+    /// The file of an SQLite database; `None` on PostgreSQL.
+    pub fn store_file(&self) -> Option<PathBuf> {
+        let Some(url) = &self.database_url else { return Some(self.data_dir.join("calhub.db")) };
+        let path = url.expose_secret().strip_prefix("sqlite:")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        Some(path.split('?').next().unwrap_or(path).into())
     }
 
     /// The local hub's socket.

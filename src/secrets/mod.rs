@@ -14,4 +14,4 @@ mod vault;
 pub use error::SecretsError;
 pub use kek::Kek;
 pub use seal::mint_secret;
-pub use vault::{Place, Vault};
+pub use vault::{Place, Vault, fits};

@@ -51,6 +51,17 @@ impl std::fmt::Debug for Vault {
 const HASH_KEY: &str = "secrets.hash_key";
 pub(super) const HASH_KEY_PLACE: &[&[u8]] = &[b"hash key"];
 
+/// Whether a key file's key is the one that a database was sealed under; `kept` is what the database holds under
+/// `secrets.hash_key`.
+///
+/// # Errors
+///
+/// [`SecretsError::WrongKey`] when it is another.
+pub fn fits(kek: &Kek, kept: &str) -> Result<()> {
+    let kept = BASE64.decode(kept).map_err(|_| SecretsError::Tampered)?;
+    kek.unwrap(HASH_KEY_PLACE, &kept).map(|_| ())
+}
+
 impl Vault {
     /// Opens the secrets of a store, making its hash key at the first start.
     ///

@@ -1,6 +1,6 @@
 //! Looking at a database without changing it, for `calhub doctor`.
 
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{fs::OpenOptions, path::Path, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{
@@ -9,12 +9,13 @@ use sqlx::{
 };
 
 use super::{
-    Engine, StoreError,
-    error::Result,
+    Engine,
     open::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, unfit_server},
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Under which the vault keeps what only the right key file opens.
+const HASH_KEY: &str = "secrets.hash_key";
 
 /// What a database is and how far its schema is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,88 +27,181 @@ pub struct Examination {
     pub missing: usize,
     /// Migrations of the database that this program does not know: it is older than the database.
     pub unknown: usize,
-    /// Whether it holds data keys, which only the right key file opens.
-    pub is_sealed: bool,
+    /// Something that only the right key file opens, when the database holds any.
+    pub sealed: Option<String>,
     /// The database's clock, where it has one of its own.
     pub now: Option<Timestamp>,
+    /// Whether it takes no writes.
+    pub is_read_only: bool,
+    /// Whether what was prepared on a connection may be gone with the next transaction.
+    pub loses_statements: bool,
+    /// When the oldest piece of work became due that nobody has taken.
+    pub oldest_due: Option<Timestamp>,
+}
+
+/// Why a database cannot be looked at. The texts hold no password.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    #[error("{0}")]
+    Address(&'static str),
+    #[error("the database server cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("the database refuses the login: {0}")]
+    Login(String),
+    #[error("{0}")]
+    Missing(String),
+    /// Another server than calhub needs, or an older one.
+    #[error("{0}")]
+    Server(String),
+    #[error("the file is damaged or no SQLite database: {0}")]
+    Damaged(String),
+    #[error("the database does not answer as it should: {0}")]
+    Other(String),
+}
+
+impl From<sqlx::Error> for Unfit {
+    fn from(error: sqlx::Error) -> Self {
+        let text = error.to_string();
+        let Some(told) = error.as_database_error() else {
+            return match error {
+                sqlx::Error::Io(source) => Self::Unreachable(source.to_string()),
+                _ => Self::Other(text),
+            };
+        };
+        let (code, says) = (told.code().unwrap_or_default(), told.message().to_owned());
+        match &*code {
+            // PostgreSQL: class 28, no such database, too many connections, starting up or shutting down.
+            "28000" | "28P01" => Self::Login(says),
+            "3D000" => Self::Missing(says),
+            "53300" | "57P01" | "57P02" | "57P03" => Self::Unreachable(says),
+            // SQLite: CORRUPT and NOTADB.
+            "11" | "26" => Self::Damaged(says),
+            _ => Self::Other(says),
+        }
+    }
 }
 
 /// Looks at the database of `url`; `None` when there is none yet.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when it does not answer, or is none that calhub can use.
-pub async fn examine(url: &str) -> Result<Option<Examination>> {
+/// [`Unfit`] when it does not answer, or is none that calhub can use.
+pub async fn examine(url: &str) -> Result<Option<Examination>, Unfit> {
     let looking = async {
         if url.starts_with("sqlite:") {
             examine_sqlite(url).await
-        } else {
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             examine_postgres(url).await.map(Some)
+        } else {
+            Err(Unfit::Address("the database URL must begin with sqlite: or postgres:"))
         }
     };
     match tokio::time::timeout(PATIENCE, looking).await {
         Ok(found) => found,
-        Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolTimedOut)),
+        Err(_) => Err(Unfit::Unreachable("it did not answer within 5 seconds".to_owned())),
     }
 }
 
-async fn examine_sqlite(url: &str) -> Result<Option<Examination>> {
+/// Reads the same few things on both engines; what is not there yet is nothing.
+macro_rules! facts {
+    ($connection:expr) => {{
+        let applied: Vec<(i64, bool)> = sqlx::query_as(include_str!("sql/migrations_applied.sql"))
+            .fetch_all(&mut *$connection)
+            .await
+            .unwrap_or_default();
+        let sealed: Option<String> = sqlx::query_scalar(include_str!("sql/instance_get.sql"))
+            .bind(HASH_KEY)
+            .fetch_optional(&mut *$connection)
+            .await
+            .ok()
+            .flatten();
+        let due: Option<i64> = sqlx::query_scalar(include_str!("sql/work_oldest_due.sql"))
+            .fetch_one(&mut *$connection)
+            .await
+            .ok()
+            .flatten();
+        (applied, sealed, due.and_then(|due| Timestamp::from_microsecond(due).ok()))
+    }};
+}
+
+async fn examine_sqlite(url: &str) -> Result<Option<Examination>, Unfit> {
     let options = SqliteConnectOptions::from_str(url)
-        .map_err(|_| StoreError::Refused("the SQLite URL cannot be read".to_owned()))?;
-    if !Path::new(options.get_filename()).exists() {
+        .map_err(|_| Unfit::Address("the SQLite URL cannot be read"))?;
+    let path = options.get_filename().to_owned();
+    if !Path::new(&path).exists() {
         return Ok(None);
     }
     let mut connection: SqliteConnection = options.read_only(true).connect().await?;
+    // Asks for the first page, which a file that is no database does not have.
+    sqlx::query(include_str!("sql/database_size.sqlite.sql")).fetch_one(&mut connection).await?;
     let version: String = sqlx::query_scalar(include_str!("sql/version.sqlite.sql"))
         .fetch_one(&mut connection)
         .await?;
-    let applied: Vec<(i64, bool)> = sqlx::query_as(include_str!("sql/migrations_applied.sql"))
-        .fetch_all(&mut connection)
-        .await
-        .unwrap_or_default();
-    let keys: Option<i64> = sqlx::query_scalar(include_str!("sql/data_keys_count.sql"))
-        .fetch_one(&mut connection)
-        .await
-        .ok();
+    let (applied, sealed, oldest_due) = facts!(&mut connection);
     connection.close().await?;
-    let is_sealed = keys.is_some_and(|keys| keys > 0);
     let (missing, unknown) = compare(&SQLITE_MIGRATIONS, &applied);
-    let version = format!("SQLite {version}");
     Ok(Some(Examination {
         engine: Engine::Sqlite,
-        version,
+        version: format!("SQLite {version}"),
         missing,
         unknown,
-        is_sealed,
+        sealed,
         now: None,
+        is_read_only: OpenOptions::new().append(true).open(&path).is_err(),
+        loses_statements: false,
+        oldest_due,
     }))
 }
 
-async fn examine_postgres(url: &str) -> Result<Examination> {
+async fn examine_postgres(url: &str) -> Result<Examination, Unfit> {
     let options = PgConnectOptions::from_str(url)
-        .map_err(|_| StoreError::Refused("the PostgreSQL URL cannot be read".to_owned()))?;
-    let mut connection: PgConnection = options.application_name("calhub doctor").connect().await?;
+        .map_err(|_| Unfit::Address("the PostgreSQL URL cannot be read"))?;
+    let options = options.application_name("calhub doctor");
+    // Unprepared, so that a pooler that loses what is prepared is told as that below.
+    let plain = options.clone().statement_cache_capacity(0);
+    let mut connection: PgConnection = plain.connect().await?;
     let version: String = sqlx::query_scalar(include_str!("sql/version.postgres.sql"))
+        .persistent(false)
         .fetch_one(&mut connection)
         .await?;
     if let Some(why) = unfit_server(&version) {
-        return Err(StoreError::Refused(why));
+        return Err(Unfit::Server(why));
     }
-    let applied: Vec<(i64, bool)> = sqlx::query_as(include_str!("sql/migrations_applied.sql"))
-        .fetch_all(&mut connection)
-        .await
-        .unwrap_or_default();
-    let keys: Option<i64> = sqlx::query_scalar(include_str!("sql/data_keys_count.sql"))
-        .fetch_one(&mut connection)
-        .await
-        .ok();
-    let is_sealed = keys.is_some_and(|keys| keys > 0);
+    let (applied, sealed, oldest_due) = facts!(&mut connection);
     let now: i64 =
         sqlx::query_scalar(include_str!("sql/now.postgres.sql")).fetch_one(&mut connection).await?;
+    let read_only: String = sqlx::query_scalar(include_str!("sql/read_only.postgres.sql"))
+        .fetch_one(&mut connection)
+        .await?;
     connection.close().await?;
     let (missing, unknown) = compare(&POSTGRES_MIGRATIONS, &applied);
-    let now = Timestamp::from_microsecond(now).ok();
-    Ok(Examination { engine: Engine::Postgres, version, missing, unknown, is_sealed, now })
+    Ok(Examination {
+        engine: Engine::Postgres,
+        version,
+        missing,
+        unknown,
+        sealed,
+        now: Timestamp::from_microsecond(now).ok(),
+        is_read_only: read_only == "on",
+        loses_statements: loses_statements(&options).await,
+        oldest_due,
+    })
+}
+
+/// Prepares a statement, lets another session take the server's connection, and runs the statement again.
+async fn loses_statements(options: &PgConnectOptions) -> bool {
+    const SQL: &str = include_str!("sql/now.postgres.sql");
+    let (Ok(mut first), Ok(mut second)) = (options.connect().await, options.connect().await) else {
+        return false;
+    };
+    if sqlx::query(SQL).fetch_one(&mut first).await.is_err() {
+        return true;
+    }
+    let Ok(mut holder) = second.begin().await else { return false };
+    let _ = sqlx::query(include_str!("sql/read_only.postgres.sql")).fetch_one(&mut *holder).await;
+    let again = sqlx::query(SQL).fetch_one(&mut first).await;
+    let _ = holder.rollback().await;
+    again.is_err()
 }
 
 fn compare(ours: &Migrator, applied: &[(i64, bool)]) -> (usize, usize) {

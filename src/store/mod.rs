@@ -37,7 +37,7 @@ pub use connections::{ConnectionFilter, ConnectionHealth, ConnectionRow, Connect
 pub use data_keys::{DataKeyRow, DataKeys};
 pub use error::{Result, StoreError, rules};
 pub use events::{BusyRow, CalendarBusyRow, EventRow, Events};
-pub use examine::{Examination, examine};
+pub use examine::{Examination, Unfit, examine};
 pub use feeds::{FeedRow, Feeds};
 pub use idempotency::{Begun, Idempotency, IdempotencyKey};
 pub use instance::Instance;

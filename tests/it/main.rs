@@ -18,6 +18,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod discovery;
+mod doctor;
 mod expand;
 mod monitoring;
 mod networks;

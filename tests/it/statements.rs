@@ -28,7 +28,6 @@ const TENANT_TABLES: &[&str] = &[
 const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("busy_all.sql", "loads the index"),
     ("calendar_all.sql", "loads the index"),
-    ("data_keys_count.sql", "doctor asks whether anything is sealed here"),
     ("calendar_touched_since.sql", "keeps the index current"),
     ("census_connections.sql", "numbers for operators"),
     ("census_failing.sql", "numbers for operators"),
@@ -64,6 +63,7 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("work_counts.postgres.sql", "numbers for operators"),
     ("work_counts.sqlite.sql", "numbers for operators"),
     ("work_give_back.sqlite.sql", "a hub that stops gives back all that it claimed"),
+    ("work_oldest_due.sql", "doctor asks whether anything waits"),
     ("work_is_due.postgres.sql", "a lane serves every tenant"),
     ("work_is_due.sqlite.sql", "a lane serves every tenant"),
     ("work_take_over.postgres.sql", "a hub that starts again takes up what it had begun"),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::classes::Class;
 use crate::cli::show;
 
 /// How bad it is.
@@ -21,29 +22,55 @@ pub(crate) struct Check {
     pub(crate) name: String,
     pub(crate) state: State,
     pub(crate) says: String,
+    /// The class of failure, for scripts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) class: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) guide: Option<String>,
 }
 
 impl Check {
     pub(crate) fn ok(name: &str, says: impl Into<String>) -> Self {
-        Self::new(name, State::Ok, &says.into(), None)
+        let (name, says) = (show::clean(name), show::clean(&says.into()));
+        Self { name, state: State::Ok, says, class: None, why: None, fix: None, guide: None }
     }
 
-    pub(crate) fn note(name: &str, says: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(name, State::Note, &says.into(), Some(fix.into()))
+    pub(crate) fn note(
+        class: Class,
+        name: &str,
+        says: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self::found(State::Note, class, name, &says.into(), &fix.into())
     }
 
-    pub(crate) fn action(name: &str, says: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(name, State::Action, &says.into(), Some(fix.into()))
+    pub(crate) fn action(
+        class: Class,
+        name: &str,
+        says: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self::found(State::Action, class, name, &says.into(), &fix.into())
     }
 
-    fn new(name: &str, state: State, says: &str, fix: Option<String>) -> Self {
-        Self { name: show::clean(name), state, says: show::clean(says), fix }
+    fn found(state: State, class: Class, name: &str, says: &str, fix: &str) -> Self {
+        Self {
+            name: show::clean(name),
+            state,
+            says: show::clean(says),
+            class: Some(class.word),
+            why: Some(class.why),
+            fix: Some(show::clean(fix)),
+            guide: Some(format!("docs/operators-guide.md#{}", class.guide)),
+        }
     }
 }
 
-/// All findings for a person, what to do below each.
+/// All findings for a person; below each that is not well, why it matters and what to run.
 pub(crate) fn render(checks: &[Check]) -> String {
     let rows: Vec<Vec<String>> = checks
         .iter()
@@ -60,6 +87,7 @@ pub(crate) fn render(checks: &[Check]) -> String {
     let mut lines = Vec::new();
     for (row, check) in table.lines().zip(checks) {
         lines.push(row.to_owned());
+        lines.extend(check.why.iter().map(|why| format!("        because {why}")));
         lines.extend(check.fix.iter().map(|fix| format!("        -> {fix}")));
     }
     let open = checks.iter().filter(|check| check.state == State::Action).count();
@@ -69,24 +97,36 @@ pub(crate) fn render(checks: &[Check]) -> String {
         1 => "1 thing needs action.".to_owned(),
         _ => format!("{open} things need action."),
     });
+    if checks.iter().any(|check| check.state != State::Ok) {
+        lines
+            .push("docs/operators-guide.md has more on each; --json names the heading.".to_owned());
+    }
     lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::classes::KEY_FILE_OPEN, *};
 
     #[test]
-    fn what_to_do_stands_below_what_is_wrong() {
+    fn why_it_matters_and_what_to_do_stand_below_what_is_wrong() {
         let checks = [
             Check::ok("database", "SQLite 3.50.2"),
-            Check::action("key file", "/data/kek can be read by others", "chmod 600 /data/kek"),
+            Check::action(
+                KEY_FILE_OPEN,
+                "key file",
+                "/data/kek can be read by others",
+                "chmod 600 /data/kek",
+            ),
         ];
         assert_eq!(
             render(&checks),
             "ok      database  SQLite 3.50.2\n\
-             ACTION  key file  /data/kek can be read by others\n        -> chmod 600 /data/kek\n\n\
-             1 thing needs action."
+             ACTION  key file  /data/kek can be read by others\n        \
+             because with it and the database anybody can read every stored login\n        \
+             -> chmod 600 /data/kek\n\n\
+             1 thing needs action.\n\
+             docs/operators-guide.md has more on each; --json names the heading."
         );
     }
 }

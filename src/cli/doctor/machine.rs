@@ -5,7 +5,12 @@ use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 use ipnet::IpNet;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::check::Check;
+use super::{
+    check::Check,
+    classes::{
+        ADDRESS_DIFFERS, ADDRESS_IN_USE, ADDRESS_UNUSABLE, NAMES, NETWORKS_OPEN, ZONE_RULES_OLD,
+    },
+};
 use crate::model::time::{Source, system_tzdb_version, tzdb};
 
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -21,7 +26,12 @@ pub(crate) fn zone_rules(now: Timestamp) -> Check {
     let system = system_tzdb_version();
     if old {
         let says = format!("tzdb {version} is more than a year old");
-        return Check::note(NAME, says, "update the machine's tzdata package, or calhub");
+        return Check::note(
+            ZONE_RULES_OLD,
+            NAME,
+            says,
+            "update the machine's tzdata package, or calhub",
+        );
     }
     match (source, system.as_deref()) {
         (Source::System, _) => Check::ok(
@@ -29,6 +39,7 @@ pub(crate) fn zone_rules(now: Timestamp) -> Check {
             format!("tzdb {version}, the machine's (newer than the one compiled in)"),
         ),
         (Source::Bundled, Some(other)) if other != version => Check::note(
+            ZONE_RULES_OLD,
             NAME,
             format!("tzdb {version}, compiled in; the machine's own is the older {other}"),
             "calhub is right; update tzdata so that other programs agree with it",
@@ -48,8 +59,8 @@ pub(crate) async fn names() -> Check {
     match asked {
         // An empty answer is an error here.
         Ok(Ok(_)) => Check::ok(NAME, "names resolve"),
-        Ok(Err(_)) => Check::note(NAME, format!("{KNOWN_NAME} does not resolve"), fix),
-        Err(_) => Check::note(NAME, "the name servers do not answer", fix),
+        Ok(Err(_)) => Check::note(NAMES, NAME, format!("{KNOWN_NAME} does not resolve"), fix),
+        Err(_) => Check::note(NAMES, NAME, "the name servers do not answer", fix),
     }
 }
 
@@ -61,6 +72,7 @@ pub(crate) fn networks(allowed: &[IpNet]) -> Check {
     if let Some(wide) = allowed.iter().find(|net| net.prefix_len() == 0) {
         let fix = "name the networks of your calendar servers instead";
         return Check::note(
+            NETWORKS_OPEN,
             NAME,
             format!("{wide} lets linked calendars reach everything inside"),
             fix,
@@ -68,7 +80,12 @@ pub(crate) fn networks(allowed: &[IpNet]) -> Check {
     }
     if let Some(net) = allowed.iter().find(|net| net.contains(&metadata)) {
         let fix = "take it out of allow_net unless a calendar server really is there";
-        return Check::note(NAME, format!("{net} holds the cloud's metadata service"), fix);
+        return Check::note(
+            NETWORKS_OPEN,
+            NAME,
+            format!("{net} holds the cloud's metadata service"),
+            fix,
+        );
     }
     match names.as_slice() {
         [] => Check::ok(NAME, "only public addresses can be linked"),
@@ -83,6 +100,7 @@ pub(crate) fn port(listen: SocketAddr, hub_runs: bool) -> Check {
     const NAME: &str = "address";
     match std::net::TcpListener::bind(listen) {
         Ok(_) if hub_runs => Check::note(
+            ADDRESS_DIFFERS,
             NAME,
             format!("the hub that runs does not listen on {listen}"),
             "the settings shown here are not the running hub's",
@@ -92,11 +110,13 @@ pub(crate) fn port(listen: SocketAddr, hub_runs: bool) -> Check {
             Check::ok(NAME, format!("the hub listens on {listen}"))
         }
         Err(error) if error.kind() == ErrorKind::AddrInUse => Check::action(
+            ADDRESS_IN_USE,
             NAME,
             format!("something else listens on {listen}"),
-            "stop it, or choose another address with --listen",
+            "find it with `ss -ltnp`: stop it, or choose another address with --listen",
         ),
         Err(error) => Check::action(
+            ADDRESS_UNUSABLE,
             NAME,
             format!("{listen}: {error}"),
             "choose another address with --listen",

@@ -2,7 +2,12 @@
 //!
 //! Every check looks and changes nothing. Without a running hub the machine's side is checked all the same.
 
+mod calendars;
 mod check;
+mod classes;
+mod connections;
+mod database;
+mod disk;
 mod files;
 mod hub;
 mod machine;

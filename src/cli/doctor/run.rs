@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::{
     check::{Check, State, render},
-    files, hub, machine,
+    classes::{ALL, SETTINGS},
+    database::database,
+    disk, files, hub, machine,
 };
 use crate::{
     cli::{
@@ -14,6 +16,7 @@ use crate::{
         ending::Ending,
         session::{Before, base_url, say, secret},
         settings::Settings,
+        show,
     },
     clock::{Clock, SystemClock},
     config::{Config, DEFAULTS, Environment},
@@ -27,7 +30,8 @@ Works without a running hub; one that runs is asked too. Changes nothing. Exit c
 Examples:
   calhub doctor
   calhub doctor --data-dir /var/lib/calhub --json
-  calhub doctor --offline            # asks no name server")]
+  calhub doctor --offline            # asks no name server
+  calhub doctor --explain            # what is looked for, and why it matters")]
 pub(crate) struct Doctor {
     /// Leave out what asks the network
     #[arg(long)]
@@ -36,6 +40,10 @@ pub(crate) struct Doctor {
     /// Print the findings as JSON, for scripts
     #[arg(long)]
     json: bool,
+
+    /// List everything that is looked for, and why it matters
+    #[arg(long)]
+    explain: bool,
 
     #[command(flatten)]
     settings: Settings,
@@ -55,6 +63,9 @@ impl Doctor {
         before: &Before,
         environment: &Environment,
     ) -> anyhow::Result<()> {
+        if self.explain {
+            return Ok(say(&explained())?);
+        }
         let (checks, settings): (_, toml::Table) = match self.settings.load(environment) {
             Ok(config) => {
                 let table = self.settings.in_force(environment)?;
@@ -62,7 +73,10 @@ impl Doctor {
             }
             Err(error) => {
                 let fix = "mend it there; `calhub config show --defaults` explains every setting";
-                (vec![Check::action("settings", error.to_string(), fix)], toml::Table::new())
+                (
+                    vec![Check::action(SETTINGS, "settings", error.to_string(), fix)],
+                    toml::Table::new(),
+                )
             }
         };
         let needs_action = checks.iter().any(|check| check.state == State::Action);
@@ -83,14 +97,22 @@ impl Doctor {
 
     async fn examine(&self, config: &Config, before: &Before) -> anyhow::Result<Vec<Check>> {
         let now = SystemClock.now();
-        let heard = hub::ask(self.client(config, before)?).await;
-        let (database, is_there) = files::database(config, now).await;
+        let heard = hub::ask(self.client(config, before)?, now).await;
+        let (database, sealed) = database(config, now).await;
         let runs_here = heard.runs && !self.is_elsewhere(before);
         let mut checks = vec![
             Check::ok("settings", "they can be read"),
             files::data_dir(&config.data_dir),
-            files::key_file(&config.kek_path(), is_there),
+            files::key_file(&config.kek_path(), sealed.as_deref()),
         ];
+        checks.extend(disk::room(&config.data_dir));
+        if let Some(file) = config.store_file() {
+            let dir = file.parent().unwrap_or(&config.data_dir);
+            checks.extend(disk::file_system(dir));
+            checks.extend(disk::write_ahead_log(&file));
+            checks.extend(disk::other_hub(&file, heard.runs));
+        }
+        checks.push(disk::open_files());
         checks.extend(database);
         checks.push(machine::zone_rules(now));
         if !self.offline {
@@ -118,6 +140,15 @@ impl Doctor {
             None => Client::at_socket(config.socket_path(), key),
         })
     }
+}
+
+/// Every class of failure with why it matters and where the guide speaks of it.
+fn explained() -> String {
+    let rows: Vec<Vec<String>> = ALL
+        .iter()
+        .map(|class| vec![class.word.to_owned(), class.why.to_owned(), format!("#{}", class.guide)])
+        .collect();
+    show::align(&rows)
 }
 
 /// What is in force and differs from the defaults, secrets hidden already.

@@ -1,0 +1,1 @@
+SELECT MIN(due_us) FROM work WHERE lease_owner IS NULL
