@@ -104,6 +104,8 @@ pub enum Bug {
     SweepBeforeLastPage,
     /// An expired cursor counts as "nothing new".
     SwallowedGone,
+    /// Whatever goes missing is believed at once.
+    NoQuarantine,
     /// Any key may do anything within its tenant.
     ScopeUnchecked,
     /// Any key may act for any tenant.

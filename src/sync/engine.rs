@@ -262,6 +262,8 @@ impl Engine {
         };
         let (next, error) = match end {
             End::Done => return Ok(()),
+            // What was asked of this pull is still to be done.
+            End::Again(next, None) if row.demand.is_some() => (Some(next), Some("put_off")),
             End::Again(next, error) => (Some(next), error),
             End::Never => (None, None),
         };

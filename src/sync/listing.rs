@@ -36,13 +36,14 @@ impl Engine {
         claimed: &WorkRow,
         connection: &ConnectionId,
     ) -> Result<Timestamp, (SyncError, Timestamp)> {
-        let now = self.clock.now();
         let outcome = self.list_once(claimed, connection).await;
         outcome.map_err(|(error, failures)| {
             let failure = match &error {
                 SyncError::Provider(error) => failure(&error.kind),
                 _ => Failure::Passing,
             };
+            // Whoever asks for room counts from their answer, not from our question.
+            let now = self.clock.now();
             // The listing probes a refused login: it is tried as often as calendars are read.
             (error, schedule::retry(now, failure, failures, LIST_EVERY / 4, &*self.entropy))
         })
@@ -86,6 +87,7 @@ impl Engine {
             }
             Err(error) => {
                 if let Kind::Throttled { retry_after: Some(asked) } = error.kind {
+                    let now = self.clock.now();
                     self.gate.close(&login.host(), schedule::not_before(now, asked));
                 }
                 self.not_listed(claimed, &row, &*connector, &error, asked).await.map_err(plain)?;

@@ -103,6 +103,8 @@ pub fn recollect(truth: &mut Truth, time: &Time, chance: &mut Chance) -> String 
             old.exists = false;
             let events = old.events.clone();
             let mut moved = Diary::new(link, place, owner, window);
+            moved.transparent = old.transparent;
+            moved.lied = old.lied;
             moved.events = events;
             moved.publish(time);
             truth.diaries.push(moved);

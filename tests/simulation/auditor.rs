@@ -10,17 +10,17 @@ use std::collections::BTreeMap;
 use calhub::{
     index::{Index, Link as IndexLink, query},
     model::{ids::TenantId, interval::Span, policy::DEFAULT_RULES},
-    store::{CalendarFilter, CalendarRow, ChangeRow, Tx},
+    store::{BusyRow, CalendarFilter, CalendarRow, ChangeRow, Tx},
 };
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    follower::{Follower, Rows},
+    follower::{Follower, Row, Rows},
     hub::Hub,
     spans::{Spans, both, melt, text, union, without},
     time::Time,
     trace::Trace,
-    truth::{Diary, Place, Truth},
+    truth::{Diary, Link, Place, Truth},
 };
 
 /// What was last seen of one calendar.
@@ -29,7 +29,9 @@ struct Seen {
     synced: Option<Timestamp>,
     /// When the last completed pull began, in true time.
     evidence: Option<Timestamp>,
-    rows: Vec<(i64, i64)>,
+    /// How far the hub's clock had been set back by then.
+    back: SignedDuration,
+    rows: Vec<Row>,
     busy: Spans,
     /// Since when removals are held back, by the hub's clock.
     held_since: Option<Timestamp>,
@@ -135,7 +137,7 @@ impl Auditor {
         &mut self,
         row: &CalendarRow,
         told: &Told,
-        rows: &[(i64, i64)],
+        rows: &[Row],
         truth: &mut Truth,
         step: Step,
     ) {
@@ -146,8 +148,9 @@ impl Auditor {
         if row.synced_at != before.synced {
             now.synced = row.synced_at;
             now.evidence = row.synced_at.map(|at| at - self.time.skew());
+            now.back = self.time.back();
         }
-        let Some(diary) = diary_of(row, truth) else {
+        let Some(diary) = diary_of(row, &truth.links, &mut truth.diaries) else {
             self.faults.push(format!("{} is no calendar that anybody had", row.provider_ref));
             return;
         };
@@ -191,8 +194,9 @@ impl Auditor {
             return;
         }
         let real = self.time.truth().duration_since(evidence);
-        // Whatever the clock says, to the microsecond in which a pull begins.
-        if told.age.is_none_or(|age| age < real - SignedDuration::from_micros(1)) {
+        // Only a clock that was set back can hide age, and no more than it was set back by.
+        let hidden = self.time.back() - now.back + SignedDuration::from_micros(1);
+        if told.age.is_none_or(|age| age < real - hidden) {
             self.faults.push(format!(
                 "{}: the answer says it is {:?} old, and it is {real:?}",
                 diary.name(),
@@ -237,11 +241,11 @@ impl Auditor {
         diary: &Diary,
         row: &CalendarRow,
         before: &Seen,
-        rows: &[(i64, i64)],
+        rows: &[Row],
         step: Step,
     ) {
         let now = self.time.hub();
-        let future = |rows: &[(i64, i64)]| -> Vec<(i64, i64)> {
+        let future = |rows: &[Row]| -> Vec<Row> {
             rows.iter().copied().filter(|row| row.1 > now.as_microsecond()).collect()
         };
         let (was, is) = (future(&before.rows), future(rows));
@@ -275,18 +279,21 @@ impl Auditor {
     }
 }
 
-async fn stored(tx: &mut Tx, tenant: &TenantId, calendar: &CalendarRow) -> Vec<(i64, i64)> {
+async fn stored(tx: &mut Tx, tenant: &TenantId, calendar: &CalendarRow) -> Vec<Row> {
     let busy = tx.events().busy_of_calendar(tenant, &calendar.calendar_id).await.unwrap();
-    let mut rows: Vec<(i64, i64)> =
-        busy.iter().map(|row| (row.span.start_us(), row.span.end_us())).collect();
+    let mut rows: Vec<Row> =
+        busy.iter().map(|b: &BusyRow| (b.span.start_us(), b.span.end_us(), b.class as u8)).collect();
     rows.sort_unstable();
     rows
 }
 
 /// The calendar that a row stands for.
-pub fn diary_of<'t>(row: &CalendarRow, truth: &'t mut Truth) -> Option<&'t mut Diary> {
-    let links = &truth.links;
-    truth.diaries.iter_mut().find(|diary| {
+pub fn diary_of<'t>(
+    row: &CalendarRow,
+    links: &[Link],
+    diaries: &'t mut [Diary],
+) -> Option<&'t mut Diary> {
+    diaries.iter_mut().find(|diary| {
         links[diary.link].connection.as_ref() == Some(&row.connection_id)
             && match &diary.place {
                 Place::Feed(_) => true,

@@ -8,9 +8,16 @@ use calhub::{
     sync::Selector,
 };
 use jiff::{SignedDuration, Timestamp};
+use simulators::{Content, Entry};
 
-use super::{auditor::diary_of, run::Run, truth::Place};
+use super::{
+    auditor::diary_of,
+    run::Run,
+    truth::{Diary, Link, Place},
+};
 
+/// Requests of one calendar until it is right. The listing of calendars is another matter and counts apart.
+const MOST: usize = 3;
 /// Within this the hub must be right about every calendar that it knows.
 const LIMIT: SignedDuration = SignedDuration::from_mins(15);
 
@@ -21,6 +28,8 @@ pub async fn converge(run: &mut Run) {
     let began = run.time.truth().max(run.wire.open_again().unwrap_or(Timestamp::MIN));
     run.trace.line(format!("@ faults stop at {began}"));
     run.counted = Some(Vec::new());
+    // A clock that was set back puts off by as much what was due.
+    let limit = LIMIT + run.time.back();
     let mut right: BTreeMap<String, (i64, usize)> = BTreeMap::new();
     loop {
         run.settle().await;
@@ -32,7 +41,7 @@ pub async fn converge(run: &mut Run) {
         if wrong.is_empty() {
             break;
         }
-        let due = run.next_due().await.filter(|due| due.duration_since(began) <= LIMIT);
+        let due = run.next_due().await.filter(|due| due.duration_since(began) <= limit);
         let Some(due) = due else {
             let faults = wrong.into_iter().map(|why| format!("after 15 minutes: {why}"));
             run.auditor.faults.extend(faults);
@@ -56,6 +65,7 @@ async fn calm(run: &mut Run) {
                 calendar.share_again();
             }
         }
+        run.world.feeds().iter().for_each(|feed| feed.tune(|k| k.content = Content::Calendar));
         for link in &truth.links {
             if let Some(account) = &link.account {
                 account.set_password(&link.password);
@@ -70,11 +80,12 @@ async fn calm(run: &mut Run) {
     let lied_to = {
         let wire = run.wire.clone();
         let mut truth = wire.truth.lock().unwrap();
-        rows(run)
-            .await
-            .into_iter()
-            .filter(|row| diary_of(row, &mut truth).is_some_and(|diary| diary.lied.is_some()))
-            .collect::<Vec<_>>()
+        let truth = &mut *truth;
+        let mut all = rows(run).await;
+        all.retain(|row| {
+            diary_of(row, &truth.links, &mut truth.diaries).is_some_and(|d| d.lied.is_some())
+        });
+        all
     };
     for row in lied_to {
         let which = Selector::Calendar(row.calendar_id);
@@ -86,21 +97,46 @@ async fn calm(run: &mut Run) {
 async fn look(run: &Run, waited: i64, right: &mut BTreeMap<String, (i64, usize)>) -> Vec<String> {
     let wire = run.wire.clone();
     let mut truth = wire.truth.lock().unwrap();
+    let (links, diaries) = {
+        let truth = &mut *truth;
+        (&truth.links, &mut truth.diaries)
+    };
     let mut wrong = Vec::new();
     for row in rows(run).await {
-        let Some(diary) = diary_of(&row, &mut truth).filter(|diary| diary.exists) else { continue };
+        let diary = diary_of(&row, links, diaries).filter(|diary| diary.exists);
+        let Some(diary) = diary else { continue };
         match run.auditor.difference(&run.hub, &row, diary) {
             Some(why) => wrong.push(format!("{} ({:?}): {why}", diary.name(), row.last_error)),
             None => {
+                if right.contains_key(&diary.name()) {
+                    continue;
+                }
                 let path = diary.path();
-                let asked =
-                    run.counted.iter().flatten().filter(|entry| entry.path.starts_with(&path));
-                let requests = asked.count();
-                right.entry(diary.name()).or_insert((waited, requests));
+                let asked = run.counted.iter().flatten();
+                let requests = asked.filter(|e| counts(e) && e.path.starts_with(&path)).count();
+                let most = MOST + 2 * extra_pages(links, diary);
+                right.insert(diary.name(), (waited, requests));
+                if requests > most {
+                    let name = diary.name();
+                    run.trace.line(format!("{name}: {requests} requests, {most} are allowed"));
+                    wrong.push(format!("{name}: {requests} requests, {most} are allowed"));
+                }
             }
         }
     }
     wrong
+}
+
+/// A challenge that is answered at once is part of the request that it asks to repeat.
+fn counts(entry: &Entry) -> bool {
+    entry.status != Some(401)
+}
+
+/// The pages of a full listing beyond the first, each with its multiget, where the server's pages are small.
+fn extra_pages(links: &[Link], diary: &Diary) -> usize {
+    let account = links[diary.link].account.as_ref();
+    let page = account.and_then(|account| account.profile().sync.page).unwrap_or(50);
+    diary.events.len().saturating_sub(1) / page
 }
 
 async fn rows(run: &Run) -> Vec<CalendarRow> {

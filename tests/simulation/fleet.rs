@@ -30,6 +30,27 @@ pub fn one(seed: u64, bugs: &[Bug]) -> Outcome {
     })
 }
 
+/// Which seeds run a second time, to see that they repeat themselves to the letter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Twice {
+    None,
+    Tenth,
+    All,
+}
+
+impl Twice {
+    fn is_for(self, seed: u64) -> bool {
+        self == Self::All || (self == Self::Tenth && seed.is_multiple_of(10))
+    }
+}
+
+/// Where two runs of one seed part.
+fn parting(one: &Outcome, other: &Outcome) -> String {
+    let lines = one.trace.iter().zip(&other.trace);
+    let parting = lines.enumerate().find(|(_, (a, b))| a != b);
+    format!("not repeatable: {parting:?}")
+}
+
 /// How many seeds ended.
 #[derive(Default)]
 pub struct Fleet {
@@ -38,7 +59,7 @@ pub struct Fleet {
 }
 
 /// Runs seeds on all cores; stops handing out new ones after a few failures.
-pub fn sail(seeds: Range<u64>, bugs: &[Bug], told: bool) -> Fleet {
+pub fn sail(seeds: Range<u64>, bugs: &[Bug], twice: Twice, told: bool) -> Fleet {
     let next = AtomicU64::new(seeds.start);
     let fleet = Mutex::new(Fleet::default());
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -51,7 +72,13 @@ pub fn sail(seeds: Range<u64>, bugs: &[Bug], told: bool) -> Fleet {
                     if seed >= seeds.end || enough {
                         return;
                     }
-                    let outcome = one(seed, bugs);
+                    let mut outcome = one(seed, bugs);
+                    if twice.is_for(seed) {
+                        let again = one(seed, bugs);
+                        if again.fingerprint != outcome.fingerprint {
+                            outcome.faults.push(parting(&outcome, &again));
+                        }
+                    }
                     let mut fleet = fleet.lock().unwrap();
                     fleet.ended.push(outcome.tally);
                     if told && fleet.ended.len() % 1_000 == 0 {

@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use super::trace::Trace;
 
 /// The busy rows of calendars, by calendar id.
-pub type Rows = BTreeMap<String, Vec<(i64, i64)>>;
+pub type Rows = BTreeMap<String, Vec<Row>>;
+
+/// Start, end and class.
+pub type Row = (i64, i64, u8);
 
 #[derive(Default)]
 pub struct Follower {
@@ -92,7 +95,7 @@ impl Follower {
                 };
                 let (start, end) = (bound("start"), bound("end"));
                 let before = self.copy.get(&subject).cloned().unwrap_or_default();
-                let outside = |span: &(i64, i64)| span.0 < start || span.1 > end;
+                let outside = |span: &Row| span.0 < start || span.1 > end;
                 let mut now: Vec<_> = before.iter().copied().filter(|span| outside(span)).collect();
                 let there = rows.get(&subject).into_iter().flatten();
                 now.extend(there.filter(|span| !outside(span)));

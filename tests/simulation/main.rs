@@ -26,17 +26,23 @@ mod wire;
 
 use calhub::drill::Bug;
 
-#[test]
-fn every_seed_is_safe_and_converges() {
-    let fleet = fleet::sail(1..31, &[], false);
-    fleet.assert_sound();
-}
+/// Seeds that once failed, run first. What a seed means hangs on the order in which chance is asked: a
+/// change of the simulation itself makes other seeds of them, so each fault worth it has a test of its own too.
+const ONCE_FAILED: [u64; 12] = [2, 4, 7, 11, 13, 16, 23, 38, 46, 57, 98, 118];
 
 #[test]
-fn a_seed_repeats_itself_to_the_letter() {
-    for seed in 1..6 {
-        assert_eq!(fleet::one(seed, &[]).fingerprint, fleet::one(seed, &[]).fingerprint, "{seed}");
+fn seeds_that_once_failed_hold() {
+    for seed in ONCE_FAILED {
+        let outcome = fleet::one(seed, &[]);
+        assert!(outcome.faults.is_empty(), "seed {seed}: {:?}", outcome.faults);
     }
+}
+
+/// A thousand seeds in CI, a hundred at a desk; more with `scripts/simulate`.
+#[test]
+fn every_seed_is_safe_and_converges() {
+    let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    fleet::sail(1..if is_ci { 1_001 } else { 101 }, &[], fleet::Twice::Tenth, false).assert_sound();
 }
 
 #[test]
@@ -54,6 +60,11 @@ fn a_sweep_before_the_last_page_is_found() {
     fleet::assert_found(Bug::SweepBeforeLastPage, 100);
 }
 
+#[test]
+fn believing_every_loss_is_found() {
+    fleet::assert_found(Bug::NoQuarantine, 100);
+}
+
 /// By hand: `scripts/simulate`.
 #[test]
 #[ignore = "runs what CALHUB_SIM_SEEDS names"]
@@ -67,5 +78,7 @@ fn explore() {
             println!("{line}");
         }
     }
-    fleet::sail(from..to, &[], true).assert_sound();
+    let is_twice = std::env::var_os("CALHUB_SIM_TWICE").is_some();
+    let twice = if is_twice { fleet::Twice::All } else { fleet::Twice::None };
+    fleet::sail(from..to, &[], twice, true).assert_sound();
 }

@@ -8,8 +8,9 @@ use calhub::{
     sync::{Login, Selector},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use simulators::{AccountSpec, CalendarSpec, FeedSpec, Profile, World, profile::LimitPolicy};
-use strum::IntoEnumIterator;
+use simulators::{
+    AccountSpec, CalendarSpec, Content, FeedSpec, Profile, World, profile::LimitPolicy,
+};
 
 use super::{
     actions,
@@ -43,6 +44,28 @@ const PROFILES: [&str; 12] = [
     "stalwart",
     "zimbra",
     "ctag_only",
+];
+
+/// Places where a step may crash. Only ever added to: what a seed means hangs on the order.
+const POINTS: [Point; 18] = [
+    Point::Claimed,
+    Point::PullBegun,
+    Point::PageRead,
+    Point::PageWritten,
+    Point::PageStored,
+    Point::Judged,
+    Point::BatchStored,
+    Point::EndWritten,
+    Point::EndStored,
+    Point::FailureWritten,
+    Point::FailureStored,
+    Point::RowFinished,
+    Point::ListingRead,
+    Point::ListingWritten,
+    Point::ListingStored,
+    Point::ListingFailed,
+    Point::AdvanceRead,
+    Point::AdvanceWritten,
 ];
 
 /// How one seed ended.
@@ -110,7 +133,7 @@ pub async fn run(seed: u64, bugs: &[Bug]) -> Outcome {
         disturbed: false,
     };
     run.settle_in().await;
-    let actions = 8 + run.chance.below(14);
+    let actions = 6 + run.chance.below(9);
     for _ in 0..actions {
         if !run.auditor.faults.is_empty() {
             break;
@@ -175,10 +198,12 @@ impl Run {
         for _ in 0..1 + chance.below(2) {
             let name = truth.fresh("cal");
             let owner = if chance.one_in(2) { "UTC" } else { *chance.pick(&ZONES) };
-            let spec =
-                CalendarSpec { timezone_id: Some(owner.to_owned()), ..CalendarSpec::new(&name) };
+            let transparent = chance.one_in(10);
+            let timezone_id = Some(owner.to_owned());
+            let spec = CalendarSpec { timezone_id, transparent, ..CalendarSpec::new(&name) };
             let place = Place::Collection(account.add_calendar(spec));
-            let diary = Diary::new(link, place, owner, self.auditor.window);
+            let mut diary = Diary::new(link, place, owner, self.auditor.window);
+            diary.transparent = transparent;
             fill(&mut truth, diary, &self.time, chance);
         }
         self.trace.line(format!("# p{n} at {profile}"));
@@ -261,6 +286,7 @@ impl Run {
             (12, Kind::Interject),
             (8, Kind::Crash),
             (2, Kind::Restart),
+            (3, Kind::Glitch),
         ]);
         let told = self.do_one(kind).await;
         self.trace.line(format!("@ {} +{} {told}", self.tally.actions, self.time.truth()));
@@ -310,7 +336,12 @@ impl Run {
             }
             Kind::Password => return self.change_password(truth).await,
             Kind::Jump => {
-                let by = SignedDuration::from_secs(chance.within(60, 10_800));
+                let seconds = match chance.below(8) {
+                    0 => chance.within(90_000, 100_000),
+                    1 | 2 => -chance.within(10, 240),
+                    _ => chance.within(60, 10_800),
+                };
+                let by = SignedDuration::from_secs(seconds);
                 time.jump(by);
                 format!("the hub's clock jumps by {by:?}")
             }
@@ -334,14 +365,21 @@ impl Run {
                 format!("{edit}; {what:?} at request {nth}; sync all")
             }
             Kind::Crash => {
-                let points: Vec<Point> = Point::iter().collect();
-                let (point, nth) = (*chance.pick(&points), 1 + chance.below(3));
+                let (point, nth) = (*chance.pick(&POINTS), 1 + chance.below(3));
                 self.hub.crash_at(point, usize::try_from(nth).unwrap());
                 let edit = actions::edit(&mut truth, time, chance);
                 drop(truth);
                 let (engine, tenant) = (&self.hub.engine, &self.hub.tenant);
                 engine.request_sync(tenant, &Selector::All, chance.one_in(3)).await.unwrap();
                 format!("{edit}; crash at {point:?} {nth}; sync all")
+            }
+            Kind::Glitch => {
+                let feeds = self.world.feeds();
+                let Some(feed) = feeds.first() else { return "no feed".to_owned() };
+                let is_well = feed.knobs().content == Content::Calendar;
+                let content = if is_well { Content::NoEvents } else { Content::Calendar };
+                feed.tune(|knobs| knobs.content = content);
+                format!("{} shows {content:?}", feed.name())
             }
             Kind::Restart => {
                 drop(truth);
@@ -428,6 +466,9 @@ impl Run {
             let is_lie = report == "sync-collection"
                 && entry.status == Some(207)
                 && entry.faults.iter().any(|fault| fault == "empty_rows");
+            let feed = entry.feed.as_ref().filter(|_| entry.status == Some(200));
+            let feed = feed.and_then(|name| self.world.feed(name));
+            let is_lie = is_lie || feed.is_some_and(|feed| feed.knobs().content != Content::Calendar);
             if is_lie {
                 let told = truth.diaries.iter_mut().filter(|diary| *path == diary.path());
                 told.for_each(|diary| diary.lied = Some(entry.at));
@@ -454,6 +495,7 @@ enum Kind {
     Interject,
     Crash,
     Restart,
+    Glitch,
 }
 
 fn fill(truth: &mut Truth, mut diary: Diary, time: &Time, chance: &mut Chance) {

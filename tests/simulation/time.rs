@@ -16,12 +16,14 @@ use jiff::{SignedDuration, Timestamp};
 pub struct Time {
     truth: Arc<AtomicI64>,
     skew: Arc<AtomicI64>,
+    /// How far it was ever set back, all in all.
+    back: Arc<AtomicI64>,
 }
 
 impl Time {
     pub fn new(start: Timestamp) -> Self {
         let truth = Arc::new(AtomicI64::new(start.as_microsecond()));
-        Self { truth, skew: Arc::default() }
+        Self { truth, skew: Arc::default(), back: Arc::default() }
     }
 
     pub fn truth(&self) -> Timestamp {
@@ -43,7 +45,14 @@ impl Time {
 
     /// Lets the hub's clock jump.
     pub fn jump(&self, by: SignedDuration) {
-        self.skew.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+        let by = i64::try_from(by.as_micros()).unwrap();
+        self.skew.fetch_add(by, Ordering::SeqCst);
+        self.back.fetch_add((-by).max(0), Ordering::SeqCst);
+    }
+
+    /// How far the hub's clock was set back so far.
+    pub fn back(&self) -> SignedDuration {
+        SignedDuration::from_micros(self.back.load(Ordering::SeqCst))
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Diary {
     past: Vec<(Timestamp, Spans)>,
     /// `None` once the person deleted it (or its path moved).
     pub exists: bool,
+    /// The whole calendar does not count.
+    pub transparent: bool,
     /// The provider told less than is there, at that time: what the hub cannot notice before it lists all.
     pub lied: Option<Timestamp>,
     window: (i64, i64),
@@ -45,7 +47,7 @@ pub struct Diary {
 impl Diary {
     pub fn new(link: usize, place: Place, owner: &'static str, window: (i64, i64)) -> Self {
         let (events, past) = (BTreeMap::new(), Vec::new());
-        Self { link, place, owner, events, past, exists: true, lied: None, window }
+        Self { link, place, owner, events, past, exists: true, transparent: false, lied: None, window }
     }
 
     /// A word for traces.
@@ -85,7 +87,8 @@ impl Diary {
         if let Place::Feed(feed) = &self.place {
             feed.set(self.feed_body());
         }
-        let spans = self.events.values().flat_map(|event| event.spans(self.owner)).collect();
+        let counts = self.events.values().filter(|_| !self.transparent);
+        let spans = counts.flat_map(|event| event.spans(self.owner)).collect();
         self.past.push((time.truth(), melt(spans, self.window)));
     }
 
