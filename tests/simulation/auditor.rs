@@ -281,8 +281,10 @@ impl Auditor {
 
 async fn stored(tx: &mut Tx, tenant: &TenantId, calendar: &CalendarRow) -> Vec<Row> {
     let busy = tx.events().busy_of_calendar(tenant, &calendar.calendar_id).await.unwrap();
-    let mut rows: Vec<Row> =
-        busy.iter().map(|b: &BusyRow| (b.span.start_us(), b.span.end_us(), b.class as u8)).collect();
+    let mut rows: Vec<Row> = busy
+        .iter()
+        .map(|b: &BusyRow| (b.span.start_us(), b.span.end_us(), b.class as u8))
+        .collect();
     rows.sort_unstable();
     rows
 }

@@ -136,7 +136,8 @@ fn counts(entry: &Entry) -> bool {
 fn extra_pages(links: &[Link], diary: &Diary) -> usize {
     let account = links[diary.link].account.as_ref();
     let page = account.and_then(|account| account.profile().sync.page).unwrap_or(50);
-    diary.events.len().saturating_sub(1) / page
+    // Some servers repeat the last row of a page on the next.
+    diary.events.len().saturating_sub(1) / (page - 1)
 }
 
 async fn rows(run: &Run) -> Vec<CalendarRow> {

@@ -468,7 +468,8 @@ impl Run {
                 && entry.faults.iter().any(|fault| fault == "empty_rows");
             let feed = entry.feed.as_ref().filter(|_| entry.status == Some(200));
             let feed = feed.and_then(|name| self.world.feed(name));
-            let is_lie = is_lie || feed.is_some_and(|feed| feed.knobs().content != Content::Calendar);
+            let is_lie =
+                is_lie || feed.is_some_and(|feed| feed.knobs().content != Content::Calendar);
             if is_lie {
                 let told = truth.diaries.iter_mut().filter(|diary| *path == diary.path());
                 told.for_each(|diary| diary.lied = Some(entry.at));

@@ -47,7 +47,17 @@ pub struct Diary {
 impl Diary {
     pub fn new(link: usize, place: Place, owner: &'static str, window: (i64, i64)) -> Self {
         let (events, past) = (BTreeMap::new(), Vec::new());
-        Self { link, place, owner, events, past, exists: true, transparent: false, lied: None, window }
+        Self {
+            link,
+            place,
+            owner,
+            events,
+            past,
+            exists: true,
+            transparent: false,
+            lied: None,
+            window,
+        }
     }
 
     /// A word for traces.

@@ -61,6 +61,8 @@ pub struct Caldav {
     root: Url,
     places: Mutex<Option<Places>>,
     pub(super) listings: Listings,
+    /// A ctag that was just read, and of which collection: the listing that follows need not ask again.
+    pub(super) ctag_read: Mutex<Option<(Url, Option<String>)>>,
 }
 
 impl fmt::Debug for Caldav {
@@ -98,7 +100,14 @@ impl Caldav {
             session.trust(&places.base);
         }
         let places = Mutex::new(learned.places);
-        Ok(Self { session, start, root, places, listings: Listings::default() })
+        Ok(Self {
+            session,
+            start,
+            root,
+            places,
+            listings: Listings::default(),
+            ctag_read: Mutex::default(),
+        })
     }
 
     /// The places, discovered if they are not known yet.

@@ -133,7 +133,10 @@ impl Caldav {
 
     /// Lists every member with its ETag. The ctag is read before, so that a change in between is seen again.
     pub(super) async fn list_etags(&self, at: &Collection) -> Result<Listing> {
-        let ctag = self.ctag(at).await?;
+        let ctag = match self.kept_ctag(at) {
+            Some(ctag) => ctag,
+            None => self.ctag(at).await?,
+        };
         let request = requests::propfind(&at.url, Depth::Members, properties::MEMBERS)?;
         let reply = self.session.send("list", request).await?;
         let read = expect_multistatus(&reply, "list", &at.url).map_err(of_calendar)?;
@@ -147,6 +150,17 @@ impl Caldav {
         }
         let until = Until::Done(Box::new(Place::Ctag(ctag)));
         Ok(Listing { members, gone: Vec::new(), until })
+    }
+
+    /// Keeps a ctag that was just read for the listing that it calls for.
+    pub(super) fn keep_ctag(&self, at: &Collection, ctag: Option<String>) {
+        let mut kept = self.ctag_read.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some((at.url.clone(), ctag));
+    }
+
+    fn kept_ctag(&self, at: &Collection) -> Option<Option<String>> {
+        let mut kept = self.ctag_read.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.take_if(|(url, _)| *url == at.url).map(|(_, ctag)| ctag)
     }
 
     /// The mark that changes with anything inside; `None` where the server has none.

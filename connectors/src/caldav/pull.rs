@@ -38,8 +38,12 @@ impl Caldav {
             }
             Some(Place::Ctag(ctag)) => {
                 // Without a ctag nothing short of a listing tells.
-                if ctag.is_some() && self.ctag(&at).await? == ctag {
-                    return Ok(nothing_new(&Place::Ctag(ctag)));
+                if ctag.is_some() {
+                    let now = self.ctag(&at).await?;
+                    if now == ctag {
+                        return Ok(nothing_new(&Place::Ctag(ctag)));
+                    }
+                    self.keep_ctag(&at, now);
                 }
                 Round { full: true, since: None, after: String::new(), until: None }
             }
