@@ -23,6 +23,7 @@ mod component;
 mod days;
 mod expand;
 mod found;
+mod lone;
 mod onsets;
 mod parse;
 mod pattern;

@@ -149,7 +149,11 @@ impl Pattern {
         }
     }
 
-    fn unit(&self, number: i64) -> i64 {
+    pub(super) fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    pub(super) fn unit(&self, number: i64) -> i64 {
         self.origin.saturating_add(number.saturating_mul(self.rule.interval))
     }
 
@@ -354,6 +358,6 @@ fn week_day(week: i64, week_start: u32) -> i64 {
     week * 7 - 3 + i64::from(week_start)
 }
 
-fn month_of(unit: i64) -> u32 {
+pub(super) fn month_of(unit: i64) -> u32 {
     u32::try_from(unit.rem_euclid(12)).unwrap_or(0) + 1
 }

@@ -3,6 +3,7 @@
 use super::{
     budget::{Budget, Spent},
     days::Period,
+    lone::Lone,
     pattern::Pattern,
 };
 
@@ -37,6 +38,9 @@ pub(super) fn walk(
     if first == First::Always && from == start && start <= to {
         found.push(start);
     }
+    if let Some(lone) = Lone::of(pattern) {
+        return walk_lone(pattern, lone, (after, limit), (from, to), budget, found);
+    }
     let mut number = pattern.period_at(from);
     let mut left = match limit {
         None => None,
@@ -53,6 +57,38 @@ pub(super) fn walk(
                 number + 1
             }
         }
+    }
+    Ok(())
+}
+
+/// As [`walk`], where every period has one start: those after `after` count, up to the limit.
+fn walk_lone(
+    pattern: &Pattern,
+    lone: Lone,
+    (after, limit): (i64, Option<i64>),
+    (from, to): (i64, i64),
+    budget: &mut Budget,
+    found: &mut Vec<i64>,
+) -> Result<(), Spent> {
+    let mut number = pattern.period_at(from);
+    let in_first = i64::from(lone.start(pattern, 0) > after);
+    let gone = if number > 0 { number - 1 + in_first } else { 0 };
+    let mut left = limit.map_or(i64::MAX, |limit| limit - gone);
+    while left > 0 {
+        let start = lone.start(pattern, number);
+        if start > to {
+            break;
+        }
+        let spent = Spent { at: start };
+        budget.spend().ok_or(spent)?;
+        if start > after {
+            if start >= from {
+                budget.spend().ok_or(spent)?;
+                found.push(start);
+            }
+            left -= 1;
+        }
+        number += 1;
     }
     Ok(())
 }
