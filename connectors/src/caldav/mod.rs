@@ -24,3 +24,13 @@ mod tests;
 
 pub use auth::Credentials;
 pub use connector::{Caldav, Login};
+
+/// How many rows a multistatus has: all that reading one costs, for measurements.
+///
+/// # Errors
+///
+/// [`Kind::BadReply`](crate::Kind::BadReply) when it is none.
+#[doc(hidden)]
+pub fn count_rows(body: &[u8]) -> crate::Result<usize> {
+    wire::multistatus(body).map(|read| read.rows.len())
+}

@@ -1,6 +1,8 @@
 //! WebDAV's XML as a small tree, namespaces by URI. Hostile input is expected: no DTD, no entities but the
 //! five of XML, and limits on depth, attributes and namespaces.
 
+use std::borrow::Cow;
+
 use quick_xml::{Reader, events::BytesStart, events::Event};
 
 use crate::error::{Error, Kind, Result};
@@ -189,7 +191,11 @@ pub(super) fn parse(body: &[u8]) -> Result<Element> {
             }
             Event::Text(text) => push_text(&mut open, &text.decode().unwrap_or_default()),
             Event::CData(text) => push_text(&mut open, &text.decode().unwrap_or_default()),
-            Event::GeneralRef(name) => push_text(&mut open, &reference(&name)?),
+            Event::GeneralRef(name) => {
+                if let (Some(character), Some(current)) = (reference(&name)?, open.last_mut()) {
+                    current.text.push(character);
+                }
+            }
             Event::DocType(_) => return Err(unreadable("the reply declares a document type")),
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
             Event::Eof => break,
@@ -248,22 +254,21 @@ fn element(
 }
 
 /// A character reference, or one of the five entities of XML.
-fn reference(name: &quick_xml::events::BytesRef<'_>) -> Result<String> {
+fn reference(name: &quick_xml::events::BytesRef<'_>) -> Result<Option<char>> {
     let undeclared = || unreadable("the reply uses an undeclared entity");
     if name.is_char_ref() {
         // A control character by number is dropped like one by itself.
         let character = name.resolve_char_ref().ok().flatten();
-        return Ok(character.filter(|it| !is_control(*it)).map(String::from).unwrap_or_default());
+        return Ok(character.filter(|it| !is_control(*it)));
     }
-    let text = match name.decode().map_err(|_| undeclared())?.as_ref() {
-        "amp" => "&",
-        "lt" => "<",
-        "gt" => ">",
-        "quot" => "\"",
-        "apos" => "'",
-        _ => return Err(undeclared()),
-    };
-    Ok(text.to_owned())
+    match name.decode().map_err(|_| undeclared())?.as_ref() {
+        "amp" => Ok(Some('&')),
+        "lt" => Ok(Some('<')),
+        "gt" => Ok(Some('>')),
+        "quot" => Ok(Some('"')),
+        "apos" => Ok(Some('\'')),
+        _ => Err(undeclared()),
+    }
 }
 
 fn is_control(character: char) -> bool {
@@ -271,9 +276,16 @@ fn is_control(character: char) -> bool {
 }
 
 /// Servers echo the control characters of a title; XML 1.0 allows none of them.
-fn without_controls(body: &[u8]) -> String {
+fn without_controls(body: &[u8]) -> Cow<'_, str> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut text = String::from_utf8_lossy(body).into_owned();
+    let text = String::from_utf8_lossy(body);
+    // Without a way out inside a chunk, many bytes are looked at in one step.
+    let is_suspicious = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let has_controls = |chunk: &[u8]| chunk.iter().fold(false, |any, b| any | is_suspicious(*b));
+    if !body.chunks(256).any(has_controls) && !text.contains('\u{fffe}') {
+        return text;
+    }
+    let mut text = text.into_owned();
     text.retain(|character| !is_control(character));
-    text
+    Cow::Owned(text)
 }

@@ -13,7 +13,13 @@ pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
         [0, second, ..] if *second != 0 => Cow::Owned(decode_utf16(bytes, u16::from_be_bytes)),
         _ => decode_utf8(bytes),
     };
-    if text.bytes().any(is_noise) { Cow::Owned(text.replace(is_noise_char, "")) } else { text }
+    // Without a way out inside a chunk, many bytes are looked at in one step.
+    let has_noise = |chunk: &[u8]| chunk.iter().fold(false, |any, b| any | is_noise(*b));
+    if text.as_bytes().chunks(256).any(has_noise) {
+        Cow::Owned(text.replace(is_noise_char, ""))
+    } else {
+        text
+    }
 }
 
 fn is_noise(byte: u8) -> bool {
