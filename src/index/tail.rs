@@ -303,13 +303,10 @@ impl Tail {
             let bound = after.as_ref().map(|(tenant, calendar)| (tenant, calendar));
             let rows = tx.calendars().all(bound, PAGE).await?;
             let Some(last) = rows.last() else { return Ok(()) };
-            let busy = tx.events().busy_all(bound, (&last.tenant_id, &last.calendar_id)).await?;
-            let mut by_calendar: HashMap<CalendarId, Vec<(i64, i64, BusyClass)>> = HashMap::new();
-            for row in busy {
-                let span = row.busy.span;
-                let rows = by_calendar.entry(row.calendar_id).or_default();
-                rows.push((span.start_us(), span.end_us(), row.busy.class));
-            }
+            let upto = (&last.tenant_id, &last.calendar_id);
+            let busy = tx.events().busy_by_calendar(bound, upto).await?;
+            let mut by_calendar: HashMap<CalendarId, Vec<(i64, i64, BusyClass)>> =
+                busy.into_iter().map(|all| (all.calendar_id, all.spans)).collect();
             for row in &rows {
                 let busy = by_calendar.remove(&row.calendar_id).unwrap_or_default();
                 let packed = Arc::new(Packed::new(base_us(row), busy));

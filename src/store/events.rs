@@ -79,7 +79,7 @@ impl Stored for BusyRow {
     }
 }
 
-/// A busy interval with whose it is, for loading the index and for lists across calendars.
+/// A busy interval with whose it is, for lists across calendars.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CalendarBusyRow {
     pub tenant_id: TenantId,
@@ -97,6 +97,43 @@ impl Stored for CalendarBusyRow {
             busy: BusyRow::read(columns)?,
         })
     }
+}
+
+/// All busy intervals of one calendar. The database joins them into one text, because a row an interval costs many
+/// times what the interval does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarSpans {
+    pub tenant_id: TenantId,
+    pub calendar_id: CalendarId,
+    /// Start and end in microseconds since 1970, and the class; in no order.
+    pub spans: Vec<(i64, i64, BusyClass)>,
+}
+
+impl Stored for CalendarSpans {
+    const TABLE: &'static str = "busy";
+
+    fn read(columns: &Columns<'_>) -> Result<Self> {
+        let text: String = columns.get("spans")?;
+        let corrupt = StoreError::Corrupt { table: Self::TABLE, column: "spans" };
+        Ok(Self {
+            tenant_id: columns.get("tenant_id")?,
+            calendar_id: columns.get("calendar_id")?,
+            spans: spans(&text).ok_or(corrupt)?,
+        })
+    }
+}
+
+/// Reads pairs of a start and sixteen times the length plus the class.
+fn spans(text: &str) -> Option<Vec<(i64, i64, BusyClass)>> {
+    let mut numbers = text.split(' ');
+    let mut spans = Vec::with_capacity(text.len() / 24);
+    while let Some(start) = numbers.next() {
+        let start: i64 = start.parse().ok()?;
+        let rest: i64 = numbers.next()?.parse().ok()?;
+        let class = BusyClass::from_code(i16::try_from(rest.rem_euclid(16)).ok()?);
+        spans.push((start, start.checked_add(rest.div_euclid(16))?, class));
+    }
+    Some(spans)
 }
 
 /// Statements on events and busy intervals.
@@ -335,18 +372,22 @@ impl Events<'_> {
 
     /// Reads the intervals of the calendars after the first bound up to and with the second, of every
     /// tenant, for loading the index page by page beside [`Calendars::all`](super::Calendars::all).
-    pub async fn busy_all(
+    pub async fn busy_by_calendar(
         &mut self,
         after: Option<(&TenantId, &CalendarId)>,
         upto: (&TenantId, &CalendarId),
-    ) -> Result<Vec<CalendarBusyRow>> {
+    ) -> Result<Vec<CalendarSpans>> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/busy_by_calendar.sqlite.sql"),
+            include_str!("sql/busy_by_calendar.postgres.sql"),
+        );
         let args = [
             after.map(|(tenant, _)| tenant).into(),
             after.map(|(_, calendar)| calendar).into(),
             upto.0.into(),
             upto.1.into(),
         ];
-        self.0.all(include_str!("sql/busy_all.sql"), &args).await
+        self.0.all(SQL, &args).await
     }
 
     /// Lists spans that could not be expanded, by (calendar, series).

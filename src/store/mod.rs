@@ -36,7 +36,7 @@ pub use changes::{BadCursor, ChangeFilter, ChangeRow, Changes, Epoch, LogCursor,
 pub use connections::{ConnectionFilter, ConnectionHealth, ConnectionRow, Connections};
 pub use data_keys::{DataKeyRow, DataKeys};
 pub use error::{Result, StoreError, rules};
-pub use events::{BusyRow, CalendarBusyRow, EventRow, Events};
+pub use events::{BusyRow, CalendarBusyRow, CalendarSpans, EventRow, Events};
 pub use examine::{Examination, Unfit, examine};
 pub use feeds::{FeedRow, Feeds};
 pub use idempotency::{Begun, Idempotency, IdempotencyKey};

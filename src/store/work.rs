@@ -2,9 +2,6 @@
 //!
 //! A row says only that something is to be looked at and when. A nudge counts up and pulls the due time
 //! to now; whoever works on the row learns at the end that the count has moved, and the row is due again.
-//!
-//! A transaction that writes several rows takes them in one order, so that no two wait for each other: pulls by
-//! calendar, then advances, then listings, then removals.
 
 use std::time::Duration;
 

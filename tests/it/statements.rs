@@ -26,7 +26,8 @@ const TENANT_TABLES: &[&str] = &[
 
 /// Statements that cross tenants, and why they may.
 const ACROSS_TENANTS: &[(&str, &str)] = &[
-    ("busy_all.sql", "loads the index"),
+    ("busy_by_calendar.postgres.sql", "loads the index"),
+    ("busy_by_calendar.sqlite.sql", "loads the index"),
     ("calendar_all.sql", "loads the index"),
     ("calendar_touched_since.sql", "keeps the index current"),
     ("census_connections.sql", "numbers for operators"),
