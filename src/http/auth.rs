@@ -217,13 +217,13 @@ pub struct Local;
 pub(super) async fn gate(State(api): State<Api>, request: Request, next: Next) -> Response {
     let now = api.hub.clock.now();
     let (mut parts, body) = request.into_parts();
-    let stranger = parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or_else(|| "-".to_owned(), |info| origin(info.0.ip()));
     let caller = match identify(&api, &parts, now).await {
         Ok(caller) => caller,
         Err(problem) if problem.status == 401 => {
+            let stranger = parts
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map_or_else(|| "-".to_owned(), |info| origin(info.0.ip()));
             let verdict = api.strangers.take(&stranger, now);
             return match verdict.filter(|verdict| !verdict.allowed) {
                 Some(verdict) => too_many(&verdict),
@@ -258,36 +258,40 @@ async fn identify(api: &Api, request: &Parts, now: Timestamp) -> Result<Caller, 
             ));
         }
         Some(value) => {
-            let row = key_row(api, value, now).await?;
+            let (rows, place) = key_row(api, value, now).await?;
+            let row = rows.get(place).ok_or_else(refused)?;
             let scopes = row.scopes.iter().filter_map(|word| Scope::parse(word)).collect();
-            (row.tenant_id, scopes, format!("key:{}", row.key_id))
+            (row.tenant_id.clone(), scopes, format!("key:{}", row.key_id))
         }
     };
     let caller = Caller { tenant: home, scopes, actor, chance: Chance::default() };
     acting_for(api, request, caller).await
 }
 
-async fn key_row(api: &Api, value: &HeaderValue, now: Timestamp) -> Result<KeyRow, Problem> {
-    let refused =
-        || Problem::new("unauthenticated", "The key is not valid, has expired or was revoked.");
+fn refused() -> Problem {
+    Problem::new("unauthenticated", "The key is not valid, has expired or was revoked.")
+}
+
+/// The key that is shown, as its place among those of its id.
+async fn key_row(
+    api: &Api,
+    value: &HeaderValue,
+    now: Timestamp,
+) -> Result<(Arc<Vec<KeyRow>>, usize), Problem> {
     let text = value.to_str().map_err(|_| refused())?;
     let (scheme, token) = text.split_once(' ').ok_or_else(refused)?;
     let token = Token::parse(token.trim())
         .filter(|_| scheme.eq_ignore_ascii_case("bearer"))
         .ok_or_else(refused)?;
     let rows = api.keyring.find(&api.hub.store, token.id, now).await?;
-    good(&api.hub.vault, &rows, token, now).cloned().ok_or_else(refused)
+    let place = good(&api.hub.vault, &rows, token, now).ok_or_else(refused)?;
+    Ok((rows, place))
 }
 
-fn good<'a>(
-    vault: &Vault,
-    rows: &'a [KeyRow],
-    token: Token<'_>,
-    now: Timestamp,
-) -> Option<&'a KeyRow> {
-    rows.iter()
-        .find(|row| vault.matches(&row.hash, token.secret))
-        .filter(|row| row.expires_at.is_none_or(|end| now < end))
+fn good(vault: &Vault, rows: &[KeyRow], token: Token<'_>, now: Timestamp) -> Option<usize> {
+    let place = rows.iter().position(|row| vault.matches(&row.hash, token.secret))?;
+    let is_valid = |row: &KeyRow| row.expires_at.is_none_or(|end| now < end);
+    rows.get(place).is_some_and(is_valid).then_some(place)
 }
 
 /// `Calhub-Tenant` lets an instance key act for a tenant.

@@ -15,6 +15,7 @@ mod problem;
 mod request;
 mod scopes;
 mod serving;
+mod text;
 mod wire;
 
 use std::{ops::Deref, sync::Arc};

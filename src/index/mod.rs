@@ -12,5 +12,5 @@ mod tail;
 
 pub use facts::{CalendarFacts, Login, Reason};
 pub use packed::Packed;
-pub use snapshots::{CalendarSnapshot, Index, Link, Progress, ResourceSnapshot, Tenant};
+pub use snapshots::{CalendarSnapshot, Index, Kinds, Link, Progress, ResourceSnapshot, Tenant};
 pub use tail::Tail;

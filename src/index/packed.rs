@@ -15,6 +15,8 @@ const CLASS_BITS: u32 = 4;
 pub struct Packed {
     base_s: i64,
     longest_s: i64,
+    /// Whether some entry says that a series could not be expanded.
+    has_gaps: bool,
     entries: Box<[u64]>,
 }
 
@@ -38,7 +40,8 @@ impl Packed {
         entries.sort_unstable();
         entries.dedup();
         let longest_s = entries.iter().map(|&entry| length_of(entry)).max().unwrap_or(0);
-        Self { base_s, longest_s, entries: entries.into_boxed_slice() }
+        let has_gaps = entries.iter().any(|&entry| class_of(entry) == BusyClass::Unexpandable);
+        Self { base_s, longest_s, has_gaps, entries: entries.into_boxed_slice() }
     }
 
     /// How many intervals there are.
@@ -50,28 +53,44 @@ impl Packed {
         self.entries.is_empty()
     }
 
-    /// The intervals that share an instant with `[start, end)`, sorted by start, not cut to it.
+    /// Whether any of it is not busy time but the lack of knowledge.
+    pub fn has_gaps(&self) -> bool {
+        self.has_gaps
+    }
+
+    /// The intervals that share an instant with `[start, end)` (seconds since 1970), sorted by start, not cut to it;
+    /// each with its class as the number it is stored under.
     pub fn touching(
         &self,
-        start_us: i64,
-        end_us: i64,
-    ) -> impl Iterator<Item = (i64, i64, BusyClass)> + '_ {
-        let start_s = start_us.div_euclid(SECOND_US).saturating_sub(self.base_s);
-        let end_s =
-            end_us.saturating_add(SECOND_US - 1).div_euclid(SECOND_US).saturating_sub(self.base_s);
+        start_s: i64,
+        end_s: i64,
+    ) -> impl Iterator<Item = (i64, i64, u8)> + Clone + '_ {
+        let base_s = self.base_s;
+        let entries = self.near(start_s, end_s);
+        let start_s = start_s.saturating_sub(base_s);
+        entries
+            .iter()
+            .map(move |&entry| {
+                let start = start_of(entry);
+                (start, start + length_of(entry), code_of(entry))
+            })
+            .filter(move |&(_, end, _)| end > start_s)
+            .map(move |(start, end, class)| (base_s + start, base_s + end, class))
+    }
+
+    /// How many intervals [`touching`](Self::touching) may tell at most.
+    pub fn most(&self, start_s: i64, end_s: i64) -> usize {
+        self.near(start_s, end_s).len()
+    }
+
+    /// The entries that may touch a span: none before begins early enough, none behind late enough.
+    fn near(&self, start_s: i64, end_s: i64) -> &[u64] {
+        let (start_s, end_s) =
+            (start_s.saturating_sub(self.base_s), end_s.saturating_sub(self.base_s));
         let earliest = start_s.saturating_sub(self.longest_s);
         let from = self.entries.partition_point(|&entry| start_of(entry) < earliest);
-        let base_us = self.base_s.saturating_mul(SECOND_US);
-        self.entries
-            .iter()
-            .skip(from)
-            .take_while(move |&&entry| start_of(entry) < end_s)
-            .filter(move |&&entry| start_of(entry) + length_of(entry) > start_s)
-            .map(move |&entry| {
-                let start = base_us.saturating_add(start_of(entry) * SECOND_US);
-                (start, start.saturating_add(length_of(entry) * SECOND_US), class_of(entry))
-            })
-            .filter(move |&(start, end, _)| start < end_us && start_us < end)
+        let to = self.entries.partition_point(|&entry| start_of(entry) < end_s);
+        self.entries.get(from..to).unwrap_or_default()
     }
 }
 
@@ -89,9 +108,12 @@ fn length_of(entry: u64) -> i64 {
     (entry >> CLASS_BITS).cast_signed() & FIELD_MAX
 }
 
+fn code_of(entry: u64) -> u8 {
+    u8::try_from(entry & ((1 << CLASS_BITS) - 1)).unwrap_or(u8::MAX)
+}
+
 fn class_of(entry: u64) -> BusyClass {
-    i16::try_from(entry & ((1 << CLASS_BITS) - 1))
-        .map_or(BusyClass::Unexpandable, BusyClass::from_code)
+    BusyClass::from_code(i16::from(code_of(entry)))
 }
 
 #[cfg(test)]
@@ -112,15 +134,15 @@ mod tests {
     #[test]
     fn parts_of_a_second_are_rounded_outwards() {
         let packed = Packed::new(0, [(1_500_000, 2_000_001, BusyClass::Busy)]);
-        let all: Vec<_> = packed.touching(0, 10_000_000).collect();
-        assert_eq!(all, vec![(1_000_000, 3_000_000, BusyClass::Busy)]);
+        let all: Vec<_> = packed.touching(0, 10).collect();
+        assert_eq!(all, vec![(1, 3, 0)]);
     }
 
     #[test]
     fn what_begins_before_the_base_is_cut_and_not_lost() {
         let packed = Packed::new(100_000_000, [(0, 200_000_000, BusyClass::Tentative)]);
-        let all: Vec<_> = packed.touching(150_000_000, 151_000_000).collect();
-        assert_eq!(all, vec![(100_000_000, 200_000_000, BusyClass::Tentative)]);
+        let all: Vec<_> = packed.touching(150, 151).collect();
+        assert_eq!(all, vec![(100, 200, 1)]);
     }
 
     proptest! {
@@ -130,15 +152,18 @@ mod tests {
             start in 0_i64..5_000,
             long in 1_i64..1_000,
         ) {
-            let rows: Vec<_> = rows
-                .into_iter()
-                .map(|(at, long, class)| (at * SECOND_US, (at + long) * SECOND_US, BusyClass::from_code(class)))
-                .collect();
-            let (from, until) = (start * SECOND_US, (start + long) * SECOND_US);
-            let mut expected: Vec<_> = rows.iter().copied().filter(|r| r.0 < until && from < r.1).collect();
+            let rows: Vec<_> = rows.into_iter().map(|(at, long, class)| (at, at + long, class)).collect();
+            let mut expected: Vec<_> =
+                rows.iter().copied().filter(|r| r.0 < start + long && start < r.1).collect();
             expected.sort_unstable();
             expected.dedup();
-            let mut found: Vec<_> = Packed::new(0, rows).touching(from, until).collect();
+            let stored = rows
+                .iter()
+                .map(|r| (r.0 * SECOND_US, r.1 * SECOND_US, BusyClass::from_code(r.2)));
+            let mut found: Vec<_> = Packed::new(0, stored)
+                .touching(start, start + long)
+                .map(|(start, end, class)| (start, end, i16::from(class)))
+                .collect();
             found.sort_unstable();
             prop_assert_eq!(found, expected);
         }

@@ -6,14 +6,21 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     facts::{CalendarFacts, Login, Reason},
-    snapshots::{CalendarSnapshot, Link, Tenant},
+    snapshots::{CalendarSnapshot, Kinds, Link, Tenant},
 };
 use crate::model::{
     busy::{BusyClass, Kind},
     ids::CalendarId,
     interval::Span,
-    merge::{Merge, union},
+    merge::union,
 };
+
+mod grid;
+mod runs;
+
+pub use runs::{Run, merged_busy, runs, touches};
+
+const SECOND_US: i64 = 1_000_000;
 
 /// What every part of one question shares.
 #[derive(Clone, Copy, Debug)]
@@ -35,16 +42,6 @@ pub struct Unknown {
     pub calendar: CalendarId,
 }
 
-/// What one calendar contributes to the proof of an answer.
-#[derive(Clone, Debug)]
-pub struct Evidence {
-    pub calendar: CalendarId,
-    pub facts: CalendarFacts,
-    pub age: Option<SignedDuration>,
-    /// Why the calendar is silent as a whole; `None` when it speaks.
-    pub silence: Option<Reason>,
-}
-
 /// The answer for one resource or calendar.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
@@ -52,7 +49,6 @@ pub struct Answer {
     pub busy: Vec<(i64, i64, Kind)>,
     /// Sorted by start, cut to the window; spans of different calendars may overlap.
     pub unknown: Vec<Unknown>,
-    pub evidence: Vec<Evidence>,
 }
 
 impl Answer {
@@ -62,77 +58,87 @@ impl Answer {
     }
 }
 
+/// Answers for one resource (all its blocking calendars) or for one calendar.
+pub fn answer(question: &Question, basis: &Basis) -> Answer {
+    let mut busy = Vec::new();
+    runs(question, basis, |run| busy.push(cut(question.window, run)));
+    Answer { busy, unknown: unknown(question, basis) }
+}
+
+/// A run in microseconds, cut to the window.
+pub fn cut(window: Span, (start, end, kind): Run) -> (i64, i64, Kind) {
+    let us = |second: i64| second.saturating_mul(SECOND_US);
+    (us(start).max(window.start_us()), us(end).min(window.end_us()), kind)
+}
+
 /// What a question about a resource or calendar reads, copied out of the index.
 #[derive(Clone, Debug)]
-pub struct Basis(Vec<(Link, Option<Arc<CalendarSnapshot>>)>);
+pub struct Basis(Vec<Part>);
+
+/// One calendar of a basis. One that is not there stays as a gap, which answers as unknown.
+#[derive(Clone, Debug)]
+enum Part {
+    There(Kinds, Arc<CalendarSnapshot>),
+    Gap(CalendarId),
+}
 
 impl Basis {
-    /// Looks up the calendars of `links`. One that is not there stays as a gap, which answers as unknown.
+    /// Looks up the calendars of `links`.
     pub fn of(tenant: &Tenant, links: &[Link]) -> Self {
-        Self(links.iter().map(|link| (link.clone(), tenant.calendar(&link.calendar))).collect())
+        let part = |link: &Link| match tenant.calendar(&link.calendar) {
+            Some(snapshot) => Part::There(link.kinds, snapshot),
+            None => Part::Gap(link.calendar.clone()),
+        };
+        Self(links.iter().map(part).collect())
     }
 
     pub fn calendars(&self) -> impl Iterator<Item = &CalendarSnapshot> {
-        self.0.iter().filter_map(|(_, snapshot)| snapshot.as_deref())
+        self.parts().map(|(_, snapshot)| snapshot)
+    }
+
+    /// How many intervals an answer may have at most.
+    pub fn most(&self, question: &Question) -> usize {
+        let bounds = Seconds::of(question.window);
+        self.calendars().map(|snapshot| snapshot.busy.most(bounds.from, bounds.until)).sum()
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&Kinds, &CalendarSnapshot)> {
+        self.0.iter().filter_map(|part| match part {
+            Part::There(kinds, snapshot) => Some((kinds, &**snapshot)),
+            Part::Gap(_) => None,
+        })
     }
 }
 
-/// Answers for one resource (all its blocking calendars) or for one calendar.
-pub fn answer(question: &Question, basis: &Basis) -> Answer {
-    let mut merge = Merge::default();
-    let mut answer = Answer::default();
-    for (link, snapshot) in &basis.0 {
-        match snapshot {
-            Some(snapshot) => add_calendar(question, link, snapshot, &mut merge, &mut answer),
-            None => answer.unknown.push(whole(question, &link.calendar, Reason::NeverSynced)),
+/// What is unknown about one resource or calendar: sorted by start, cut to the window; spans of different
+/// calendars may overlap.
+pub fn unknown(question: &Question, basis: &Basis) -> Vec<Unknown> {
+    let mut found = Vec::new();
+    for part in &basis.0 {
+        match part {
+            Part::There(_, snapshot) => add_unknown(question, snapshot, &mut found),
+            Part::Gap(calendar) => found.push(Unknown {
+                start_us: question.window.start_us(),
+                end_us: question.window.end_us(),
+                reason: Reason::NeverSynced,
+                calendar: calendar.clone(),
+            }),
         }
     }
-    answer.busy = merge.finish();
-    answer.unknown.sort_by_key(|u| (u.start_us, u.end_us, u.reason));
-    answer
+    found.sort_by_key(|u| (u.start_us, u.end_us, u.reason));
+    found
 }
 
-fn whole(question: &Question, calendar: &CalendarId, reason: Reason) -> Unknown {
-    Unknown {
-        start_us: question.window.start_us(),
-        end_us: question.window.end_us(),
-        reason,
-        calendar: calendar.clone(),
-    }
-}
-
-fn add_calendar(
-    question: &Question,
-    link: &Link,
-    snapshot: &CalendarSnapshot,
-    merge: &mut Merge,
-    answer: &mut Answer,
-) {
+fn add_unknown(question: &Question, snapshot: &CalendarSnapshot, found: &mut Vec<Unknown>) {
     let facts = &snapshot.facts;
-    let silence = silence(question, facts);
     let (from, until) = (question.window.start_us(), question.window.end_us());
-    let mut unexpandable = Vec::new();
-    for (start, end, class) in snapshot.busy.touching(from, until) {
-        let (start, end) = (start.max(from), end.min(until));
-        if class == BusyClass::Unexpandable {
-            unexpandable.push((start, end));
-        } else if !facts.is_transparent
-            && let Some(kind) = link.rules.kind(class)
-        {
-            merge.add(start, end, kind);
-        }
-    }
     let mut tell = |start_us, end_us, reason| {
         if start_us < end_us {
-            answer.unknown.push(Unknown {
-                start_us,
-                end_us,
-                reason,
-                calendar: link.calendar.clone(),
-            });
+            let calendar = snapshot.calendar.clone();
+            found.push(Unknown { start_us, end_us, reason, calendar });
         }
     };
-    if let Some(reason) = silence {
+    if let Some(reason) = silence(question, facts) {
         tell(from, until, reason);
     }
     if facts.login == Login::Works && facts.is_settled {
@@ -140,34 +146,54 @@ fn add_calendar(
         let covered_until = facts.covered_until.map_or(until, Timestamp::as_microsecond);
         tell(from, until.min(covered_from), Reason::BeyondWindow);
         tell(from.max(covered_until), until, Reason::BeyondWindow);
-        for (start, end) in union(unexpandable) {
-            tell(start, end, Reason::Unexpandable);
+        if snapshot.busy.has_gaps() {
+            for (start, end) in union(gaps(question, snapshot)) {
+                tell(start, end, Reason::Unexpandable);
+            }
         }
     }
-    answer.evidence.push(Evidence {
-        calendar: link.calendar.clone(),
-        facts: *facts,
-        age: facts.age(question.now),
-        silence,
-    });
 }
 
-/// An index that is behind makes everything stale: a change may be waiting that it has not seen.
-fn silence(question: &Question, facts: &CalendarFacts) -> Option<Reason> {
+/// The spans of series that could not be expanded, cut to the window.
+fn gaps(question: &Question, snapshot: &CalendarSnapshot) -> Vec<(i64, i64)> {
+    let (from, until) = (question.window.start_us(), question.window.end_us());
+    let bounds = Seconds::of(question.window);
+    snapshot
+        .busy
+        .touching(bounds.from, bounds.until)
+        .filter(|(_, _, code)| BusyClass::from_code(i16::from(*code)) == BusyClass::Unexpandable)
+        .map(|(start, end, _)| {
+            let us = |second: i64| second.saturating_mul(SECOND_US);
+            (us(start).max(from), us(end).min(until))
+        })
+        .collect()
+}
+
+/// A window in seconds since 1970, rounded outwards as the index keeps its intervals: cutting to it and then
+/// to the window itself cuts to the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seconds {
+    pub from: i64,
+    pub until: i64,
+}
+
+impl Seconds {
+    pub fn of(window: Span) -> Self {
+        let until = window.end_us().saturating_add(SECOND_US - 1).div_euclid(SECOND_US);
+        Self { from: window.start_us().div_euclid(SECOND_US), until }
+    }
+}
+
+/// Why a calendar is silent as a whole, if it is. An index that is behind makes everything stale: a change may be
+/// waiting that it has not seen.
+pub fn silence(question: &Question, facts: &CalendarFacts) -> Option<Reason> {
     let told = facts.silence(question.now, question.max_staleness);
     told.or_else(|| (!question.is_current).then_some(Reason::Stale))
 }
 
-/// The union of many answers: busy with the strongest kind, unknown as disjoint spans with every reason.
-pub fn merged<'a>(
-    answers: impl Iterator<Item = &'a Answer> + Clone,
-) -> (Vec<(i64, i64, Kind)>, Vec<Joint>) {
-    let mut merge = Merge::default();
-    for answer in answers.clone() {
-        merge.absorb(&answer.busy);
-    }
-    let mut unknown: Vec<Joint> = answers
-        .flat_map(|answer| &answer.unknown)
+/// The union of what many answers do not know: disjoint spans with every reason.
+pub fn merged_unknown<'a>(all: impl Iterator<Item = &'a Unknown>) -> Vec<Joint> {
+    let mut unknown: Vec<Joint> = all
         .map(|u| Joint { start_us: u.start_us, end_us: u.end_us, reasons: vec![u.reason] })
         .collect();
     unknown.sort_by_key(|u| (u.start_us, u.end_us));
@@ -183,7 +209,7 @@ pub fn merged<'a>(
         joint.reasons.sort_unstable();
         joint.reasons.dedup();
     }
-    (merge.finish(), unknown)
+    unknown
 }
 
 /// An unknown span of a merged answer, with its reasons from the gravest.

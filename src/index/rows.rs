@@ -75,7 +75,7 @@ pub(super) fn resource_snapshot(
     let rules = tenant.under(&policy_of(&row.policy));
     let links = links.iter().filter(|link| link.blocks).map(|link| Link {
         calendar: link.calendar_id.clone(),
-        rules: rules.under(&policy_of(&link.policy)),
+        kinds: rules.under(&policy_of(&link.policy)).into(),
     });
     ResourceSnapshot {
         resource: row.resource_id.clone(),

@@ -13,6 +13,7 @@ use super::{
     packed::Packed,
 };
 use crate::model::{
+    busy::{BusyClass, Kind},
     ids::{CalendarId, ConnectionId, ResourceId, TenantId},
     policy::{DEFAULT_RULES, Policy, Rules},
 };
@@ -30,7 +31,24 @@ pub struct CalendarSnapshot {
 #[derive(Clone, Debug)]
 pub struct Link {
     pub calendar: CalendarId,
-    pub rules: Rules,
+    pub kinds: Kinds,
+}
+
+/// What each class counts as under some rules, by its number.
+#[derive(Clone, Copy, Debug)]
+pub struct Kinds([Option<Kind>; 16]);
+
+impl Kinds {
+    pub fn of(&self, code: u8) -> Option<Kind> {
+        self.0.get(usize::from(code)).copied().flatten()
+    }
+}
+
+impl From<Rules> for Kinds {
+    fn from(rules: Rules) -> Self {
+        let codes = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+        Self(codes.map(|code| rules.kind(BusyClass::from_code(code))))
+    }
 }
 
 /// One resource: the calendars its answer rests on.
@@ -227,7 +245,8 @@ impl Index {
 
     /// How far the index is behind the store at most; `None` before it is loaded.
     pub fn lag(&self, now: Timestamp) -> Option<SignedDuration> {
-        self.progress().current_at.map(|at| now.duration_since(at).max(SignedDuration::ZERO))
+        let current_at = self.progress.read().unwrap_or_else(PoisonError::into_inner).current_at;
+        current_at.map(|at| now.duration_since(at).max(SignedDuration::ZERO))
     }
 
     /// Whether answers may vouch for anything.

@@ -1,20 +1,24 @@
 //! `POST /v1/freebusy`: when are they busy, what is unknown, and on what does the answer rest.
 
+mod bits;
 mod view;
+mod write;
 
 use std::collections::BTreeMap;
 
 use axum::{
-    Json,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::view::{AnswerView, Detail, Format, Missing, render};
+use self::{
+    view::{AnswerView, Detail, Format, Missing},
+    write::Writer,
+};
 use super::events::settle;
 use crate::{
     http::{
@@ -150,7 +154,7 @@ impl Found {
                 let id: Option<CalendarId> = text.parse().ok();
                 match id.filter(|id| part.calendar(id).is_some()) {
                     Some(calendar) => {
-                        let link = Link { calendar, rules: part.rules };
+                        let link = Link { calendar, kinds: part.rules.into() };
                         found.calendars.push((text.clone(), Basis::of(part, &[link])));
                     }
                     None => {
@@ -201,8 +205,8 @@ async fn ask(
     };
     let found = Found::of(&api.hub.index, &caller.tenant, &ask);
     let as_of = progress.current_at.unwrap_or(now);
-    let view = render(&ask, &question, found, as_of, progress.cursor);
-    let mut response = Json(view).into_response();
+    let writer = Writer::new(&ask, question, found, as_of, progress.cursor);
+    let mut response = writer.into_response();
     if let Some(seconds) = waited {
         let value =
             HeaderValue::from_str(&format!("wait={seconds}")).expect("digits are a header value");

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use crate::{
-    index::query::{Answer, merged},
+    index::query::{Answer, merged_unknown},
     model::{busy::Kind, interval::Span},
 };
 
@@ -52,7 +52,7 @@ enum What {
 }
 
 fn spans(answer: &Answer) -> Vec<(i64, i64, What)> {
-    let (busy, unknown) = merged(std::iter::once(answer));
+    let (busy, unknown) = (answer.busy.clone(), merged_unknown(answer.unknown.iter()));
     let mut spans: Vec<_> =
         busy.into_iter().map(|(start, end, kind)| (start, end, What::Busy(kind))).collect();
     spans.extend(unknown.into_iter().map(|joint| {
@@ -161,7 +161,6 @@ mod tests {
                 (1_200_000_000, 1_800_000_000, Kind::Tentative),
             ],
             unknown: vec![unknown],
-            evidence: Vec::new(),
         }
     }
 

@@ -57,7 +57,7 @@ fn basis(calendars: &[Given<'_>]) -> Basis {
             facts: *facts,
             busy: Arc::new(Packed::new(-DAY * 1_000_000, rows)),
         });
-        links.push(Link { calendar, rules: DEFAULT_RULES.under(policy) });
+        links.push(Link { calendar, kinds: DEFAULT_RULES.under(policy).into() });
     }
     Basis::of(&tenant, &links)
 }
@@ -141,8 +141,10 @@ fn a_broken_login_and_a_missing_calendar_are_unknown_throughout() {
     assert_eq!(reasons(&answer_broken), vec![(0, 100, Reason::NeedsReauth)]);
 
     let clock = ManualClock::at(at(0));
-    let link =
-        Link { calendar: CalendarId::mint(&clock, &SeededEntropy::new(1)), rules: DEFAULT_RULES };
+    let link = Link {
+        calendar: CalendarId::mint(&clock, &SeededEntropy::new(1)),
+        kinds: DEFAULT_RULES.into(),
+    };
     let gone = Basis::of(&Tenant::default(), &[link]);
     assert_eq!(reasons(&answer(&question(0, 100), &gone)), vec![(0, 100, Reason::NeverSynced)]);
 }
@@ -166,11 +168,29 @@ fn a_transparent_calendar_is_never_busy_but_may_be_unknown() {
 #[test]
 fn a_merged_answer_keeps_every_unknown_span_with_its_reasons() {
     let stale = CalendarFacts { expected_max_age: SignedDuration::from_secs(5), ..facts() };
-    let first = answer(&question(0, 100), &basis(&[(stale, Policy::default(), &[])]));
     let rows: &[_] = &[(50, 70, BusyClass::Unexpandable), (10, 20, BusyClass::Busy)];
-    let second = answer(&question(0, 100), &basis(&[(facts(), Policy::default(), rows)]));
-    let (busy, unknown) = merged([&first, &second].into_iter());
-    assert_eq!(busy, vec![(10_000_000, 20_000_000, Kind::Busy)]);
+    let bases =
+        [basis(&[(stale, Policy::default(), &[])]), basis(&[(facts(), Policy::default(), rows)])];
+    let asked = question(0, 100);
+    assert_eq!(merged_busy(&asked, bases.iter()), vec![(10, 20, Kind::Busy)]);
+    let unknown: Vec<_> = bases.iter().flat_map(|basis| unknown(&asked, basis)).collect();
     let reasons = vec![Reason::Stale, Reason::Unexpandable];
-    assert_eq!(unknown, vec![Joint { start_us: 0, end_us: 100_000_000, reasons }]);
+    let expected = Joint { start_us: 0, end_us: 100_000_000, reasons };
+    assert_eq!(merged_unknown(unknown.iter()), vec![expected]);
+}
+
+#[test]
+fn a_window_within_a_second_cuts_to_itself() {
+    let window = |from: i64, until: i64| {
+        let at = |us| Timestamp::from_microsecond(us).unwrap();
+        Question { window: Span::new(at(from), at(until)).unwrap(), ..question(0, 100) }
+    };
+    let rows: &[_] = &[(10, 20, BusyClass::Busy), (20, 30, BusyClass::Unexpandable)];
+    let basis = basis(&[(facts(), Policy::default(), rows)]);
+    let asked = window(10_300_000, 20_700_000);
+    let answer = answer(&asked, &basis);
+    assert_eq!(answer.busy, vec![(10_300_000, 20_000_000, Kind::Busy)]);
+    let unknown = answer.unknown.first().unwrap();
+    assert_eq!((unknown.start_us, unknown.end_us), (20_000_000, 20_700_000));
+    assert!(super::answer(&window(9_000_000, 9_900_000), &basis).busy.is_empty());
 }

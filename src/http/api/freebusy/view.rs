@@ -1,23 +1,18 @@
 //! How an answer looks: the three formats, the evidence, and the words for what is unknown.
+//!
+//! These shapes are what is published; what is long is written without them, by [`write`](super::write).
 
 use std::collections::BTreeMap;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Ask, Found};
 use crate::{
-    http::{
-        api::render::source_lag,
-        wire::{Instant, Iso, Micros},
-    },
+    http::wire::{Instant, Iso, Micros},
     index::{
-        Reason,
-        query::{Answer, Basis, Evidence, Joint, Question, Unknown, answer, merged},
+        CalendarFacts, CalendarSnapshot, Reason,
+        query::{Joint, Question, Unknown, silence},
     },
-    model::{bitmap::Bitmap, busy::Kind},
 };
 
 /// The shape of `busy` and `unknown`.
@@ -69,6 +64,13 @@ pub(super) struct UnknownView {
 /// Spans as a list, or as base64 bits.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(untagged)]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "published; what is sent is written by hand, and tested against this"
+    )
+)]
 pub(super) enum Spans<T> {
     List(Vec<T>),
     Bits(String),
@@ -105,6 +107,13 @@ pub(super) struct SummaryView {
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(untagged)]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "published; what is sent is written by hand, and tested against this"
+    )
+)]
 pub(super) enum Proof {
     Full(Vec<EvidenceView>),
     Summary(SummaryView),
@@ -167,149 +176,42 @@ pub(super) struct AnswerView {
     pub(super) errors: BTreeMap<String, Missing>,
 }
 
-pub(super) fn render(
-    ask: &Ask,
-    question: &Question,
-    found: Found,
-    as_of: Timestamp,
-    cursor: String,
-) -> AnswerView {
-    let answered = |subjects: &[(String, Basis)]| -> Vec<(String, Answer)> {
-        subjects.iter().map(|(text, basis)| (text.clone(), answer(question, basis))).collect()
-    };
-    let resources = answered(&found.resources);
-    let calendars = answered(&found.calendars);
-    let answers = || resources.iter().chain(&calendars).map(|(_, answer)| answer);
-    let complete = answers().all(Answer::is_complete);
-    let mut view = AnswerView {
-        start: ask.start,
-        end: ask.end,
-        as_of: as_of.into(),
-        cursor,
-        complete,
-        bitmap: None,
-        busy: None,
-        unknown: None,
-        evidence: None,
-        resources: BTreeMap::new(),
-        calendars: BTreeMap::new(),
-        errors: found.errors,
-    };
-    match ask.format {
-        Format::Merged => {
-            let (busy, unknown) = merged(answers());
-            view.busy = Some(busy.into_iter().map(busy_view).collect());
-            view.unknown = Some(unknown.iter().map(joint_view).collect());
-            let all = answers().flat_map(|answer| &answer.evidence);
-            view.evidence = proof(ask.evidence, all);
-        }
-        Format::Bitmap => {
-            let scale = Bitmap::new(question.window.start_us(), question.window.end_us());
-            view.bitmap = Some(Scale {
-                start: Micros(scale.origin_us()),
-                step: "PT5M",
-                steps: scale.steps(),
-            });
-            let bits = |(text, answer): (String, Answer)| (text, bits_view(ask, &scale, &answer));
-            view.resources = resources.into_iter().map(bits).collect();
-            view.calendars = calendars.into_iter().map(bits).collect();
-        }
-        Format::Intervals => {
-            let lists = |(text, answer): (String, Answer)| (text, lists_view(ask, answer));
-            view.resources = resources.into_iter().map(lists).collect();
-            view.calendars = calendars.into_iter().map(lists).collect();
+impl UnknownView {
+    pub(super) fn of(unknown: &Unknown) -> Self {
+        Self {
+            start: Micros(unknown.start_us),
+            end: Micros(unknown.end_us),
+            reason: unknown.reason.as_str(),
+            calendar_id: Some(unknown.calendar.to_string()),
+            reasons: None,
         }
     }
-    view
-}
 
-pub(super) fn busy_view((start, end, kind): (i64, i64, Kind)) -> BusyView {
-    BusyView { start: Micros(start), end: Micros(end), kind: kind.as_str() }
-}
-
-pub(super) fn unknown_view(unknown: &Unknown) -> UnknownView {
-    UnknownView {
-        start: Micros(unknown.start_us),
-        end: Micros(unknown.end_us),
-        reason: unknown.reason.as_str(),
-        calendar_id: Some(unknown.calendar.to_string()),
-        reasons: None,
-    }
-}
-
-pub(super) fn joint_view(joint: &Joint) -> UnknownView {
-    let reasons: Vec<_> = joint.reasons.iter().map(|reason| reason.as_str()).collect();
-    UnknownView {
-        start: Micros(joint.start_us),
-        end: Micros(joint.end_us),
-        reason: reasons.first().copied().unwrap_or("stale"),
-        calendar_id: None,
-        reasons: Some(reasons),
-    }
-}
-
-pub(super) fn lists_view(ask: &Ask, answer: Answer) -> SubjectView {
-    SubjectView {
-        complete: answer.is_complete(),
-        evidence: proof(ask.evidence, answer.evidence.iter()),
-        busy: Spans::List(answer.busy.into_iter().map(busy_view).collect()),
-        unknown: Spans::List(answer.unknown.iter().map(unknown_view).collect()),
-    }
-}
-
-pub(super) fn bits_view(ask: &Ask, scale: &Bitmap, answer: &Answer) -> SubjectView {
-    let mut busy = scale.clone();
-    let mut unknown = scale.clone();
-    for (start, end, _) in &answer.busy {
-        busy.touch(*start, *end);
-    }
-    for span in &answer.unknown {
-        unknown.touch(span.start_us, span.end_us);
-    }
-    SubjectView {
-        complete: answer.is_complete(),
-        evidence: proof(ask.evidence, answer.evidence.iter()),
-        busy: Spans::Bits(STANDARD.encode(busy.as_bytes())),
-        unknown: Spans::Bits(STANDARD.encode(unknown.as_bytes())),
-    }
-}
-
-pub(super) fn proof<'a>(
-    detail: Detail,
-    evidence: impl Iterator<Item = &'a Evidence> + Clone,
-) -> Option<Proof> {
-    match detail {
-        Detail::None => None,
-        Detail::Summary => {
-            let gravest = evidence.clone().filter_map(|one| one.silence).min();
-            let oldest =
-                evidence.clone().max_by_key(|one| one.age.map_or(i128::MAX, |age| age.as_nanos()));
-            Some(Proof::Summary(SummaryView {
-                calendars: evidence.count(),
-                oldest_synced_at: oldest.and_then(|one| one.facts.synced).map(Into::into),
-                oldest_age: oldest.and_then(|one| one.age).map(Iso),
-                state: gravest.map_or("fresh", Reason::as_str),
-            }))
-        }
-        Detail::Full => {
-            let mut views: Vec<EvidenceView> = evidence.map(evidence_view).collect();
-            views.sort_by(|a, b| a.calendar_id.cmp(&b.calendar_id));
-            views.dedup_by(|a, b| a.calendar_id == b.calendar_id);
-            Some(Proof::Full(views))
+    pub(super) fn joint(joint: &Joint) -> Self {
+        let reasons: Vec<_> = joint.reasons.iter().map(|reason| reason.as_str()).collect();
+        Self {
+            start: Micros(joint.start_us),
+            end: Micros(joint.end_us),
+            reason: reasons.first().copied().unwrap_or("stale"),
+            calendar_id: None,
+            reasons: Some(reasons),
         }
     }
 }
 
-pub(super) fn evidence_view(one: &Evidence) -> EvidenceView {
-    EvidenceView {
-        calendar_id: one.calendar.to_string(),
-        synced_at: one.facts.synced.map(Into::into),
-        age: one.age.map(Iso),
-        source_lag: source_lag(one.facts.source_is_live),
-        published_at: one.facts.published.map(Into::into),
-        covered_from: one.facts.covered_from.map(Into::into),
-        covered_until: one.facts.covered_until.map(Into::into),
-        state: one.silence.map_or("fresh", Reason::as_str),
-        push: "none",
+impl SummaryView {
+    pub(super) fn of(question: &Question, calendars: &[&CalendarSnapshot]) -> Self {
+        let age = |facts: &CalendarFacts| facts.age(question.now);
+        let oldest = calendars
+            .iter()
+            .map(|one| one.facts)
+            .max_by_key(|facts| age(facts).map_or(i128::MAX, |age| age.as_nanos()));
+        let gravest = calendars.iter().filter_map(|one| silence(question, &one.facts)).min();
+        Self {
+            calendars: calendars.len(),
+            oldest_synced_at: oldest.and_then(|facts| facts.synced).map(Into::into),
+            oldest_age: oldest.and_then(|facts| age(&facts)).map(Iso),
+            state: gravest.map_or("fresh", Reason::as_str),
+        }
     }
 }

@@ -1,0 +1,149 @@
+//! Busy time as runs: sorted, disjoint, the strongest kind where intervals overlap.
+//!
+//! Everything here is in whole seconds since 1970, cut to the window's [`Seconds`]. These loops run over up to
+//! a hundred thousand intervals an answer.
+
+use super::{Basis, Question, Seconds};
+use crate::{
+    index::{Packed, snapshots::Kinds},
+    model::{busy::Kind, merge::Merge},
+};
+
+/// A run of one kind: start, end, kind.
+pub type Run = (i64, i64, Kind);
+
+/// Tells the runs of one resource or calendar in order.
+pub fn runs(question: &Question, basis: &Basis, mut tell: impl FnMut(Run)) {
+    let bounds = Seconds::of(question.window);
+    let mut parts = basis.parts().filter(|(_, snapshot)| !snapshot.facts.is_transparent);
+    let (Some((kinds, only)), None) = (parts.next(), parts.next()) else {
+        let mut merge = Merge::default();
+        add(basis, bounds, &mut merge);
+        merge.finish().into_iter().for_each(tell);
+        return;
+    };
+    one_calendar(spans(&only.busy, kinds, bounds), &mut tell);
+}
+
+/// Tells the intervals of one resource or calendar in any order; they may overlap.
+pub fn touches(question: &Question, basis: &Basis, mut tell: impl FnMut(i64, i64)) {
+    let bounds = Seconds::of(question.window);
+    for (kinds, snapshot) in basis.parts().filter(|(_, snapshot)| !snapshot.facts.is_transparent) {
+        for (start, end, _) in spans(&snapshot.busy, kinds, bounds) {
+            tell(start, end);
+        }
+    }
+}
+
+/// The runs of many resources and calendars together.
+pub fn merged_busy<'a>(
+    question: &Question,
+    bases: impl Iterator<Item = &'a Basis> + Clone,
+) -> Vec<Run> {
+    let bounds = Seconds::of(question.window);
+    if let Some(runs) = super::grid::merged(bounds, &bases) {
+        return runs;
+    }
+    let mut merge = Merge::default();
+    bases.for_each(|basis| add(basis, bounds, &mut merge));
+    merge.finish()
+}
+
+fn add(basis: &Basis, bounds: Seconds, merge: &mut Merge) {
+    for (kinds, snapshot) in basis.parts().filter(|(_, snapshot)| !snapshot.facts.is_transparent) {
+        for (start, end, kind) in spans(&snapshot.busy, kinds, bounds) {
+            merge.add(start, end, kind);
+        }
+    }
+}
+
+/// What blocks of one calendar, sorted by start, cut to the bounds.
+pub(super) fn spans<'a>(
+    busy: &'a Packed,
+    kinds: &'a Kinds,
+    bounds: Seconds,
+) -> impl Iterator<Item = Run> + 'a {
+    busy.touching(bounds.from, bounds.until).filter_map(move |(start, end, code)| {
+        let kind = kinds.of(code)?;
+        Some((start.max(bounds.from), end.min(bounds.until), kind))
+    })
+}
+
+/// Joins sorted spans as they come. Only where different kinds overlap they are collected and merged.
+fn one_calendar(spans: impl Iterator<Item = Run>, tell: &mut impl FnMut(Run)) {
+    let mut seams = Seams { held: None, tell };
+    let mut open: Option<Run> = None;
+    let mut tangle: Option<(Merge, i64)> = None;
+    for (start, end, kind) in spans {
+        if let Some((mut merge, ends)) = tangle.take() {
+            if start < ends {
+                merge.add(start, end, kind);
+                tangle = Some((merge, ends.max(end)));
+                continue;
+            }
+            merge.finish().into_iter().for_each(|run| seams.push(run));
+        }
+        open = match open {
+            None => Some((start, end, kind)),
+            Some((from, to, known)) if start > to || (start == to && kind != known) => {
+                seams.push((from, to, known));
+                Some((start, end, kind))
+            }
+            Some((from, to, known)) if kind == known => Some((from, to.max(end), known)),
+            Some((from, to, known)) => {
+                let mut merge = Merge::default();
+                merge.add(from, to, known);
+                merge.add(start, end, kind);
+                tangle = Some((merge, to.max(end)));
+                None
+            }
+        };
+    }
+    if let Some((merge, _)) = tangle {
+        merge.finish().into_iter().for_each(|run| seams.push(run));
+    }
+    open.into_iter().for_each(|run| seams.push(run));
+    seams.held.into_iter().for_each(tell);
+}
+
+/// Tells disjoint runs in order, those that meet and are of one kind as one.
+struct Seams<'t, F> {
+    held: Option<Run>,
+    tell: &'t mut F,
+}
+
+impl<F: FnMut(Run)> Seams<'_, F> {
+    fn push(&mut self, (start, end, kind): Run) {
+        self.held = match self.held {
+            Some((from, to, known)) if to == start && known == kind => Some((from, end, kind)),
+            held => {
+                held.into_iter().for_each(&mut *self.tell);
+                Some((start, end, kind))
+            }
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kind() -> impl Strategy<Value = Kind> {
+        prop_oneof![Just(Kind::Tentative), Just(Kind::Busy), Just(Kind::OutOfOffice)]
+    }
+
+    proptest! {
+        #[test]
+        fn joining_as_they_come_is_the_merge(list in proptest::collection::vec((0_i64..80, 1_i64..12, kind()), 0..24)) {
+            let mut spans: Vec<Run> = list.into_iter().map(|(at, long, kind)| (at, at + long, kind)).collect();
+            let mut merge = Merge::default();
+            merge.absorb(&spans);
+            spans.sort_unstable();
+            let mut joined = Vec::new();
+            one_calendar(spans.into_iter(), &mut |run| joined.push(run));
+            prop_assert_eq!(joined, merge.finish());
+        }
+    }
+}
