@@ -187,13 +187,13 @@ impl Linker {
         let listing = checked.calendars.clone();
         engine.store_listing(tx, tenant, connection, &*checked.connector, listing).await?;
         engine.accepted(tx, tenant, connection, checked.connector.learned()).await?;
+        let lane = Lane::List.as_str();
+        let due = next_poll(now, LIST_EVERY, &*engine.entropy);
+        tx.work().put(tenant, lane, connection.as_str(), due).await?;
         for calendar in tx.calendars().by_connection(tenant, connection).await? {
             let subject = calendar.calendar_id.as_str();
             tx.work().nudge(tenant, Lane::Pull.as_str(), subject, None, now).await?;
         }
-        let lane = Lane::List.as_str();
-        let due = next_poll(now, LIST_EVERY, &*engine.entropy);
-        tx.work().put(tenant, lane, connection.as_str(), due).await?;
         Ok(())
     }
 

@@ -89,17 +89,6 @@ impl Round<'_> {
         let outcome = outcome(self, cursor.filter(|_| held.is_none()));
         let poll_every = outcome.poll_every;
         tx.calendars().finish_pull(tenant, &calendar.calendar_id, &outcome, now).await?;
-        let next = match &held {
-            Some(note) if note.word == Word::None => after(now, SECOND_LOOK.mul_f64(1.1)),
-            Some(_) | None => next_poll(now, poll_every, &*engine.entropy),
-        };
-        match self.ask.row {
-            Some(row) => engine.finish_held(tx, row, next, None).await?,
-            None => {
-                let (lane, subject) = (Lane::Pull.as_str(), calendar.calendar_id.as_str());
-                tx.work().put(tenant, lane, subject, next).await?;
-            }
-        }
         self.note_asked(tx).await?;
         self.note_quarantine(tx, held.as_ref()).await?;
         self.note_first(tx).await?;
@@ -111,7 +100,17 @@ impl Round<'_> {
             learned: connector.learned(),
         };
         engine.note(tx, tenant, &calendar.connection_id, note).await?;
-        Ok(())
+        let next = match held {
+            Some(note) if note.word == Word::None => after(now, SECOND_LOOK.mul_f64(1.1)),
+            Some(_) | None => next_poll(now, poll_every, &*engine.entropy),
+        };
+        match self.ask.row {
+            Some(row) => engine.finish_held(tx, row, next, None).await,
+            None => {
+                let (lane, subject) = (Lane::Pull.as_str(), calendar.calendar_id.as_str());
+                Ok(tx.work().put(tenant, lane, subject, next).await?)
+            }
+        }
     }
 
     /// What this round cost the provider.
@@ -201,9 +200,6 @@ impl Round<'_> {
         let mut tx = engine.store.begin().await?;
         tx.calendars().lock(&calendar.calendar_id).await?;
         tx.calendars().fail_pull(tenant, &calendar.calendar_id, code, now).await?;
-        if let Some(row) = self.ask.row {
-            engine.finish_held(&mut tx, row, next, Some(code)).await?;
-        }
         self.note_asked(&mut tx).await?;
         let note = Note {
             login: match consequence {
@@ -228,6 +224,9 @@ impl Round<'_> {
                 tx.work().nudge(tenant, Lane::List.as_str(), connection, None, now).await?;
             }
             Consequence::ListAgain => {}
+        }
+        if let Some(row) = self.ask.row {
+            engine.finish_held(&mut tx, row, next, Some(code)).await?;
         }
         reach(Point::FailureWritten).await;
         tx.commit().await?;

@@ -80,13 +80,13 @@ impl Engine {
             }
         };
         let mut tx = self.store.begin().await?;
-        for (calendar, _) in &calendars {
-            let lane = Lane::Pull.as_str();
-            tx.work().nudge(tenant, lane, calendar.as_str(), demand.as_ref(), now).await?;
-        }
         for connection in connections {
             let lane = Lane::List.as_str();
             tx.work().nudge(tenant, lane, connection.as_str(), None, now).await?;
+        }
+        for (calendar, _) in &calendars {
+            let lane = Lane::Pull.as_str();
+            tx.work().nudge(tenant, lane, calendar.as_str(), demand.as_ref(), now).await?;
         }
         reach(Point::NudgeWritten).await;
         tx.commit().await?;

@@ -1,0 +1,102 @@
+//! P9: what busy time costs in memory, and what an idle hub does.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use anyhow::Result;
+use calhub::{
+    clock::{ManualClock, SeededEntropy},
+    index::{CalendarFacts, CalendarSnapshot, Index, Login, Packed},
+    model::{
+        busy::BusyClass,
+        ids::{CalendarId, ConnectionId, TenantId},
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    Size,
+    children::{self, HubOptions, memory_of},
+    report::{Line, Report, figure},
+};
+
+const A_CALENDAR: i64 = 600;
+
+/// An index of so many intervals, 600 a calendar.
+fn filled(intervals: i64) -> Index {
+    let (clock, entropy) = (ManualClock::at(Timestamp::UNIX_EPOCH), SeededEntropy::new(1));
+    let index = Index::default();
+    let tenant = TenantId::mint(&clock, &entropy);
+    let connection = ConnectionId::mint(&clock, &entropy);
+    let facts = CalendarFacts {
+        login: Login::Works,
+        is_transparent: false,
+        is_settled: true,
+        is_quarantined: false,
+        source_is_live: true,
+        synced: Some(Timestamp::UNIX_EPOCH),
+        published: None,
+        expected_max_age: SignedDuration::from_hours(1),
+        covered_from: Some(Timestamp::UNIX_EPOCH),
+        covered_until: Some(Timestamp::MAX),
+    };
+    for _ in 0..intervals / A_CALENDAR {
+        let rows = (0..A_CALENDAR)
+            .map(|n| (n * 12_960_000_000, n * 12_960_000_000 + 1_800_000_000, BusyClass::Busy));
+        let calendar = CalendarSnapshot {
+            calendar: CalendarId::mint(&clock, &entropy),
+            connection: connection.clone(),
+            facts,
+            busy: Arc::new(Packed::new(0, rows)),
+        };
+        index.change(&tenant, |part| {
+            part.set_connection(&connection, Login::Works, true);
+            part.set_calendar(calendar);
+        });
+    }
+    index
+}
+
+pub(crate) fn measure(size: Size, report: &mut Report) -> Result<()> {
+    report.part("P9: memory");
+    let sizes: &[(i64, f64, &str)] = size.pick(
+        &[(1_000_000, 16e6, "<= 16 MB"), (100_000_000, 1.0e9, "<= 1.0 GB")],
+        &[(1_000_000, 16e6, "<= 16 MB")],
+    );
+    for &(intervals, most, target) in sizes {
+        let before = memory_of("self").0;
+        let index = filled(intervals);
+        let taken = memory_of("self").0 - before;
+        let (_, held) = index.size();
+        report.add(Line {
+            name: format!("{} M intervals in the index, 600 a calendar", intervals / 1_000_000),
+            limit: format!("8 bytes each: {} MB", figure(held as f64 * 8.0 / 1e6)),
+            ours: format!(
+                "{} MB resident, {:.1} bytes each",
+                figure(taken / 1e6),
+                taken / held as f64
+            ),
+            ratio: format!("{:.2}", held as f64 * 8.0 / taken),
+            target,
+            met: Some(taken <= most),
+        });
+        drop(index);
+    }
+    let dir = tempfile::tempdir()?;
+    let (hub, took) = children::hub(HubOptions { dir: dir.path(), database: None, cores: None })?;
+    thread::sleep(Duration::from_millis(size.pick(5_000, 200)));
+    let (resident, most) = hub.memory();
+    report.add(Line {
+        name: "an idle hub on an empty SQLite file".to_owned(),
+        limit: "-".to_owned(),
+        ours: format!(
+            "{:.1} MB resident ({:.1} MB at most), ready after {:.0} ms",
+            resident / 1e6,
+            most / 1e6,
+            took.as_secs_f64() * 1e3
+        ),
+        ratio: "-".to_owned(),
+        target: "<= 40 MB",
+        met: Some(resident <= 40e6),
+    });
+    Ok(())
+}
