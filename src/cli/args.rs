@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::{
     backup, calendars, config, connect, connections, demo, doctor, expand, freebusy, jobs, keys,
-    migrate, quarantine, resources, restore, serve, session::Before, sync, tenants, work,
+    migrate, quarantine, resources, restore, secrets, serve, session::Before, sync, tenants, work,
 };
 
 const EXAMPLES: &str = "\
@@ -52,6 +52,7 @@ pub(crate) enum Command {
     Keys(keys::Keys),
     Jobs(jobs::Jobs),
     Quarantine(quarantine::Quarantine),
+    Secrets(secrets::Secrets),
     Expand(expand::ExpandArgs),
     Rrule(super::rrule::RruleArgs),
 }
@@ -104,6 +105,7 @@ mod tests {
             "calhub config show",
             "calhub backup FILE",
             "calhub restore FILE",
+            "calhub secrets rotate --new-kek --json --data-dir d",
         ] {
             parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

@@ -23,6 +23,7 @@ mod resources;
 mod restore;
 pub mod rrule;
 mod run;
+mod secrets;
 mod serve;
 mod session;
 mod settings;

@@ -34,6 +34,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Migrate(command) => conclude(wait(command.run(&environment)), Form::Human),
         Command::Backup(command) => conclude(wait(command.run(&environment)), command.form()),
         Command::Restore(command) => conclude(wait(command.run(&environment)), command.form()),
+        Command::Secrets(command) => conclude(wait(command.run(&environment)), command.form()),
         Command::Connect(command) => around.ask(command),
         Command::Sync(command) => around.ask(command),
         Command::Freebusy(command) => around.ask(command),

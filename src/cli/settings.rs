@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     listen: Option<std::net::SocketAddr>,
 
     /// postgres://... for production (CALHUB_DATABASE_URL) [default: SQLite in the data directory]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     database_url: Option<String>,
 
     /// The address others reach the hub under (CALHUB_PUBLIC_URL) [default: http://<listen>]
@@ -39,7 +39,7 @@ pub(crate) struct Settings {
     public_url: Option<String>,
 
     /// The file with the key-encryption key, the same for every hub of a cell (CALHUB_KEK_FILE)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     kek_file: Option<PathBuf>,
 
     /// A private or loopback network that calendars may be read from; can be repeated (CALHUB_ALLOW_NET)

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     drill::{Point, reach},
-    secrets::Place,
+    secrets::{Place, answer_row},
     store::{Begun, IdempotencyKey, Sealed},
 };
 
@@ -92,7 +92,11 @@ async fn answer(
         }
         Begun::Replay { status, answer } => {
             let sealed = Sealed::new(answer);
-            let plain = api.hub.vault.unseal(&mut tx, place(key, &row(key)), &sealed).await;
+            let plain = api
+                .hub
+                .vault
+                .unseal(&mut tx, place(key, &answer_row(&key.route, &key.key)), &sealed)
+                .await;
             let plain = plain.map_err(|error| Problem::internal(&error, "idempotency"))?;
             return replay(status, &plain);
         }
@@ -134,11 +138,6 @@ fn hash(scopes: &[Scope], uri: &axum::http::Uri, body: &Bytes) -> Vec<u8> {
     digest.finalize().to_vec()
 }
 
-/// The row is both route and key: the same key serves two routes. No route holds a second space.
-fn row(key: &IdempotencyKey) -> String {
-    format!("{} {}", key.route, key.key)
-}
-
 fn place<'a>(key: &'a IdempotencyKey, row: &'a str) -> Place<'a> {
     Place { tenant: &key.tenant_id, row, column: "idempotency.answer" }
 }
@@ -164,7 +163,11 @@ async fn keep(api: &Api, key: &IdempotencyKey, response: Response) -> Result<Res
             body: STANDARD.encode(&body),
         };
         let plain = serde_json::to_vec(&kept).unwrap_or_default();
-        let sealed = api.hub.vault.seal(&mut tx, place(key, &row(key)), &plain).await;
+        let sealed = api
+            .hub
+            .vault
+            .seal(&mut tx, place(key, &answer_row(&key.route, &key.key)), &plain)
+            .await;
         let sealed = sealed.map_err(|error| Problem::internal(&error, "idempotency"))?;
         tx.idempotency().finish(key, i64::from(status.as_u16()), sealed.as_bytes()).await?;
     } else {

@@ -265,7 +265,8 @@ impl Linker {
         }
         if let Some(login) = login {
             let place = login_place(&row.tenant_id, &row.connection_id);
-            row.login = self.engine.vault.seal(tx, place, &login.to_sealable()).await?;
+            let login = self.engine.vault.seal(tx, place, &login.to_sealable()).await?;
+            tx.connections().set_login(&row.tenant_id, &row.connection_id, &login).await?;
         }
         row.access = update.access.unwrap_or(row.access);
         if let Some(external_id) = &update.external_id {

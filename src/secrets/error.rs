@@ -11,7 +11,7 @@ pub enum SecretsError {
     KeyFile { path: PathBuf, source: io::Error },
     #[error("the key file {} can be read by others (mode {mode:o}): chmod 600 it", path.display())]
     LoosePermissions { path: PathBuf, mode: u32 },
-    #[error("the key file {} does not hold 32 bytes in base64", path.display())]
+    #[error("the key file {} does not hold 32 bytes in base64 on each line", path.display())]
     KeyForm { path: PathBuf },
     /// The database was sealed by another key file.
     #[error("the database belongs to another key file")]
@@ -19,6 +19,9 @@ pub enum SecretsError {
     /// Damaged, or sealed for another tenant, row or column.
     #[error("a sealed secret does not open here")]
     Tampered,
+    /// Keys are still needed: a rotation has not run, or not ended.
+    #[error("older keys still seal something: run `calhub secrets rotate` first")]
+    StillUsed,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -8,10 +8,12 @@
 mod check;
 mod error;
 mod kek;
+mod rotate;
 mod seal;
 mod vault;
 
 pub use error::SecretsError;
 pub use kek::Kek;
+pub use rotate::{Rotated, Standing, answer_row};
 pub use seal::mint_secret;
 pub use vault::{Place, Vault, fits};

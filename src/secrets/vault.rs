@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     error::{Result, SecretsError},
-    kek::Kek,
+    kek::{Kek, KekName, sealed_by},
     seal::{Key, VERSION, hmac, open, random_key, seal, split},
 };
 use crate::{
@@ -34,12 +34,12 @@ impl Place<'_> {
 
 /// Seals, opens and hashes for one store.
 pub struct Vault {
-    kek: Kek,
+    pub(super) kek: Kek,
     /// Hashes the secrets of callers; in the database under the key-encryption key, so that a change of
     /// that key does not make every API key invalid.
-    hash_key: Key,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub(super) hash_key: Key,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
 }
 
 impl std::fmt::Debug for Vault {
@@ -48,7 +48,8 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-const HASH_KEY: &str = "secrets.hash_key";
+/// The hash key as it stands in the database. The key-encryption key that sealed it is the one that seals.
+pub(super) const HASH_KEY: &str = "secrets.hash_key";
 pub(super) const HASH_KEY_PLACE: &[&[u8]] = &[b"hash key"];
 
 /// Whether a key file's key is the one that a database was sealed under; `kept` is what the database holds under
@@ -74,25 +75,36 @@ impl Vault {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self> {
-        let fresh = kek.wrap(HASH_KEY_PLACE, &random_key(&*entropy), &*entropy);
+        let newest = kek.newest()?;
+        let fresh = kek.wrap(newest, HASH_KEY_PLACE, &random_key(&*entropy), &*entropy)?;
         let mut tx = store.begin().await?;
         let kept = tx.instance().settle(HASH_KEY, &BASE64.encode(fresh)).await?;
         tx.commit().await?;
-        let kept = BASE64.decode(kept).map_err(|_| SecretsError::Tampered)?;
+        let kept = from_base64(&kept)?;
         let hash_key = kek.unwrap(HASH_KEY_PLACE, &kept)?;
         Ok(Self { kek, hash_key, clock, entropy })
     }
 
-    /// Seals a secret for its place, under the tenant's newest data key; makes the first one.
+    /// Seals a secret for its place, under the tenant's newest data key; makes the first one. That key is
+    /// kept until the transaction ends, whatever a rotation does meanwhile.
     pub async fn seal(&self, tx: &mut Tx, place: Place<'_>, plain: &[u8]) -> Result<Sealed> {
         let row = match tx.data_keys().latest(place.tenant).await? {
             Some(row) => row,
             None => self.first_data_key(tx, place.tenant).await?,
         };
-        let key = self.data_key(&row)?;
+        Ok(self.seal_under(row.data_key, &self.data_key(&row)?, place, plain))
+    }
+
+    pub(super) fn seal_under(
+        &self,
+        number: i64,
+        key: &Key,
+        place: Place<'_>,
+        plain: &[u8],
+    ) -> Sealed {
         let mut head = vec![VERSION];
-        head.extend(row.data_key.to_be_bytes());
-        Ok(Sealed::new(seal(&key, &head, &place.parts(), plain, &*self.entropy)))
+        head.extend(number.to_be_bytes());
+        Sealed::new(seal(key, &head, &place.parts(), plain, &*self.entropy))
     }
 
     /// Opens what was sealed for this place.
@@ -106,14 +118,9 @@ impl Vault {
         place: Place<'_>,
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let (head, rest) = split(sealed.as_bytes(), 1 + size_of::<i64>())?;
-        let Some((&VERSION, number)) = head.split_first() else {
-            return Err(SecretsError::Tampered);
-        };
-        let number = number.try_into().map_err(|_| SecretsError::Tampered)?;
-        let row = tx.data_keys().get(place.tenant, i64::from_be_bytes(number)).await?;
+        let row = tx.data_keys().get(place.tenant, number_of(sealed)?).await?;
         let key = self.data_key(&row.ok_or(SecretsError::Tampered)?)?;
-        open(&key, head, &place.parts(), rest)
+        open_under(&key, place, sealed)
     }
 
     /// Hashes the secret half of an API key or feed address.
@@ -127,29 +134,71 @@ impl Vault {
     }
 
     async fn first_data_key(&self, tx: &mut Tx, tenant: &TenantId) -> Result<DataKeyRow> {
-        let data_key = 1;
-        let parts = data_key_parts(tenant, data_key);
-        let sealed = self.kek.wrap(
-            &[parts.0, parts.1, &parts.2],
-            &random_key(&*self.entropy),
-            &*self.entropy,
-        );
-        let row = DataKeyRow {
-            tenant_id: tenant.clone(),
-            data_key,
-            sealed: Sealed::new(sealed),
-            created_at: self.clock.now(),
-        };
+        let row = self.made_data_key(tx, tenant, 1).await?;
         if tx.data_keys().insert(&row).await? {
             return Ok(row);
         }
-        tx.data_keys().get(tenant, data_key).await?.ok_or(SecretsError::Tampered)
+        tx.data_keys().latest(tenant).await?.ok_or(SecretsError::Tampered)
     }
 
-    fn data_key(&self, row: &DataKeyRow) -> Result<Key> {
+    /// Makes a data key, not yet stored, sealed by the key that seals in the whole cell until `tx` ends.
+    pub(super) async fn made_data_key(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        data_key: i64,
+    ) -> Result<DataKeyRow> {
+        let kept = tx.instance().get_kept(HASH_KEY).await?.ok_or(SecretsError::Tampered)?;
+        let by = sealed_by(&from_base64(&kept)?)?;
+        let key = random_key(&*self.entropy);
+        Ok(DataKeyRow {
+            tenant_id: tenant.clone(),
+            data_key,
+            sealed: self.wrap_data_key(by, tenant, data_key, &key)?,
+            created_at: self.clock.now(),
+        })
+    }
+
+    pub(super) fn wrap_data_key(
+        &self,
+        by: KekName,
+        tenant: &TenantId,
+        data_key: i64,
+        key: &Key,
+    ) -> Result<Sealed> {
+        let parts = data_key_parts(tenant, data_key);
+        let what: [&[u8]; 3] = [parts.0, parts.1, &parts.2];
+        Ok(Sealed::new(self.kek.wrap(by, &what, key, &*self.entropy)?))
+    }
+
+    pub(super) fn data_key(&self, row: &DataKeyRow) -> Result<Key> {
         let parts = data_key_parts(&row.tenant_id, row.data_key);
         self.kek.unwrap(&[parts.0, parts.1, &parts.2], row.sealed.as_bytes())
     }
+}
+
+/// The number of the data key that sealed a secret.
+pub(super) fn number_of(sealed: &Sealed) -> Result<i64> {
+    let (head, _) = split(sealed.as_bytes(), 1 + size_of::<i64>())?;
+    match head.split_first() {
+        Some((&VERSION, number)) => {
+            number.try_into().map(i64::from_be_bytes).map_err(|_| SecretsError::Tampered)
+        }
+        _ => Err(SecretsError::Tampered),
+    }
+}
+
+pub(super) fn open_under(
+    key: &Key,
+    place: Place<'_>,
+    sealed: &Sealed,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let (head, rest) = split(sealed.as_bytes(), 1 + size_of::<i64>())?;
+    open(key, head, &place.parts(), rest)
+}
+
+pub(super) fn from_base64(text: &str) -> Result<Vec<u8>> {
+    BASE64.decode(text).map_err(|_| SecretsError::Tampered)
 }
 
 pub(super) fn data_key_parts(tenant: &TenantId, data_key: i64) -> (&[u8], &[u8], [u8; 8]) {

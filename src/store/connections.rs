@@ -169,8 +169,8 @@ impl Connections<'_> {
         self.0.optional(include_str!("sql/connection_by_external_id.sql"), &args).await
     }
 
-    /// Stores what a caller may change (identity, label, external id, access, state, login, metadata) and answers
-    /// the new revision; `None` when the row is gone or, with `expected`, was changed since.
+    /// Stores what a caller may change (identity, label, external id, access, state, metadata; not the login) and
+    /// answers the new revision; `None` when the row is gone or, with `expected`, was changed since.
     ///
     /// # Errors
     ///
@@ -188,12 +188,23 @@ impl Connections<'_> {
             row.external_id.as_deref().into(),
             (&row.access).into(),
             (&row.state).into(),
-            (&row.login).into(),
             (&row.metadata).into(),
             row.touched_at.into(),
             (&row.identity).into(),
         ];
         self.0.optional_value(include_str!("sql/connection_update.sql"), &args).await
+    }
+
+    /// Stores another login. A statement of its own, so that no other change carries back an old one that was
+    /// sealed anew meanwhile.
+    pub async fn set_login(
+        &mut self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        login: &Sealed,
+    ) -> Result<bool> {
+        let args = [tenant.into(), connection.into(), login.into()];
+        Ok(self.0.execute(include_str!("sql/connection_set_login.sql"), &args).await? > 0)
     }
 
     /// Notes a connection's health, unless it is being removed. Unchanged health writes nothing.

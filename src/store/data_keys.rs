@@ -1,11 +1,13 @@
-//! The sealed data keys of tenants; only `secrets` opens them.
+//! The sealed data keys of tenants, and what they have sealed; only `secrets` opens either.
 
 use jiff::Timestamp;
 
 use super::{
     Sealed, Tx,
+    args::Arg,
     columns::{Columns, Stored},
     error::Result,
+    tx::{On, Sql},
 };
 use crate::model::ids::TenantId;
 
@@ -59,19 +61,145 @@ impl DataKeys<'_> {
         self.0.optional(include_str!("sql/data_key_get.sql"), &args).await
     }
 
-    /// Gets the data key that seals now.
+    /// Gets the data key that seals now, and sees that it is there until the transaction ends.
     pub async fn latest(&mut self, tenant: &TenantId) -> Result<Option<DataKeyRow>> {
-        self.0.optional(include_str!("sql/data_key_latest.sql"), &[tenant.into()]).await
+        let sql = Sql::parted(
+            include_str!("sql/data_key_latest.sqlite.sql"),
+            include_str!("sql/data_key_latest.postgres.sql"),
+        );
+        self.0.optional(sql, &[tenant.into()]).await
     }
 
-    /// Replaces the seal of a data key, for a new key-encryption key.
+    /// Lists the data keys of all tenants, those after `after`.
+    pub async fn all(
+        &mut self,
+        after: Option<(&TenantId, i64)>,
+        limit: i64,
+    ) -> Result<Vec<DataKeyRow>> {
+        let (tenant, number) = after.map_or(("", 0), |(tenant, number)| (tenant.as_str(), number));
+        let args = [tenant.into(), number.into(), limit.into()];
+        self.0.all(include_str!("sql/data_key_all.sql"), &args).await
+    }
+
+    /// Replaces the seal of a data key, for a new key-encryption key; `false` when `old` is not its seal.
     pub async fn reseal(
         &mut self,
         tenant: &TenantId,
         data_key: i64,
-        sealed: &Sealed,
+        old: &Sealed,
+        new: &Sealed,
     ) -> Result<bool> {
-        let args = [tenant.into(), data_key.into(), sealed.into()];
+        let args = [tenant.into(), data_key.into(), old.into(), new.into()];
         Ok(self.0.execute(include_str!("sql/data_key_reseal.sql"), &args).await? > 0)
+    }
+
+    /// Waits for everybody who seals with a data key just now. SQLite has one writer anyway.
+    pub async fn take(&mut self, tenant: &TenantId, data_key: i64) -> Result<()> {
+        if let On::Postgres(_) = self.0.on {
+            let args = [tenant.into(), data_key.into()];
+            let sql = include_str!("sql/data_key_take.postgres.sql");
+            self.0.optional_value::<i64>(sql, &args).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts what is sealed by a data key.
+    pub async fn uses(&mut self, tenant: &TenantId, data_key: i64) -> Result<i64> {
+        let number = data_key.to_be_bytes();
+        let args = [tenant.into(), number.as_slice().into()];
+        self.0.value(include_str!("sql/data_key_uses.sql"), &args).await
+    }
+
+    /// Drops a data key. What is still sealed by it is lost.
+    pub async fn delete(&mut self, tenant: &TenantId, data_key: i64) -> Result<bool> {
+        let args = [tenant.into(), data_key.into()];
+        Ok(self.0.execute(include_str!("sql/data_key_delete.sql"), &args).await? > 0)
+    }
+
+    /// Lists what a column holds that is not sealed by `data_key`, after `after`.
+    pub async fn sealed_by_others(
+        &mut self,
+        tenant: &TenantId,
+        column: SealedColumn,
+        data_key: i64,
+        after: Option<&SealedRow>,
+        limit: i64,
+    ) -> Result<Vec<SealedRow>> {
+        let number = data_key.to_be_bytes();
+        let (part, rest) = after.map_or(("", ""), |row| (&*row.part, &*row.rest));
+        match column {
+            SealedColumn::Login => {
+                let args = [tenant.into(), part.into(), number.as_slice().into(), limit.into()];
+                self.0.all(include_str!("sql/sealed_logins.sql"), &args).await
+            }
+            SealedColumn::Answer => {
+                let args = [
+                    tenant.into(),
+                    part.into(),
+                    rest.into(),
+                    number.as_slice().into(),
+                    limit.into(),
+                ];
+                self.0.all(include_str!("sql/sealed_answers.sql"), &args).await
+            }
+        }
+    }
+
+    /// Puts another seal in the place of `row`'s, unless that has been replaced meanwhile.
+    pub async fn reseal_secret(
+        &mut self,
+        tenant: &TenantId,
+        column: SealedColumn,
+        row: &SealedRow,
+        new: &Sealed,
+    ) -> Result<bool> {
+        let (part, rest): (Arg<'_>, Arg<'_>) = ((&row.part).into(), (&row.rest).into());
+        let (old, new) = ((&row.sealed).into(), new.into());
+        let done = match column {
+            SealedColumn::Login => {
+                let args = [tenant.into(), part, old, new];
+                self.0.execute(include_str!("sql/reseal_login.sql"), &args).await?
+            }
+            SealedColumn::Answer => {
+                let args = [tenant.into(), part, rest, old, new];
+                self.0.execute(include_str!("sql/reseal_answer.sql"), &args).await?
+            }
+        };
+        Ok(done > 0)
+    }
+}
+
+/// The columns that hold what data keys have sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealedColumn {
+    /// `connections.login`.
+    Login,
+    /// `idempotency.answer`.
+    Answer,
+}
+
+impl SealedColumn {
+    pub const ALL: [Self; 2] = [Self::Login, Self::Answer];
+}
+
+/// One sealed secret and the key of its row within the tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedRow {
+    /// The connection, or the route of a kept answer.
+    pub part: String,
+    /// The Idempotency-Key of a kept answer.
+    pub rest: String,
+    pub sealed: Sealed,
+}
+
+impl Stored for SealedRow {
+    const TABLE: &'static str = "sealed";
+
+    fn read(columns: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            part: columns.get("part")?,
+            rest: columns.get("rest")?,
+            sealed: columns.get("sealed")?,
+        })
     }
 }

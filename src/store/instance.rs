@@ -1,6 +1,6 @@
 //! Named facts about this installation as a whole.
 
-use super::{Tx, error::Result};
+use super::{Tx, error::Result, tx::Sql};
 
 /// Statements on instance facts.
 #[derive(Debug)]
@@ -15,6 +15,20 @@ impl Tx {
 impl Instance<'_> {
     pub async fn get(&mut self, name: &str) -> Result<Option<String>> {
         self.0.optional_value(include_str!("sql/instance_get.sql"), &[name.into()]).await
+    }
+
+    /// Reads a fact that nobody changes until the transaction ends.
+    pub async fn get_kept(&mut self, name: &str) -> Result<Option<String>> {
+        let sql = Sql::parted(
+            include_str!("sql/instance_get.sql"),
+            include_str!("sql/instance_get_kept.postgres.sql"),
+        );
+        self.0.optional_value(sql, &[name.into()]).await
+    }
+
+    pub async fn remove(&mut self, name: &str) -> Result<()> {
+        self.0.execute(include_str!("sql/instance_remove.sql"), &[name.into()]).await?;
+        Ok(())
     }
 
     pub async fn set(&mut self, name: &str, value: &str) -> Result<()> {

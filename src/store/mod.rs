@@ -34,7 +34,7 @@ pub use calendars::{CalendarFilter, CalendarRow, Calendars, PullOutcome, RemoteC
 pub use census::{Census, ConnectionCount, FailureCount, REQUESTS_KEPT, RequestCount};
 pub use changes::{BadCursor, ChangeFilter, ChangeRow, Changes, Epoch, LogCursor, NewChange};
 pub use connections::{ConnectionFilter, ConnectionHealth, ConnectionRow, Connections};
-pub use data_keys::{DataKeyRow, DataKeys};
+pub use data_keys::{DataKeyRow, DataKeys, SealedColumn, SealedRow};
 pub use error::{Result, StoreError, rules};
 pub use events::{BusyRow, CalendarBusyRow, CalendarSpans, EventRow, Events};
 pub use examine::{Examination, Unfit, examine};

@@ -292,7 +292,16 @@ impl Engine {
     /// Opens the login of a calendar's connection. Only what goes to the provider needs it.
     pub(crate) async fn way(&self, subject: &Subject) -> Result<Way, SyncError> {
         let mut tx = self.store.read().await?;
-        let login = self.open_login(&mut tx, &subject.connection).await?;
+        let login = match self.open_login(&mut tx, &subject.connection).await {
+            // Sealed anew since it was read, and the key that sealed it before is gone: read it again.
+            Err(SyncError::Secrets(_)) => {
+                let id = &subject.connection.connection_id;
+                let now =
+                    tx.connections().get(&subject.tenant, id).await?.ok_or(SyncError::Gone)?;
+                self.open_login(&mut tx, &now).await?
+            }
+            other => other?,
+        };
         let allow_net = allowed_networks(&mut tx, &subject.tenant).await?;
         Ok(Way { login, allow_net })
     }

@@ -151,6 +151,7 @@ fn help_teaches_every_command() {
         "keys",
         "jobs",
         "quarantine",
+        "secrets",
         "expand",
     ];
     for command in commands {

@@ -58,7 +58,8 @@ async fn a_swapped_data_key_opens_nothing() {
         let sealed = vault.seal(&mut tx, place, b"hunter2").await.unwrap();
         vault.seal(&mut tx, Place { tenant: &theirs, ..place }, b"x").await.unwrap();
         let other = tx.data_keys().latest(&theirs).await.unwrap().unwrap();
-        tx.data_keys().reseal(&ours, 1, &other.sealed).await.unwrap();
+        let own = tx.data_keys().latest(&ours).await.unwrap().unwrap();
+        tx.data_keys().reseal(&ours, 1, &own.sealed, &other.sealed).await.unwrap();
         let refused = vault.unseal(&mut tx, place, &sealed).await;
         assert!(matches!(refused, Err(SecretsError::Tampered)));
     })

@@ -3,3 +3,4 @@
 mod inventory;
 mod matrix;
 mod pair;
+mod rotation;
