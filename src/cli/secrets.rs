@@ -16,7 +16,7 @@ use super::{
 use crate::{
     clock::{SystemClock, SystemEntropy},
     config::{Config, Environment},
-    secrets::{Kek, Rotated, Standing, Vault},
+    secrets::{Kek, Rotated, Standing, Step, Vault},
     store::{Options, Store},
 };
 
@@ -76,12 +76,6 @@ impl Secrets {
 
     pub(crate) async fn run(&self, environment: &Environment) -> anyhow::Result<()> {
         let config = self.settings.load(environment)?;
-        #[cfg(feature = "drills")]
-        if let Some(spec) = environment.get("CALHUB_DRILL") {
-            crate::drill::arm_process(spec).map_err(|part| {
-                anyhow::anyhow!("CALHUB_DRILL: `{part}` is no place and no fault")
-            })?;
-        }
         match self.verb {
             Verb::Rotate { new_kek } => self.rotate(&config, new_kek).await,
             Verb::NewKek => self.new_kek(&config),
@@ -118,7 +112,11 @@ impl Secrets {
         }
         let mut progress = Progress::start(self.form());
         let rotated = vault
-            .rotate(&store, |sealed| progress.show(&format!("{sealed} secrets sealed anew")))
+            .rotate(&store, async |step| {
+                if let Step::Secrets(sealed) = step {
+                    progress.show(&format!("{sealed} secrets sealed anew"));
+                }
+            })
             .await
             .context("the rotation was interrupted; run it again to go on")?;
         drop(progress);

@@ -144,8 +144,8 @@ fn place<'a>(key: &'a IdempotencyKey, row: &'a str) -> Place<'a> {
 
 async fn keep(api: &Api, key: &IdempotencyKey, response: Response) -> Result<Response, Problem> {
     let status = response.status();
-    let is_final = status.is_success()
-        || (status.is_client_error() && response.extensions().get::<Passing>().is_none());
+    let is_final = (status.is_success() || status.is_client_error())
+        && response.extensions().get::<Passing>().is_none();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, MOST_ANSWER)
         .await

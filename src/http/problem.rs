@@ -119,6 +119,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("timeout", 408, "The request took too long to arrive"),
     ("idempotency_in_progress", 409, "The first request with this key still runs"),
     ("different_account", 409, "This is another account"),
+    ("login_unreadable", 409, "The stored login does not open"),
     ("external_id_taken", 409, "The external id is taken"),
     ("in_use", 409, "It is in use"),
     ("conflict", 409, "It conflicts with what is there"),

@@ -58,6 +58,8 @@ struct Touched {
     connections: BTreeSet<(TenantId, ConnectionId)>,
     resources: BTreeSet<(TenantId, ResourceId)>,
     tenants: BTreeSet<TenantId>,
+    /// Those of them that are no more.
+    gone: BTreeSet<TenantId>,
 }
 
 impl Tail {
@@ -148,6 +150,10 @@ impl Tail {
         for (tenant, resource) in &touched.resources {
             self.renew_resource(&mut tx, tenant, resource).await?;
         }
+        // What was just looked for in vain has made it a part again.
+        for tenant in &touched.gone {
+            self.index.remove(tenant);
+        }
         tx.rollback().await?;
         Ok(cursor)
     }
@@ -157,6 +163,7 @@ impl Tail {
         for tenant in &touched.tenants {
             let Some(row) = tx.tenants().get(tenant).await? else {
                 self.index.remove(tenant);
+                touched.gone.insert(tenant.clone());
                 continue;
             };
             self.index.change(tenant, |part| part.set_policy(&policy_of(&row.policy)));

@@ -21,6 +21,9 @@ pub enum LinkError {
     /// The login's parts do not fit the connection's provider.
     #[error("{0} means nothing to this provider")]
     DoesNotFit(&'static str),
+    /// The stored login does not open, and the new one does not state all of its parts.
+    #[error("the stored login does not open")]
+    Unreadable,
     #[error("there is no such connection")]
     NotFound,
     /// The connection was changed since the caller read it.
@@ -43,6 +46,7 @@ impl LinkError {
             Self::DifferentAccount => "different_account",
             Self::ExternalIdTaken => "external_id_taken",
             Self::DoesNotFit(_) => "invalid",
+            Self::Unreadable => "login_unreadable",
             Self::NotFound => "not_found",
             Self::Stale => "stale",
             Self::Removing => "removing",

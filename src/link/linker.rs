@@ -13,9 +13,10 @@ use crate::{
         ids::{ConnectionId, TenantId},
         states::{Access, ConnectionState, Provider},
     },
+    secrets::SecretsError,
     store::{ConnectionRow, NewChange, Tx},
     sync::{
-        Engine, Lane, Login, allowed_networks, login_place,
+        Engine, Lane, Login, SyncError, allowed_networks, login_place,
         schedule::{LIST_EVERY, next_poll},
     },
 };
@@ -213,9 +214,16 @@ impl Linker {
         let engine = &self.engine;
         let mut tx = engine.store.read().await?;
         let row = tx.connections().get(tenant, connection).await?.ok_or(LinkError::NotFound)?;
-        let old = engine.open_login(&mut tx, &row).await?;
+        let old = match engine.open_login(&mut tx, &row).await {
+            Ok(old) => Some(old),
+            Err(SyncError::Secrets(SecretsError::Tampered)) => None,
+            Err(error) => return Err(error.into()),
+        };
         drop(tx);
-        let new = merged(&old, &update)?;
+        let new = match &old {
+            Some(old) => merged(old, &update)?,
+            None => whole(row.provider, &update)?,
+        };
         let checked = match &new {
             Some(login) => Some(self.check(tenant, login, row.learned.clone()).await?),
             None => None,
@@ -223,7 +231,7 @@ impl Linker {
         let mut tx = engine.store.begin().await?;
         let mut row = tx.connections().get(tenant, connection).await?.ok_or(LinkError::NotFound)?;
         if let Some(checked) = &checked {
-            self.same_account(&mut row, &old, new.as_ref(), checked)?;
+            self.same_account(&mut row, old.as_ref(), new.as_ref(), checked)?;
         }
         self.renew(&mut tx, row, new.as_ref(), &update, expected).await?;
         if let Some(checked) = &checked {
@@ -238,12 +246,13 @@ impl Linker {
     fn same_account(
         &self,
         row: &mut ConnectionRow,
-        old: &Login,
+        old: Option<&Login>,
         new: Option<&Login>,
         checked: &Checked,
     ) -> Result<(), LinkError> {
-        let is_moved_feed =
-            matches!(old, Login::Ics { .. }) && new.is_some_and(|new| new.host() == old.host());
+        let is_moved_feed = old.is_some_and(|old| {
+            matches!(old, Login::Ics { .. }) && new.is_some_and(|new| new.host() == old.host())
+        });
         if row.identity != checked.account.identity && !is_moved_feed {
             return Err(LinkError::DifferentAccount);
         }
@@ -328,6 +337,24 @@ fn usual_access(provider: Provider) -> Access {
     match provider {
         Provider::Ics => Access::Read,
         Provider::Caldav | Provider::Google | Provider::Microsoft => Access::ReadWrite,
+    }
+}
+
+/// The login that an update states as a whole, where the stored one does not open; `None` when it states none.
+fn whole(provider: Provider, update: &LinkUpdate) -> Result<Option<Login>, LinkError> {
+    use secrecy::ExposeSecret;
+    let LinkUpdate { url, username, password, .. } = update;
+    if url.is_none() && username.is_none() && password.is_none() {
+        return Ok(None);
+    }
+    match (provider, url, username, password) {
+        (Provider::Ics, Some(url), None, None) => Ok(Some(Login::Ics { url: url.clone() })),
+        (Provider::Caldav, Some(url), Some(username), Some(password)) => Ok(Some(Login::Caldav {
+            url: url.expose_secret().to_owned(),
+            username: username.clone(),
+            password: password.clone(),
+        })),
+        _ => Err(LinkError::Unreadable),
     }
 }
 

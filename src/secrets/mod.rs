@@ -14,6 +14,6 @@ mod vault;
 
 pub use error::SecretsError;
 pub use kek::Kek;
-pub use rotate::{Rotated, Standing, answer_row};
+pub use rotate::{Rotated, Standing, Step, answer_row};
 pub use seal::mint_secret;
 pub use vault::{Place, Vault, fits};

@@ -19,7 +19,6 @@ use super::{
     vault::{HASH_KEY, HASH_KEY_PLACE, Place, Vault, from_base64, number_of, open_under},
 };
 use crate::{
-    drill::{Point, reach},
     model::ids::TenantId,
     store::{DataKeyRow, SealedColumn, SealedRow, Store, Tx},
 };
@@ -31,6 +30,17 @@ const BATCH: i64 = 100;
 const PAGE: i64 = 500;
 /// How often a data key is looked at again before it is left for the next rotation.
 const ROUNDS: usize = 20;
+
+/// What was just done and is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The newest key-encryption key of the file seals from now on; what an older one sealed is as it was.
+    KekChanged,
+    /// So many data keys have been sealed anew so far.
+    DataKeys(u64),
+    /// So many secrets have been sealed anew so far.
+    Secrets(u64),
+}
 
 /// What a rotation changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -82,15 +92,19 @@ pub fn answer_row(route: &str, key: &str) -> String {
 }
 
 impl Vault {
-    /// Changes every key. `progress` is told how many secrets are sealed anew.
+    /// Changes every key. `progress` is told each step once it is committed, and waited for.
     ///
     /// # Errors
     ///
     /// When the store fails or the key file lacks a key; what was done stays done, and running it again goes on.
-    pub async fn rotate(&self, store: &Store, mut progress: impl FnMut(u64)) -> Result<Rotated> {
+    pub async fn rotate(
+        &self,
+        store: &Store,
+        mut progress: impl AsyncFnMut(Step),
+    ) -> Result<Rotated> {
         let mut done = Rotated::default();
         let begun = self.begin(store, &mut done).await?;
-        self.rotate_kek(store, &mut done).await?;
+        self.rotate_kek(store, &mut done, &mut progress).await?;
         for latest in latest_of_each_tenant(store).await? {
             let tenant = &latest.tenant_id;
             let Some(newest) = self.newest_data_key(store, tenant, begun, &mut done).await? else {
@@ -117,7 +131,12 @@ impl Vault {
     }
 
     /// Puts everything that a key-encryption key seals under the newest one.
-    async fn rotate_kek(&self, store: &Store, done: &mut Rotated) -> Result<()> {
+    async fn rotate_kek(
+        &self,
+        store: &Store,
+        done: &mut Rotated,
+        progress: &mut impl AsyncFnMut(Step),
+    ) -> Result<()> {
         let newest = self.kek.newest()?;
         let mut tx = store.begin().await?;
         if sealing(&mut tx).await? != newest {
@@ -127,7 +146,9 @@ impl Vault {
             done.kek_changed = true;
         }
         tx.commit().await?;
-        reach(Point::KekChanged).await;
+        if done.kek_changed {
+            progress(Step::KekChanged).await;
+        }
         let mut after: Option<(TenantId, i64)> = None;
         loop {
             let mut tx = store.begin().await?;
@@ -146,7 +167,7 @@ impl Vault {
                 done.data_keys_resealed += u64::from(own);
             }
             tx.commit().await?;
-            reach(Point::Resealed).await;
+            progress(Step::DataKeys(done.data_keys_resealed)).await;
         }
     }
 
@@ -177,7 +198,7 @@ impl Vault {
         store: &Store,
         newest: &DataKeyRow,
         done: &mut Rotated,
-        progress: &mut impl FnMut(u64),
+        progress: &mut impl AsyncFnMut(Step),
     ) -> Result<()> {
         let tenant = &newest.tenant_id;
         let mut left = 0;
@@ -202,7 +223,7 @@ impl Vault {
         keys: &mut Keys<'_>,
         column: SealedColumn,
         done: &mut Rotated,
-        progress: &mut impl FnMut(u64),
+        progress: &mut impl AsyncFnMut(Step),
     ) -> Result<()> {
         let newest = keys.newest;
         let tenant = &newest.tenant_id;
@@ -232,8 +253,7 @@ impl Vault {
                 }
             }
             tx.commit().await?;
-            progress(done.secrets_resealed);
-            reach(Point::Resealed).await;
+            progress(Step::Secrets(done.secrets_resealed)).await;
             let is_last = i64::try_from(rows.len()).unwrap_or(i64::MAX) < BATCH;
             match rows.into_iter().next_back() {
                 Some(last) if !is_last => after = Some(last),

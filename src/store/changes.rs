@@ -148,6 +148,11 @@ const EPOCH: &str = "changes.epoch";
 const HOME: &str = "changes.home";
 const PRUNED: &str = "changes.pruned";
 
+const LAST_BELOW: Sql = Sql::parted(
+    include_str!("sql/change_last_below.sqlite.sql"),
+    include_str!("sql/change_last_below.postgres.sql"),
+);
+
 /// Statements on the change log.
 #[derive(Debug)]
 pub struct Changes<'t>(&'t mut Tx);
@@ -236,10 +241,6 @@ impl Changes<'_> {
             include_str!("sql/change_first_since.sqlite.sql"),
             include_str!("sql/change_first_since.postgres.sql"),
         );
-        const LAST: Sql = Sql::parted(
-            include_str!("sql/change_last_below.sqlite.sql"),
-            include_str!("sql/change_last_below.postgres.sql"),
-        );
         const PRUNE: Sql = Sql::parted(
             include_str!("sql/change_prune.sqlite.sql"),
             include_str!("sql/change_prune.postgres.sql"),
@@ -248,11 +249,22 @@ impl Changes<'_> {
         let kept = self.0.optional::<Place>(KEEP, &[before.into()]).await?;
         let end = (head.txid, head.n + 1);
         let below = kept.map_or(end, |Place(txid, n)| end.min((txid, n)));
-        let last = self.0.optional::<Place>(LAST, &[below.0.into(), below.1.into()]).await?;
+        let last = self.0.optional::<Place>(LAST_BELOW, &[below.0.into(), below.1.into()]).await?;
         let Some(Place(txid, n)) = last else { return Ok(0) };
         let gone = self.0.execute(PRUNE, &[txid.into(), n.into()]).await?;
         self.0.instance().set(PRUNED, &format!("{txid}.{n}")).await?;
         Ok(gone)
+    }
+
+    /// Takes out of entries what they told of these subjects. The entries stay in their places, so that no
+    /// reader's cursor loses its hold.
+    pub async fn blank(&mut self, tenant: &TenantId, subjects: &[String]) -> Result<()> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/change_blank.sqlite.sql"),
+            include_str!("sql/change_blank.postgres.sql"),
+        );
+        self.0.execute(SQL, &[tenant.into(), json_array(subjects).into()]).await?;
+        Ok(())
     }
 
     /// Gives the log a new epoch: every cursor that anybody keeps is expired from now on. For a restore.
@@ -322,8 +334,13 @@ impl Changes<'_> {
     async fn check_below(&mut self, cursor: &LogCursor, head: &LogCursor) -> Result<()> {
         let start = self.start().await?;
         let at = (cursor.txid, cursor.n);
-        let expired =
-            cursor.epoch != start.epoch || at < (start.txid, start.n) || at > (head.txid, head.n);
+        let mut expired = cursor.epoch != start.epoch || at < (start.txid, start.n);
+        if !expired && at > (head.txid, head.n) {
+            // The entries at the head may have gone with their tenant, and those after it be held back.
+            let args = [i64::MAX.into(), i64::MAX.into()];
+            let last = self.0.optional::<Place>(LAST_BELOW, &args).await?;
+            expired = last.is_none_or(|Place(txid, n)| at > (txid, n));
+        }
         if expired { Err(StoreError::CursorExpired) } else { Ok(()) }
     }
 

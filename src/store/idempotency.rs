@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Tx,
+    args::json_array,
     columns::{Columns, Stored},
     error::Result,
     tx::Sql,
@@ -63,6 +64,16 @@ impl Tx {
 }
 
 impl Idempotency<'_> {
+    /// Forgets the answers that may tell of a connection: those about connections, and those of routes that
+    /// name one of `ids`.
+    pub async fn erase(&mut self, tenant: &TenantId, ids: &[String]) -> Result<u64> {
+        let sql = Sql::parted(
+            include_str!("sql/idempotency_erase.sqlite.sql"),
+            include_str!("sql/idempotency_erase.postgres.sql"),
+        );
+        self.0.execute(sql, &[tenant.into(), json_array(ids).into()]).await
+    }
+
     /// Takes the key for a request, or tells what became of the one that has it. A key whose holder's
     /// lease ended without an answer can be taken again by the same body.
     pub async fn begin(

@@ -161,6 +161,16 @@ impl Store {
         }
     }
 
+    /// Brings what was deleted out of SQLite's log into the file, where it is overwritten. Only a matter of
+    /// time otherwise; PostgreSQL does the same in its vacuum.
+    pub async fn scrub(&self) {
+        let Pools::Sqlite { writer, .. } = &self.pools else { return };
+        let sql = include_str!("sql/scrub.sqlite.sql");
+        if let Err(error) = sqlx::query(sql).execute(writer).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "The log was not emptied.");
+        }
+    }
+
     /// Ends all connections, after running transactions have ended.
     pub async fn close(&self) {
         match &self.pools {
@@ -190,6 +200,8 @@ async fn open_sqlite(url: &str, options: &Options) -> Result<(Pools, Option<File
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(options.patience)
+        // What is deleted is overwritten, not only forgotten.
+        .pragma("secure_delete", "ON")
         .statement_cache_capacity(options.statement_cache.max(100));
     let pool = || SqlitePoolOptions::new().acquire_timeout(options.patience);
     if url.contains(":memory:") || url.contains("mode=memory") {

@@ -99,6 +99,17 @@ impl Tx {
 }
 
 impl Resources<'_> {
+    /// Lets no resource write into a calendar of this connection any more.
+    pub async fn stop_writing_to(
+        &mut self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        now: Timestamp,
+    ) -> Result<u64> {
+        let args = [tenant.into(), connection.into(), now.into()];
+        self.0.execute(include_str!("sql/resource_stop_writing_to.sql"), &args).await
+    }
+
     /// # Errors
     ///
     /// `Conflict` with `RESOURCE_EXTERNAL_ID` of [`rules`](super::rules).

@@ -31,7 +31,7 @@ use crate::{
     clock::{Clock, Entropy},
     drill::{Point, reach},
     model::ids::{CalendarId, ChangeId, ConnectionId, TenantId},
-    secrets::{Place, Vault},
+    secrets::{Place, SecretsError, Vault},
     store::{CalendarRow, Claimed, ConnectionRow, NewChange, Store, StoreError, Tx, WorkRow},
 };
 
@@ -298,7 +298,13 @@ impl Engine {
                 let id = &subject.connection.connection_id;
                 let now =
                     tx.connections().get(&subject.tenant, id).await?.ok_or(SyncError::Gone)?;
-                self.open_login(&mut tx, &now).await?
+                let opened = self.open_login(&mut tx, &now).await;
+                if matches!(opened, Err(SyncError::Secrets(SecretsError::Tampered))) {
+                    drop(tx);
+                    self.unreadable(&now).await?;
+                    return opened.map(|login| Way { login, allow_net: None });
+                }
+                opened?
             }
             other => other?,
         };

@@ -25,8 +25,10 @@ impl Engine {
         let calendars = tx.calendars().by_connection(tenant, connection).await?;
         let actor = connection.as_str();
         let mut changes = Vec::new();
+        let mut ids = vec![actor.to_owned()];
         for calendar in &calendars {
             let id = &calendar.calendar_id;
+            ids.push(id.to_string());
             tx.calendars().lock(id).await?;
             let resources = tx.calendars().resources_of_calendar(tenant, id).await?;
             let body = json!({
@@ -40,11 +42,16 @@ impl Engine {
         tx.work().remove(tenant, Lane::List.as_str(), actor).await?;
         let body = json!({ "connection_id": connection, "external_id": row.external_id });
         changes.push(self.change(tenant, "connection.removed", actor, actor, body));
+        tx.resources().stop_writing_to(tenant, connection, self.clock.now()).await?;
         tx.connections().delete(tenant, connection).await?;
+        // What the log and kept answers told of it; that it was there and is gone stays told.
+        tx.changes().blank(tenant, &ids).await?;
+        tx.idempotency().erase(tenant, &ids).await?;
         tx.changes().append(&changes).await?;
         reach(Point::EraseWritten).await;
         self.commit_held(tx, Some(claimed)).await?;
         reach(Point::EraseStored).await;
+        self.store.scrub().await;
         tracing::info!(connection.id = %connection, "A connection was removed with all that was stored of it.");
         Ok(())
     }

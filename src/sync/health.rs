@@ -11,7 +11,7 @@ use super::{
 use crate::{
     model::ids::{ConnectionId, TenantId},
     model::states::{ConnectionState, InitialSync},
-    store::{CalendarRow, ConnectionHealth, Tx},
+    store::{CalendarRow, ConnectionHealth, ConnectionRow, Tx},
 };
 
 /// What one call showed about a connection.
@@ -38,6 +38,23 @@ impl Engine {
         let (login, ok_at) = (Login::Accepted, Some(self.clock.now()));
         let note = Note { login, ok_at, error: None, listing_failures: Some(0), learned };
         self.note(tx, tenant, connection, note).await.map(|_| ())
+    }
+
+    /// Notes that the stored login does not open: as good as refused, for only a new one helps. What was known
+    /// stays known, and ages.
+    pub(crate) async fn unreadable(&self, row: &ConnectionRow) -> Result<(), SyncError> {
+        let mut tx = self.store.begin().await?;
+        let note = Note {
+            login: Login::Refused,
+            ok_at: None,
+            error: Some("login_unreadable".to_owned()),
+            listing_failures: None,
+            learned: row.learned.clone(),
+        };
+        self.note(&mut tx, &row.tenant_id, &row.connection_id, note).await?;
+        tx.commit().await?;
+        self.ring();
+        Ok(())
     }
 
     /// Notes what was learned, and tells the change log when the connection's state changes by it.

@@ -23,6 +23,7 @@ use crate::{
         ids::{CalendarId, ConnectionId, TenantId},
         states::{ConnectionState, InitialSync},
     },
+    secrets::SecretsError,
     store::{CalendarRow, ConnectionRow, RemoteCalendarRow, Tx, WorkRow},
 };
 
@@ -59,7 +60,14 @@ impl Engine {
         let mut tx = self.store.read().await.map_err(|e| plain(e.into()))?;
         let row = tx.connections().get(tenant, id).await.map_err(|e| plain(e.into()))?;
         let row = row.ok_or(SyncError::Gone).map_err(plain)?;
-        let login = self.open_login(&mut tx, &row).await.map_err(plain)?;
+        let login = match self.open_login(&mut tx, &row).await {
+            Err(error @ SyncError::Secrets(SecretsError::Tampered)) => {
+                drop(tx);
+                self.unreadable(&row).await.map_err(plain)?;
+                return Err(plain(error));
+            }
+            other => other.map_err(plain)?,
+        };
         let allow_net = allowed_networks(&mut tx, tenant).await.map_err(|e| plain(e.into()))?;
         drop(tx);
         if row.state == ConnectionState::Removing {

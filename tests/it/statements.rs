@@ -26,14 +26,9 @@ const TENANT_TABLES: &[&str] = &[
 
 /// Statements that cross tenants, and why they may.
 const ACROSS_TENANTS: &[(&str, &str)] = &[
-<<<<<<< HEAD
     ("busy_by_calendar.postgres.sql", "loads the index"),
     ("busy_by_calendar.sqlite.sql", "loads the index"),
-=======
-const ACROSS_TENANTS: [(&str, &str); 23] = [
     ("data_key_all.sql", "secrets are rotated for every tenant"),
-    ("busy_all.sql", "loads the index"),
->>>>>>> c146612 (secrets: keys of both kinds are changed while hubs run)
     ("calendar_all.sql", "loads the index"),
     ("calendar_touched_since.sql", "keeps the index current"),
     ("census_connections.sql", "numbers for operators"),

@@ -39,6 +39,8 @@ impl Snapshot {
         let mut items = parsed.items;
         for item in &mut items {
             item.version = Some(version_of(item));
+            item.item = name_of(&item.item);
+            item.series = name_of(&item.series);
         }
         let mut faults = parsed.faults;
         if !parsed.complete {
@@ -81,6 +83,13 @@ impl Snapshot {
             })
             .collect()
     }
+}
+
+/// The name under which a UID is known: its hash. UIDs hold addresses of people, and nothing is ever asked of a
+/// feed by UID.
+pub(super) fn name_of(uid: &ItemRef) -> ItemRef {
+    let digest = Sha256::digest(uid.as_str().as_bytes());
+    ItemRef::new(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// The content without the UID, which is the item's name already.

@@ -96,6 +96,10 @@ fn versions(page: &Page) -> Versions {
     items.collect()
 }
 
+fn named(uid: &str) -> ItemRef {
+    super::snapshot::name_of(&ItemRef::new(uid))
+}
+
 #[tokio::test]
 async fn validators_are_sent_back_byte_by_byte() {
     let headers = [("etag", "W/\"a b\""), ("last-modified", "Mon, 1 Mar 2027 00:00:00 +0000")];
@@ -125,10 +129,10 @@ async fn only_what_changed_is_told() {
     let first = pull(&feed, None, &Versions::new()).await.unwrap();
     let second = pull(&feed, Some(&resume(&first)), &versions(&first)).await.unwrap();
     assert_eq!(second.coverage, Coverage::Everything);
-    assert!(second.changes.contains(&Change::Unchanged(ItemRef::new("a"))));
+    assert!(second.changes.contains(&Change::Unchanged(named("a"))));
     let mut present: Vec<_> = versions(&second).into_keys().collect();
     present.sort();
-    assert_eq!(present, [ItemRef::new("b"), ItemRef::new("c")]);
+    assert_eq!(present, [named("b"), named("c")]);
 }
 
 #[tokio::test]
@@ -150,11 +154,7 @@ async fn new_stamps_order_and_uids_are_no_change() {
     let full = pull(&feed, None, &known).await.unwrap();
     assert_eq!(full.changes.len(), 2);
     for item in ["a", "b"] {
-        assert!(
-            full.changes.contains(&Change::Unchanged(ItemRef::new(item))),
-            "{:?}",
-            full.changes
-        );
+        assert!(full.changes.contains(&Change::Unchanged(named(item))), "{:?}", full.changes);
     }
 }
 
@@ -258,7 +258,7 @@ async fn a_whole_transfer_of_a_broken_file_keeps_what_is_readable_and_says_so() 
         .changes
         .iter()
         .any(|change| matches!(change, Change::Present(item) if !item.faults.is_empty()));
-    assert!(told && versions(&page).contains_key(&ItemRef::new("a")), "{:?}", page.changes);
+    assert!(told && versions(&page).contains_key(&named("a")), "{:?}", page.changes);
 }
 
 #[tokio::test]

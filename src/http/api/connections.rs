@@ -21,7 +21,7 @@ use crate::{
         extract::{
             Body, IfMatch, Page, PageQuery, Path, Query, check_metadata, check_text, etag, id,
         },
-        problem::ProviderFault,
+        problem::{Passing, ProviderFault},
     },
     link::{Kind, LinkError, LinkRequest, LinkUpdate, Login, Refusal, RetryAfter},
     model::{
@@ -167,6 +167,10 @@ impl From<LinkError> for Problem {
             LinkError::ExternalIdTaken => Self::new(
                 "external_id_taken",
                 "Another connection of this tenant has this external_id.",
+            ),
+            LinkError::Unreadable => Self::new(
+                "login_unreadable",
+                "The stored login does not open any more. State the whole login: url, and for CalDAV username and password.",
             ),
             LinkError::Removing => Self::new("conflict", "The connection is being removed."),
             LinkError::Stale => IfMatch::stale(),
@@ -398,13 +402,16 @@ async fn remove(
     }
     api.hub.linker.remove(&caller.tenant, &connection).await?;
     settle(&api).await;
-    match rendered(&api, &caller.tenant, &connection, StatusCode::ACCEPTED).await {
-        Ok(answer) => Ok(answer.into_response()),
+    let mut answer = match rendered(&api, &caller.tenant, &connection, StatusCode::ACCEPTED).await {
+        Ok(answer) => answer.into_response(),
         // Erased already.
         Err(_) => {
             let mut view = ConnectionView::of(row, &[]);
             view.state = ConnectionState::Removing.as_str();
-            Ok((StatusCode::ACCEPTED, Json(view)).into_response())
+            (StatusCode::ACCEPTED, Json(view)).into_response()
         }
-    }
+    };
+    // It tells of the account: kept under an Idempotency-Key, it would outlive the connection.
+    answer.extensions_mut().insert(Passing);
+    Ok(answer)
 }

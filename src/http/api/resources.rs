@@ -21,7 +21,10 @@ use crate::{
         auth::Caller,
         extract::{Body, IfMatch, Page, PageQuery, Path, Query, etag, merge_patch, typed},
     },
-    model::ids::{CalendarId, ResourceId},
+    model::{
+        ids::{CalendarId, ResourceId},
+        states::Access,
+    },
     store::{LinkRow, ResourceRow, StoreError, Tx, rules},
 };
 
@@ -103,7 +106,14 @@ async fn check_calendars(
         Some(calendar) if !calendar.writable => {
             Err(Problem::field("/write_to", "not_writable", "this calendar cannot be written"))
         }
-        Some(_) => Ok(()),
+        Some(calendar) => {
+            let connection = tx.connections().get(&caller.tenant, &calendar.connection_id).await?;
+            if connection.is_some_and(|connection| connection.access == Access::ReadWrite) {
+                return Ok(());
+            }
+            let detail = "its connection's access is not read_write";
+            Err(Problem::field("/write_to", "not_writable", detail))
+        }
     }
 }
 

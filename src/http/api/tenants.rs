@@ -219,8 +219,13 @@ async fn remove(
     }
     let mut tx = api.hub.store.begin().await?;
     tx.tenants().delete(&row.tenant_id).await?;
+    // For the index of every hub: nobody else can read an entry of a tenant that is gone.
+    let caller = Caller { tenant: row.tenant_id.clone(), ..caller };
+    tell(&api, &mut tx, &caller, "tenant.removed", row.tenant_id.as_str(), json!({})).await?;
     tx.commit().await?;
+    api.hub.store.scrub().await;
     api.hub.index.remove(&row.tenant_id);
+    settle(&api).await;
     api.keyring.forget_all();
     Ok(StatusCode::NO_CONTENT)
 }

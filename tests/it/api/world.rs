@@ -222,7 +222,7 @@ impl TestHub {
             identity: connection_id.to_string(),
             account_label: "someone".to_owned(),
             external_id: None,
-            access: Access::Read,
+            access: Access::ReadWrite,
             state: ConnectionState::Healthy,
             login: Sealed::new(vec![1]),
             learned: Value::Null,
