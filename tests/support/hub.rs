@@ -57,6 +57,11 @@ impl HubProcess {
 
     /// The same, on a database of the caller's.
     pub async fn start_on(database_url: Option<&str>) -> Self {
+        Self::start_as(database_url, |_| {}).await
+    }
+
+    /// The same, with more of the caller's.
+    pub async fn start_as(database_url: Option<&str>, more: impl FnOnce(&mut Command)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
@@ -68,6 +73,7 @@ impl HubProcess {
         if let Some(url) = database_url {
             command.args(["--database-url", url]);
         }
+        more(&mut command);
         let child = command.spawn().unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let hub = Self { child, url: format!("http://127.0.0.1:{port}"), dir, client };

@@ -5,6 +5,7 @@
 
 mod class;
 mod extent;
+mod rule;
 #[cfg(test)]
 mod tests;
 
@@ -89,8 +90,8 @@ impl<'a> Words<'a> {
             length: self.length(&start, &event.end),
             class: class::of(event, &self.judging),
             replaces: event.recurrence_id.as_ref().map(|id| self.replaces(event, id)),
-            rules: event.rules.clone(),
-            exrules: event.exrules.clone(),
+            rules: event.rules.iter().map(|rule| rule::kept(rule)).collect(),
+            exrules: event.exrules.iter().map(|rule| rule::kept(rule)).collect(),
             rdates: event.rdates.iter().map(|date| self.extra(date)).collect(),
             exdates: event.exdates.iter().map(|date| self.moment(date)).collect(),
             sequence: event.sequence,

@@ -1,6 +1,11 @@
 //! Tenants never meet, secrets stay shut, and little is stored: seen from outside, over every route.
 
+mod canaries;
+mod erasing;
 mod inventory;
 mod matrix;
 mod pair;
+mod rotating_hub;
 mod rotation;
+mod stored;
+mod swaps;

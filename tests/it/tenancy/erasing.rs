@@ -1,0 +1,162 @@
+//! What is taken out is gone: a connection from every table and from the file itself, a tenant from every hub.
+
+use std::sync::Arc;
+
+use axum::http::Method;
+use calhub::index::{Index, Tail};
+use serde_json::json;
+
+use super::pair::{Kind, Pair, dump};
+use crate::support::engines::{Bed, on_each_engine, on_sqlite};
+
+/// Where ids of what was removed may still stand, as docs/privacy.md says: the log's own entries, and those of
+/// a resource that named it.
+fn is_documented(row: &str) -> bool {
+    row.starts_with("changes ")
+}
+
+async fn remove(pair: &Pair, path: &str) {
+    let headers = [("authorization", pair.theirs.admin.as_str())];
+    pair.hub.call(Method::DELETE, path, None, &headers).await.expect(202);
+    for _ in 0..3 {
+        pair.hub.hub.engine.step().await.unwrap();
+    }
+    pair.hub.settle().await;
+}
+
+#[tokio::test]
+async fn a_removed_connection_leaves_only_that_it_was_there() {
+    on_each_engine(async |bed| {
+        let pair = Pair::new(bed).await;
+        let id = pair.theirs.id(Kind::Connection).to_owned();
+        let calendars = [pair.theirs.id(Kind::Calendar), pair.theirs.id(Kind::Quarantined)];
+        // Kept answers that tell of it, one through its external id.
+        for path in [
+            format!("/v1/connections/{id}"),
+            format!("/v1/connections/ext:{}-connection", pair.theirs.canary),
+        ] {
+            let headers = [
+                ("authorization", pair.theirs.admin.as_str()),
+                ("if-match", "*"),
+                ("idempotency-key", "kept"),
+            ];
+            let body = Some(json!({"metadata": {"note": "canarynote"}}));
+            pair.hub.call(Method::PATCH, &path, body, &headers).await.expect(200);
+        }
+        remove(&pair, &format!("/v1/connections/{id}?future_bookings=keep")).await;
+        let rows = dump(&pair.url, pair.engine).await;
+        for trace in [id.as_str(), calendars[0], calendars[1]] {
+            let left: Vec<_> = rows.iter().filter(|row| row.contains(trace)).collect();
+            let beyond: Vec<_> = left.iter().filter(|row| !is_documented(row)).collect();
+            assert!(beyond.is_empty(), "{trace} is still in {beyond:?}");
+            assert!(!left.is_empty(), "that it was removed is told");
+        }
+        // What it was called, whose it was and when somebody was busy is nowhere; the tenant's own things stay.
+        let words = [
+            "canarytheirs-work",
+            "canarytheirs-home",
+            "canarytheirs-uid",
+            "canarynote",
+            "canarytheirs/",
+            "2026-03-03T09:00:00",
+            "one.ics",
+        ];
+        for word in words {
+            let ours = "canaryours";
+            let left: Vec<_> = rows
+                .iter()
+                .filter(|row| {
+                    row.contains(word)
+                        && !row.contains(ours)
+                        && row.contains(pair.theirs.tenant.as_str())
+                })
+                .collect();
+            assert!(left.is_empty(), "{word} is still in {left:?}");
+        }
+        let told: Vec<_> = rows.iter().filter(|row| row.contains("connection.removed")).collect();
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains("canarytheirs-connection"), "the platform's own id: {}", told[0]);
+        // Nor through the API.
+        let headers = [("authorization", pair.theirs.admin.as_str())];
+        for path in ["/v1/connections", "/v1/calendars", "/v1/ops/jobs", "/v1/ops/quarantine"] {
+            let answer = pair.hub.call(Method::GET, path, None, &headers).await.expect(200);
+            assert_eq!(answer.body["items"], json!([]), "{path}");
+        }
+        let ask = json!({"start": "2026-03-03T00:00:00Z", "end": "2026-03-04T00:00:00Z",
+            "calendars": calendars, "resources": [pair.theirs.id(Kind::Resource)]});
+        let answer =
+            pair.hub.call(Method::POST, "/v1/freebusy", Some(ask), &headers).await.expect(200);
+        assert_eq!(answer.body["calendars"], json!({}));
+        let resource = &answer.body["resources"][pair.theirs.id(Kind::Resource)];
+        assert_eq!(resource["busy"], json!([]), "{}", answer.text);
+        assert!(!pair.hub.get("/metrics").await.expect(200).text.contains(&id));
+        // The other tenant keeps everything.
+        assert!(rows.iter().any(|row| row.contains("canaryours-work")));
+    })
+    .await;
+}
+
+/// Bytes of the database file and its log.
+fn file_bytes(bed: &Bed) -> Vec<u8> {
+    let path = bed.url.trim_start_matches("sqlite:");
+    ["", "-wal", "-journal"]
+        .iter()
+        .filter_map(|end| std::fs::read(format!("{path}{end}")).ok())
+        .flatten()
+        .collect()
+}
+
+fn holds(bytes: &[u8], word: &str) -> bool {
+    bytes.windows(word.len()).any(|part| part == word.as_bytes())
+}
+
+#[tokio::test]
+async fn a_removed_connection_is_overwritten_in_the_file() {
+    on_sqlite(async |bed| {
+        let pair = Pair::new(bed).await;
+        let words = ["canarytheirs-work", "canarytheirs-home"];
+        assert!(words.iter().all(|word| holds(&file_bytes(bed), word)), "the search finds nothing");
+        let id = pair.theirs.id(Kind::Connection).to_owned();
+        remove(&pair, &format!("/v1/connections/{id}?future_bookings=keep")).await;
+        let bytes = file_bytes(bed);
+        for word in words {
+            assert!(!holds(&bytes, word), "{word} is still in the file");
+        }
+        assert!(holds(&bytes, "canaryours-work"), "the other tenant's is there");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_removed_tenant_leaves_nothing_and_every_hub_forgets_it() {
+    on_each_engine(async |bed| {
+        let pair = Pair::new(bed).await;
+        let index = Arc::new(Index::default());
+        let clock = Arc::new(pair.hub.clock.clone());
+        let store = bed.open_again().await;
+        let other_hub = Tail::new(store.clone(), Arc::clone(&index), clock);
+        other_hub.catch_up().await.unwrap();
+        let tenant = &pair.theirs.tenant;
+        assert!(index.read(tenant, |_| ()).is_some());
+        pair.hub.delete(&format!("/v1/tenants/{tenant}")).await.expect(204);
+        let rows = dump(&pair.url, pair.engine).await;
+        let left: Vec<_> = rows.iter().filter(|row| row.contains(tenant.as_str())).collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert!(left[0].starts_with("changes ") && left[0].contains("tenant.removed"), "{left:?}");
+        for trace in pair.theirs.ids.values().filter(|id| *id != tenant.as_str()) {
+            let left: Vec<_> = rows.iter().filter(|row| row.contains(trace.as_str())).collect();
+            assert!(left.is_empty(), "{left:?}");
+        }
+        assert!(!rows.iter().any(|row| row.contains("canarytheirs")));
+        other_hub.catch_up().await.unwrap();
+        assert!(index.read(tenant, |_| ()).is_none(), "the other hub still has it in memory");
+        assert!(index.read(&pair.ours.tenant, |_| ()).is_some());
+        let headers = [("authorization", pair.theirs.admin.as_str())];
+        pair.hub
+            .call(Method::GET, "/v1/keys", None, &headers)
+            .await
+            .problem(401, "unauthenticated");
+        store.close().await;
+    })
+    .await;
+}

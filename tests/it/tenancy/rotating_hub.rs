@@ -1,0 +1,128 @@
+//! `calhub secrets rotate` beside a hub that pulls: no pull fails, no key stops working.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use simulators::{AccountSpec, CalendarSpec, World, serve};
+use tokio::net::TcpListener;
+
+use crate::support::{
+    engines::{create_database, drop_database, postgres_server},
+    hub::{HubProcess, calhub, until},
+    stage::hour_event,
+};
+
+const ACCOUNTS: usize = 6;
+
+fn secrets(dir: &Path, database_url: Option<&str>, line: &[&str]) -> Value {
+    let mut command = calhub(dir);
+    command.arg("secrets").args(line).arg("--json");
+    if let Some(url) = database_url {
+        command.args(["--database-url", url]);
+    }
+    let done = command.output().unwrap();
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success(), "{line:?}: {text} {}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// How often each calendar was pulled, and every word of failure that the hub has.
+async fn failures(hub: &HubProcess) -> Vec<String> {
+    let mut found = Vec::new();
+    let (_, calendars) = hub.get("/v1/calendars?limit=500").await;
+    for one in calendars["items"].as_array().unwrap() {
+        if !one["last_error"].is_null() {
+            found.push(one.to_string());
+        }
+    }
+    let (_, jobs) = hub.get("/v1/ops/jobs?limit=500").await;
+    for one in jobs["items"].as_array().unwrap() {
+        if !one["last_error"].is_null() {
+            found.push(one.to_string());
+        }
+    }
+    let (_, log) =
+        hub.get("/v1/changes?types=connection.degraded,connection.needs_reauth&limit=500").await;
+    found.extend(log["items"].as_array().unwrap().iter().map(Value::to_string));
+    found
+}
+
+async fn rotated(database_url: Option<&str>) {
+    let world = World::new(jiff::Timestamp::now());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(serve(world.clone(), listener));
+    let hub = HubProcess::start_on(database_url).await;
+    let dir = hub.dir.path().to_owned();
+    for n in 0..ACCOUNTS {
+        let user = format!("user{n}");
+        let account = world.add_account(AccountSpec::new(&user, "right"));
+        account.add_calendar(CalendarSpec::new("work")).put("a.ics", hour_event("a", 2, 9));
+        let body = json!({"provider": "caldav", "url": format!("{origin}{}", account.path()),
+            "username": user, "password": "right"});
+        let (status, linked) = hub.post("/v1/connections", &body).await;
+        assert_eq!(status, 201, "{linked}");
+        hub.synced(linked["id"].as_str().unwrap()).await;
+    }
+    let before = world.count(|_| true);
+    // Pulls go on all the time.
+    let pulling = async {
+        loop {
+            hub.post("/v1/ops/sync", &json!({"all": true})).await;
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        }
+    };
+    let (path, url) = (dir.clone(), database_url.map(str::to_owned));
+    let rotations = tokio::task::spawn_blocking(move || {
+        let run = |line: &[&str]| secrets(&path, url.as_deref(), line);
+        let mut all = vec![run(&["rotate"]), run(&["rotate", "--new-kek"])];
+        run(&["new-kek"]);
+        let waiting = run(&["status"]);
+        assert_eq!(
+            (&waiting["keks_in_file"], &waiting["kek_is_newest"]),
+            (&json!(3), &json!(false))
+        );
+        all.push(run(&["rotate"]));
+        run(&["forget-keks"]);
+        let done = run(&["status"]);
+        assert_eq!((&done["keks_in_file"], &done["kek_is_newest"]), (&json!(1), &json!(true)));
+        all
+    });
+    let rotations = tokio::select! {
+        done = rotations => done.unwrap(),
+        () = pulling => unreachable!(),
+    };
+    for (n, one) in rotations.iter().enumerate() {
+        assert_eq!(one["kek_changed"], json!(n > 0), "{one}");
+        assert_eq!(one["data_keys_made"], 1, "{one}");
+        assert_eq!(one["data_keys_dropped"], 1, "{one}");
+        assert!(one["secrets_resealed"].as_u64().unwrap() >= ACCOUNTS as u64, "{one}");
+        assert_eq!(one["unreadable"], json!([]), "{one}");
+    }
+    let during = world.count(|_| true);
+    assert!(during > before + ACCOUNTS, "the hub pulled meanwhile");
+    // By the newest keys alone, in the same process.
+    hub.post("/v1/ops/sync", &json!({"all": true})).await;
+    until("a pull after the rotation", || async { (world.count(|_| true) > during).then_some(()) })
+        .await;
+    until("quiet", || async {
+        let (_, jobs) = hub.get("/v1/ops/jobs?lane=pull&limit=500").await;
+        let jobs = jobs["items"].as_array()?.clone();
+        jobs.iter().all(|job| job["state"] == "waiting").then_some(())
+    })
+    .await;
+    assert_eq!(failures(&hub).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_pull_fails_while_keys_change_on_sqlite() {
+    rotated(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_pull_fails_while_keys_change_on_postgres() {
+    let Some(server) = postgres_server() else { return };
+    let url = create_database(&server).await;
+    rotated(Some(&url)).await;
+    drop_database(&server, &url).await;
+}
