@@ -19,7 +19,7 @@ use tokio::{
 use super::pair::dump;
 use crate::support::{
     engines::{create_database, drop_database, postgres_server},
-    hub::{HubProcess, KEY, until},
+    hub::{HubProcess, KEY, calhub, until},
 };
 
 const PASSWORD: &str = "kanaripassword-8c1f";
@@ -327,6 +327,15 @@ async fn searched(database_url: Option<&str>) {
     let line = std::fs::read(format!("/proc/{}/cmdline", scene.hub.pid())).unwrap_or_default();
     let line = String::from_utf8_lossy(&line).to_ascii_lowercase();
     hits.extend(words.iter().filter(|word| line.contains(word.as_str())).cloned());
+    let backup = scene.log.path().join("backup");
+    let mut command = calhub(scene.hub.dir.path());
+    command.arg("backup").arg(&backup);
+    if let Some(url) = database_url {
+        command.args(["--database-url", url]);
+    }
+    assert!(command.output().unwrap().status.success());
+    assert!(!grep(&[PLANTED.to_owned()], &[backup]).is_empty(), "the backup cannot be searched");
+    // The log and the backup.
     let logs = vec![scene.log.path().to_owned()];
     let bytes = bytes_of(database_url, scene.hub.dir.path()).await;
     hits.extend(grep(&words, &logs));
