@@ -95,7 +95,10 @@ impl Safe {
             }
             let key = answer_key(&tenant);
             let now = safe.clock.now();
-            tx.idempotency().begin(&key, b"hash", Duration::from_secs(60), now).await.unwrap();
+            tx.idempotency()
+                .begin(&key, b"hash", "hub", Duration::from_secs(60), now)
+                .await
+                .unwrap();
             let row = calhub::secrets::answer_row(&key.route, &key.key);
             let place = Place { tenant: &tenant, row: &row, column: "idempotency.answer" };
             let answer = safe.vault.seal(&mut tx, place, b"answer").await.unwrap();
