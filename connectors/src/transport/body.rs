@@ -11,6 +11,8 @@ use crate::error::{Error, Kind};
 
 /// Below this size no ratio is judged: small calendars repeat themselves a lot.
 const RATIO_FLOOR: usize = 256 << 10;
+/// Decompressed at a time.
+const PART: usize = 32 << 10;
 
 /// Checks a reply as received and undoes its content coding.
 pub(super) fn finish(
@@ -92,16 +94,24 @@ fn gunzip(body: &Bytes, limits: &Limits, host: &str) -> Result<Vec<u8>, Error> {
     if body.is_empty() {
         return Ok(Vec::new());
     }
-    let most = limits
-        .decoded
-        .min(body.len().saturating_mul(limits.ratio).max(RATIO_FLOOR.min(limits.decoded)));
+    let mut decoder = MultiGzDecoder::new(body.as_ref());
     let mut decoded = Vec::new();
-    MultiGzDecoder::new(body.as_ref()).take(most as u64 + 1).read_to_end(&mut decoded).map_err(
-        |error| {
+    let mut part = vec![0; PART];
+    loop {
+        let read = decoder.read(&mut part).map_err(|error| {
             Kind::BadReply
                 .error(format!("the compressed reply of {host} cannot be read"))
                 .caused_by(error)
-        },
-    )?;
-    if decoded.len() > most { Err(too_large(host)) } else { Ok(decoded) }
+        })?;
+        if read == 0 {
+            return Ok(decoded);
+        }
+        decoded.extend_from_slice(part.get(..read).unwrap_or_default());
+        // Judged as it grows: a bomb is never held whole.
+        let taken = body.len() - decoder.get_ref().len();
+        let most = taken.saturating_mul(limits.ratio).max(RATIO_FLOOR).min(limits.decoded);
+        if decoded.len() > most {
+            return Err(too_large(host));
+        }
+    }
 }
