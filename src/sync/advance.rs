@@ -45,10 +45,8 @@ impl Engine {
             return self.end_advance(&subject, Vec::new(), None, row, next).await;
         }
         let stated = &subject.calendar;
-        let frame = Frame {
-            window: window::at(now),
-            zone: owner_zone(stated.time_zone_set.as_deref().or(stated.time_zone.as_deref())),
-        };
+        let zone = owner_zone(stated.time_zone_set.as_deref().or(stated.time_zone.as_deref()));
+        let frame = Frame::new(window::at(now), zone);
         let steps = self.rebuilt(&subject, &frame).await?;
         reach(Point::AdvanceRead).await;
         let last = self.put_all_but_last(&subject, row, cut(steps, ROWS)).await?;

@@ -4,6 +4,10 @@
 use std::{
     collections::{BTreeMap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use connectors::Item;
@@ -18,7 +22,7 @@ use crate::{
         busy::{BusyClass, BusyInterval},
         event::Series,
         interval::Span,
-        recurrence::{Budget, expand},
+        recurrence::{Budget, Trouble, expand},
     },
     store::{BusyRow, EventRow},
 };
@@ -30,6 +34,49 @@ pub struct Frame {
     pub window: Span,
     /// The owner's zone, for floating and all-day times.
     pub zone: TimeZone,
+    pub allowance: Arc<Allowance>,
+}
+
+impl Frame {
+    /// A frame with a whole allowance.
+    pub fn new(window: Span, zone: TimeZone) -> Self {
+        Self { window, zone, allowance: Arc::default() }
+    }
+}
+
+/// What all series of a calendar may cost together in one round. Honest calendars hold no series beyond its
+/// budget, or one; each makes the next ones cheaper, and after a hundred of them no rule is worked out any more.
+/// What is not worked out is unknown.
+#[derive(Debug)]
+pub struct Allowance {
+    steps: AtomicU32,
+    exhausted: AtomicU32,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { steps: AtomicU32::new(100 * Budget::STEPS), exhausted: AtomicU32::new(0) }
+    }
+}
+
+impl Allowance {
+    /// Enough for a rule of every day in our window.
+    const LEAST: u32 = 1_000;
+    const MOST_EXHAUSTED: u32 = 100;
+
+    fn grant(&self) -> u32 {
+        let share = match self.exhausted.load(Ordering::Relaxed) {
+            Self::MOST_EXHAUSTED.. => 0,
+            count => Budget::STEPS.checked_shr(count).unwrap_or(0).max(Self::LEAST),
+        };
+        share.min(self.steps.load(Ordering::Relaxed))
+    }
+
+    fn take(&self, steps: u32, is_exhausted: bool) {
+        let left = self.steps.load(Ordering::Relaxed).saturating_sub(steps);
+        self.steps.store(left, Ordering::Relaxed);
+        self.exhausted.fetch_add(u32::from(is_exhausted), Ordering::Relaxed);
+    }
 }
 
 /// What has become of an item.
@@ -93,8 +140,13 @@ pub fn intervals<'a>(
     frame: &Frame,
 ) -> Vec<BusyInterval> {
     let series = Series { events: rows.into_iter().flat_map(|row| row.events.clone()).collect() };
+    let granted = frame.allowance.grant();
     let expanded = catch_unwind(AssertUnwindSafe(|| {
-        expand(&series, frame.window, &frame.zone, &mut Budget::default()).intervals
+        let mut budget = Budget::of(granted);
+        let expansion = expand(&series, frame.window, &frame.zone, &mut budget);
+        let is_exhausted = expansion.unexpandable == Some(Trouble::Budget);
+        frame.allowance.take(granted.saturating_sub(budget.left()), is_exhausted);
+        expansion.intervals
     }));
     expanded.unwrap_or_else(|_| {
         tracing::error!("A series could not be expanded; its time is unknown.");
@@ -178,7 +230,7 @@ mod tests {
     fn frame() -> Frame {
         let at = |text: &str| text.parse().unwrap();
         let window = Span::clamped(at("2027-03-01T00:00:00Z"), at("2027-04-01T00:00:00Z"));
-        Frame { window, zone: TimeZone::UTC }
+        Frame::new(window, TimeZone::UTC)
     }
 
     fn hour(text: &str) -> Event {
@@ -236,6 +288,23 @@ mod tests {
         assert_eq!(plans.len(), 1);
         assert_eq!((plans[0].diff.deletes.len(), plans[0].drop.len()), (1, 1));
         assert!(!plans[0].only_adds());
+    }
+
+    #[test]
+    fn a_calendar_full_of_costly_series_costs_little_more_than_one() {
+        let costly = |n: usize| {
+            let event =
+                Event { rules: vec!["FREQ=SECONDLY".to_owned()], ..hour("2027-03-02T09:00:00Z") };
+            row(&n.to_string(), &n.to_string(), vec![event])
+        };
+        let frame = frame();
+        let found: usize = (0..1_000).map(|n| intervals([&costly(n)], &frame).len()).sum();
+        assert!(found < 400_000, "{found}");
+        let last = intervals([&costly(1_000)], &frame);
+        assert!(last.iter().any(|busy| busy.class == BusyClass::Unexpandable), "{last:?}");
+        assert!(
+            !intervals([&row("x", "x", vec![hour("2027-03-02T09:00:00Z")])], &frame).is_empty()
+        );
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! has been judged ([`super::quarantine`]); the transaction that ends the round moves the cursor with it. A
 //! crash at any point repeats the round and changes nothing twice.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use connectors::{
     CalendarRef, Change, Connector, Coverage, Cursor, Item, Kind, Next, Page,
@@ -14,7 +17,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
 use super::{
-    digest::{Frame, News, Stored, plans, read},
+    digest::{Allowance, Frame, News, Stored, plans, read},
     engine::{Engine, Subject, Way},
     error::SyncError,
     plan::{SeriesPlan, absent, cut, future},
@@ -85,6 +88,8 @@ pub(super) struct Round<'a> {
     pub(super) pulled: Pulled,
     /// Requests that the provider got.
     pub(super) asked: u64,
+    /// Shared by all series of the round.
+    allowance: Arc<Allowance>,
     seen: HashSet<String>,
     /// What waits for the end of the round, by item.
     pending: BTreeMap<String, News>,
@@ -167,6 +172,7 @@ impl<'a> Round<'a> {
             stored_early: 0,
             pulled: Pulled::default(),
             asked: 0,
+            allowance: Arc::default(),
             seen: HashSet::new(),
             pending: BTreeMap::new(),
             pending_series: HashSet::new(),
@@ -419,6 +425,7 @@ impl<'a> Round<'a> {
         Frame {
             window: self.covered,
             zone: owner_zone(calendar.time_zone_set.as_deref().or(stated)),
+            allowance: Arc::clone(&self.allowance),
         }
     }
 }

@@ -5,9 +5,8 @@ use jiff::civil;
 use super::{lines::Content, values};
 use crate::event::{Observance, RemoteDate, RemoteTime, ZoneDefinition};
 
-/// More observances or dates than any real zone has.
-const MOST_OBSERVANCES: usize = 1_000;
-const MOST_DATES: usize = 1_000;
+/// More observances and dates than any real zone has. What goes beyond is no zone: half of it would be a wrong one.
+const MOST_ONSETS: usize = 500;
 
 /// A VTIMEZONE while it is being read.
 #[derive(Debug, Default)]
@@ -15,6 +14,7 @@ pub(super) struct ZoneParts {
     tzid: String,
     aliases: Vec<String>,
     observances: Vec<Observance>,
+    onsets: usize,
 }
 
 impl ZoneParts {
@@ -31,13 +31,16 @@ impl ZoneParts {
     }
 
     pub(super) fn observe(&mut self, block: ObservanceParts) {
-        if self.observances.len() < MOST_OBSERVANCES {
+        self.onsets += 1 + block.rdates.len();
+        if self.onsets <= MOST_ONSETS {
             self.observances.extend(block.finish());
+        } else {
+            self.observances.clear();
         }
     }
 
     pub(super) fn finish(self) -> Option<ZoneDefinition> {
-        let Self { tzid, aliases, observances } = self;
+        let Self { tzid, aliases, observances, .. } = self;
         (!tzid.is_empty()).then_some(ZoneDefinition { tzid, aliases, observances })
     }
 }
@@ -66,7 +69,7 @@ impl ObservanceParts {
             "TZOFFSETTO" => self.offset_to_s = values::offset(content.value),
             "RRULE" => self.rule = Some(content.value.replace('\\', "")),
             "RDATE" => {
-                let room = MOST_DATES.saturating_sub(self.rdates.len());
+                let room = (MOST_ONSETS + 1).saturating_sub(self.rdates.len());
                 let dates = content.value.split(',').filter_map(|value| {
                     Some(match values::date_or_period(value, None, false)? {
                         RemoteDate::At(at) | RemoteDate::Period { start: at, .. } => at,

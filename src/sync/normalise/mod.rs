@@ -8,6 +8,7 @@ mod extent;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod zones;
 
 use std::collections::HashMap;
 
@@ -18,7 +19,7 @@ use connectors::{
 
 use crate::model::{
     event::{Event, Extra, Moment, Replaces, Series},
-    time::{Observance, Zone, ZoneDefinition, resolve_zone},
+    time::Zone,
 };
 
 /// What of an event is asked when its kind of busy is judged.
@@ -65,19 +66,20 @@ pub fn normalise(item: &Item, judging: Judging<'_>) -> Normalised {
 #[derive(Debug)]
 struct Words<'a> {
     judging: Judging<'a>,
-    definitions: Vec<ZoneDefinition>,
+    item: &'a Item,
     zones: HashMap<&'a str, Zone>,
+    /// What the zones of the moments so far weigh where they are kept.
+    weight: usize,
     floating: Option<Zone>,
 }
 
 impl<'a> Words<'a> {
-    fn of(item: &Item, judging: Judging<'a>) -> Self {
-        let definitions: Vec<_> = item.zones.iter().map(|zone| definition(zone)).collect();
+    fn of(item: &'a Item, judging: Judging<'a>) -> Self {
         let floating = judging
             .floating_zone
-            .map(|name| resolve_zone(name, &definitions))
+            .map(|name| zones::resolve(name, &item.zones))
             .filter(|zone| !matches!(zone, Zone::Unknown(_)));
-        Self { judging, definitions, zones: HashMap::new(), floating }
+        Self { judging, item, zones: HashMap::new(), weight: 0, floating }
     }
 
     fn has_unknown_zone(&self) -> bool {
@@ -145,23 +147,13 @@ impl<'a> Words<'a> {
     }
 
     fn zone(&mut self, tzid: &'a str) -> Zone {
-        let definitions = &self.definitions;
-        self.zones.entry(tzid).or_insert_with(|| resolve_zone(tzid, definitions)).clone()
-    }
-}
-
-fn definition(zone: &connectors::event::ZoneDefinition) -> ZoneDefinition {
-    let observances = zone.observances.iter().map(|block| Observance {
-        daylight: block.daylight,
-        starts: block.starts,
-        offset_from_s: block.offset_from_s,
-        offset_to_s: block.offset_to_s,
-        rule: block.rule.clone(),
-        rdates: block.rdates.clone(),
-    });
-    ZoneDefinition {
-        tzid: zone.tzid.clone(),
-        aliases: zone.aliases.clone(),
-        observances: observances.collect(),
+        let defined = &self.item.zones;
+        let zone = self.zones.entry(tzid).or_insert_with(|| zones::resolve(tzid, defined));
+        // A moment is kept with the definition of its zone.
+        self.weight += zones::weight(zone);
+        if self.weight > zones::MOST_WEIGHT {
+            *zone = Zone::Unknown(tzid.to_owned());
+        }
+        zone.clone()
     }
 }
