@@ -16,6 +16,7 @@ mod request;
 mod scopes;
 mod serving;
 mod text;
+mod unread;
 mod wire;
 
 use std::{ops::Deref, sync::Arc};

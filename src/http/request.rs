@@ -1,30 +1,23 @@
 //! What every request gets: an id, a span that continues the caller's trace, and errors in one shape.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
-    body::{Body, HttpBody},
+    body::Body,
     extract::{MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use tracing::Instrument;
 
-use super::{Api, BODY_LIMIT, problem::Problem};
+use super::{Api, BODY_LIMIT, problem::Problem, unread::lend};
 use crate::model::ids::RequestId;
 
 tokio::task_local! {
     static REQUEST_ID: Arc<str>;
 }
-
-/// How much of a body that is too large is read, and for how long.
-const HEAR_BYTES: usize = 32 << 20;
-const HEAR_FOR: Duration = Duration::from_secs(10);
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -44,12 +37,15 @@ pub(super) async fn frame(State(api): State<Api>, request: Request, next: Next) 
     let span = tracing::info_span!("http.request", request.id = %id, method = %method, route, trace.id = trace);
     let began = Instant::now();
     let answer = async {
-        if is_too_large(&request) {
-            let _ = tokio::time::timeout(HEAR_FOR, hear_out(request)).await;
-            return Problem::new("body_too_large", "A body may have at most 1 MiB.")
-                .into_response();
-        }
-        next.run(request).await
+        let (request, unread) = lend(request);
+        let answer = if is_too_large(&request) {
+            drop(request);
+            Problem::new("body_too_large", "A body may have at most 1 MiB.").into_response()
+        } else {
+            next.run(request).await
+        };
+        unread.hear_out().await;
+        answer
     };
     let answered = std::panic::AssertUnwindSafe(answer).catch_unwind().instrument(span.clone());
     let mut response = REQUEST_ID
@@ -75,20 +71,9 @@ pub(super) async fn frame(State(api): State<Api>, request: Request, next: Next) 
 }
 
 fn is_too_large(request: &Request) -> bool {
-    request.body().size_hint().lower() > BODY_LIMIT as u64
-}
-
-/// Throws a body away. Most clients read no answer before they have sent everything, and take a
-/// connection that is closed before for a fault of the network.
-async fn hear_out(request: Request) {
-    let mut left = HEAR_BYTES;
-    let mut body = request.into_body().into_data_stream();
-    while let Some(Ok(chunk)) = body.next().await {
-        left = left.saturating_sub(chunk.len());
-        if left == 0 {
-            return;
-        }
-    }
+    let stated = request.headers().get(header::CONTENT_LENGTH);
+    let stated = stated.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    stated.is_some_and(|stated| stated > BODY_LIMIT)
 }
 
 /// Takes the caller's id when it is a plain one, else makes one.
