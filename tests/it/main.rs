@@ -20,6 +20,7 @@ mod crash;
 mod discovery;
 mod doctor;
 mod expand;
+mod hostile;
 mod monitoring;
 mod networks;
 mod real_servers;

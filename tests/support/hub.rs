@@ -62,12 +62,26 @@ impl HubProcess {
 
     /// The same, with more of the caller's.
     pub async fn start_as(database_url: Option<&str>, more: impl FnOnce(&mut Command)) -> Self {
+        Self::start_with(database_url, &["127.0.0.0/8"], more).await
+    }
+
+    /// Starts a hub that may reach these networks and no other private one.
+    pub async fn start_allowing(networks: &[&str]) -> Self {
+        Self::start_with(None, networks, |_| {}).await
+    }
+
+    async fn start_with(
+        database_url: Option<&str>,
+        networks: &[&str],
+        more: impl FnOnce(&mut Command),
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
         let mut command = calhub(dir.path());
         command
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--allow-net", "127.0.0.0/8"])
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .args(networks.iter().flat_map(|net| ["--allow-net", net]))
             .env("CALHUB_BOOTSTRAP_KEY", KEY)
             .stdout(Stdio::null());
         if let Some(url) = database_url {
