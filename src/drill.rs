@@ -118,12 +118,14 @@ pub enum Bug {
     LogOutsideTransaction,
     /// The index reads only what stands below the oldest running transaction of the server.
     OnlyBelowOldest,
+    /// Each hub is polite to hosts on its own.
+    PacingPerProcess,
 }
 
 #[cfg(feature = "drills")]
 pub use armed::{Drill, arm_process};
 #[cfg(feature = "drills")]
-pub(crate) use armed::{is_back, reach};
+pub(crate) use armed::{hurried, is_back, reach};
 
 /// Passes a place where a drill may stop the hub.
 #[cfg(not(feature = "drills"))]
@@ -134,6 +136,12 @@ pub(crate) async fn reach(_: Point) {}
 #[cfg(not(feature = "drills"))]
 pub(crate) const fn is_back(_: Bug) -> bool {
     false
+}
+
+/// A time that a drill may shorten.
+#[cfg(not(feature = "drills"))]
+pub(crate) const fn hurried(time: std::time::Duration) -> std::time::Duration {
+    time
 }
 
 #[cfg(feature = "drills")]
@@ -167,6 +175,8 @@ mod armed {
         orders: Option<PathBuf>,
         /// Stop the whole process instead of only the work.
         freezes: bool,
+        /// By how much leases and the like are shorter; 0 and 1 mean not at all.
+        hurry: u32,
     }
 
     impl Drill {
@@ -228,7 +238,8 @@ mod armed {
 
     /// Arms this process: `POINT` or `POINT:NTH` freezes it there, by SIGSTOP, until it is continued or
     /// killed; `bug=NAME` puts a fault back; `@FILE` looks for a `POINT:NTH` in that file at every place,
-    /// so that a process can be armed while it runs. Several, comma-separated.
+    /// so that a process can be armed while it runs; `hurry=N` makes leases and heartbeats N times shorter.
+    /// Several, comma-separated.
     ///
     /// # Errors
     ///
@@ -237,9 +248,14 @@ mod armed {
         let mut stop = None;
         let mut orders = None;
         let mut bugs = Vec::new();
+        let mut hurry = 1;
         for part in spec.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             if let Some(bug) = part.strip_prefix("bug=") {
                 bugs.push(bug.parse().map_err(|_| part.to_owned())?);
+                continue;
+            }
+            if let Some(factor) = part.strip_prefix("hurry=") {
+                hurry = factor.parse().map_err(|_| part.to_owned())?;
                 continue;
             }
             if let Some(file) = part.strip_prefix('@') {
@@ -253,6 +269,7 @@ mod armed {
             bugs: Mutex::new(bugs),
             orders,
             freezes: true,
+            hurry,
             ..Inner::default()
         };
         // Armed once, at the start.
@@ -290,6 +307,10 @@ mod armed {
         }
         drill.0.reached.notify_one();
         std::future::pending::<()>().await;
+    }
+
+    pub(crate) fn hurried(time: std::time::Duration) -> std::time::Duration {
+        time / current().map_or(1, |drill| drill.0.hurry.max(1))
     }
 
     pub(crate) fn is_back(bug: Bug) -> bool {

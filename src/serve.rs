@@ -355,5 +355,6 @@ async fn tidy(hub: &Hub) -> Result<(), StoreError> {
     tx.changes().prune(before(hub.config.keep.changes)).await?;
     tx.idempotency().forget(before(hub.config.keep.idempotency)).await?;
     tx.census().forget_requests(before(REQUESTS_KEPT)).await?;
+    tx.hosts().forget(now).await?;
     tx.commit().await
 }

@@ -210,10 +210,23 @@ CREATE TABLE work (
     lease_until_us BIGINT,
     fence          BIGINT NOT NULL DEFAULT 0,
     last_error     TEXT,
+    -- Whom it talks to: a key into `hosts`, once known.
+    host           TEXT,
     PRIMARY KEY (tenant_id, lane, subject)
 );
 CREATE INDEX work_by_due ON work (lane, due_us);
+CREATE INDEX work_by_turn ON work (lane, tenant_id, due_us);
 CREATE INDEX work_by_lease ON work (lane, lease_until_us) WHERE lease_until_us IS NOT NULL;
+
+-- Politeness towards hosts, shared by all hubs and by all tenants: a row names a host only by a keyed hash.
+CREATE TABLE hosts (
+    host            TEXT PRIMARY KEY,
+    closed_until_us BIGINT,
+    busy_owner      TEXT,
+    busy_until_us   BIGINT,
+    live_owner      TEXT,
+    live_until_us   BIGINT
+);
 
 CREATE TABLE idempotency (
     tenant_id      TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,

@@ -103,8 +103,17 @@ impl Linker {
             connectors::Result::Ok((account, calendars))
         };
         let late = |_| Kind::Timeout.error("the provider took too long");
-        let (account, calendars) =
-            tokio::time::timeout(PATIENCE, both).await.map_err(late).flatten()?;
+        let host = login.host();
+        let live = self.engine.enter_live(&host).await.map_err(|error| match error {
+            SyncError::HostClosed(until) => LinkError::Refused(self.engine.told_to_wait(until)),
+            error => error.into(),
+        })?;
+        let outcome = tokio::time::timeout(PATIENCE, both).await.map_err(late).flatten();
+        live.leave().await;
+        if let Err(error) = &outcome {
+            self.engine.obey(&host, &error.kind).await?;
+        }
+        let (account, calendars) = outcome?;
         Ok(Checked { connector, account, calendars })
     }
 

@@ -25,6 +25,11 @@ pub(super) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }
 
+/// A length of time in the microseconds of stored instants.
+pub(super) fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 4)
+}
+
 /// The one JSON array that a bulk statement takes.
 pub(super) fn json_array<T: Serialize>(rows: &[T]) -> String {
     serde_json::to_string(rows).expect("plain structs with string keys always serialise")

@@ -23,11 +23,14 @@ use super::{
 };
 use crate::{
     clock::Entropy,
-    drill::{Point, reach},
+    drill::{Point, hurried, reach},
 };
 
 pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long a transaction that writes may be silent; shorter than a lease.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// How a database is opened.
 #[derive(Clone, Debug)]
@@ -123,9 +126,12 @@ impl Store {
     /// must not keep others from its work.
     pub async fn begin(&self) -> Result<Tx> {
         const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
+        // For drills whose leases are shorter.
+        const BEGIN_HURRIED: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '1s'";
+        let begin = if hurried(IDLE) < IDLE { BEGIN_HURRIED } else { BEGIN };
         let on = match &self.pools {
             Pools::Sqlite { writer, .. } => On::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => On::Postgres(pool.begin_with(BEGIN).await?),
+            Pools::Postgres(pool) => On::Postgres(pool.begin_with(begin).await?),
         };
         Ok(self.tx(on))
     }

@@ -3,15 +3,15 @@
 //! A row says only that something is to be looked at and when. A nudge counts up and pulls the due time
 //! to now; whoever works on the row learns at the end that the count has moved, and the row is due again.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Tx,
-    args::json_array,
+    Talk, Tx,
+    args::{json_array, micros},
     columns::{Columns, Stored},
     error::Result,
     tx::{On, Sql},
@@ -35,6 +35,8 @@ pub struct WorkRow {
     /// Counts claims; an older claim's [`hold`](Work::hold) and [`finish`](Work::finish) are refused.
     pub fence: i64,
     pub last_error: Option<String>,
+    /// Whom it talks to, once known: a key of [`Hosts`](super::Hosts).
+    pub host: Option<String>,
 }
 
 impl Stored for WorkRow {
@@ -53,6 +55,41 @@ impl Stored for WorkRow {
             lease_until: columns.get("lease_until_us")?,
             fence: columns.get("fence")?,
             last_error: columns.get("last_error")?,
+            host: columns.get("host")?,
+        })
+    }
+}
+
+/// How rows are claimed.
+#[derive(Clone, Copy, Debug)]
+pub struct Claiming<'a> {
+    /// Names this claim on rows and at hosts: no other claim has it.
+    pub owner: &'a str,
+    pub limit: i64,
+    pub lease: Duration,
+    pub now: Timestamp,
+    /// The tenant whose turn was last; empty at the beginning of a round.
+    pub last: &'a str,
+}
+
+/// A row that may be claimed.
+#[derive(Debug, Serialize)]
+struct Candidate {
+    tenant_id: TenantId,
+    lane: String,
+    subject: String,
+    host: Option<String>,
+}
+
+impl Stored for Candidate {
+    const TABLE: &'static str = "work";
+
+    fn read(columns: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            tenant_id: columns.get("tenant_id")?,
+            lane: columns.get("lane")?,
+            subject: columns.get("subject")?,
+            host: columns.get("host")?,
         })
     }
 }
@@ -142,25 +179,51 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Leases up to `limit` due rows of a lane to `owner`, the longest due first. Rows that another hub
-    /// is claiming at this moment are passed over. What is due is judged by `now`; leases are judged by the
-    /// database's clock on PostgreSQL, by `now` on SQLite.
-    pub async fn claim(
-        &mut self,
-        lane: &str,
-        owner: &str,
-        limit: i64,
-        lease: Duration,
-        now: Timestamp,
-    ) -> Result<Vec<WorkRow>> {
-        const SQL: Sql = Sql::parted(
+    /// Leases up to `limit` due rows of a lane to `owner`, with the places at their hosts. Tenants take
+    /// turns, beginning after `last`. Passed over: rows that another hub is claiming at this moment, and
+    /// rows whose host is busy or closed; of several of one host, one is claimed. What is due is judged by
+    /// `now`; leases are judged by the database's clock on PostgreSQL, by `now` on SQLite.
+    pub async fn claim(&mut self, lane: &str, ask: &Claiming<'_>) -> Result<Vec<WorkRow>> {
+        const CANDIDATES: Sql = Sql::parted(
+            include_str!("sql/work_candidates.sqlite.sql"),
+            include_str!("sql/work_candidates.postgres.sql"),
+        );
+        const CLAIM: Sql = Sql::parted(
             include_str!("sql/work_claim.sqlite.sql"),
             include_str!("sql/work_claim.postgres.sql"),
         );
-        let args = [lane.into(), owner.into(), now.into(), micros(lease).into(), limit.into()];
-        let mut rows: Vec<WorkRow> = self.0.all(SQL, &args).await?;
+        let Claiming { owner, limit, lease, now, last } = *ask;
+        let args = [lane.into(), now.into(), last.into(), limit.into()];
+        let mut found: Vec<Candidate> = self.0.all(CANDIDATES, &args).await?;
+        let hosts: Vec<&str> = found.iter().filter_map(|row| row.host.as_deref()).collect();
+        if !hosts.is_empty() {
+            let mut taken: HashSet<String> =
+                self.0.hosts().take_each(&hosts, owner, lease, now).await?.into_iter().collect();
+            found.retain(|row| row.host.as_ref().is_none_or(|host| taken.remove(host)));
+        }
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut args = vec![json_array(&found).into(), owner.into(), micros(lease).into()];
+        if matches!(&self.0.on, On::Sqlite(_)) {
+            args.push(now.into());
+        }
+        let mut rows: Vec<WorkRow> = self.0.all(CLAIM, &args).await?;
         rows.sort_by_key(|row| row.due_at);
         Ok(rows)
+    }
+
+    /// Notes whom a claimed row talks to, so that later claims pass it over while that host is busy.
+    pub async fn set_host(&mut self, row: &WorkRow, host: &str) -> Result<()> {
+        let args = [
+            (&row.tenant_id).into(),
+            (&row.lane).into(),
+            (&row.subject).into(),
+            row.fence.into(),
+            host.into(),
+        ];
+        self.0.execute(include_str!("sql/work_set_host.sql"), &args).await?;
+        Ok(())
     }
 
     /// Extends the leases of all these rows; answers those that are still the caller's.
@@ -231,13 +294,26 @@ impl Work<'_> {
             let [tenant, lane, subject] = key();
             let args = [tenant, lane, subject, row.fence.into(), row.nudges.into()];
             if self.0.execute(include_str!("sql/work_remove_finished.sql"), &args).await? > 0 {
+                self.leave(row).await?;
                 return Ok(true);
             }
         }
         let [tenant, lane, subject] = key();
         let args =
             [tenant, lane, subject, row.fence.into(), row.nudges.into(), next.into(), error.into()];
-        Ok(self.0.execute(include_str!("sql/work_finish.sql"), &args).await? > 0)
+        let is_ended = self.0.execute(include_str!("sql/work_finish.sql"), &args).await? > 0;
+        if is_ended {
+            self.leave(row).await?;
+        }
+        Ok(is_ended)
+    }
+
+    /// Gives up the place at its host that came with a claim.
+    async fn leave(&mut self, row: &WorkRow) -> Result<()> {
+        match (row.host.clone(), row.lease_owner.clone()) {
+            (Some(host), Some(owner)) => self.0.hosts().leave(&Talk { host, owner }).await,
+            _ => Ok(()),
+        }
     }
 
     /// Whether a lane has a row that can be claimed.
@@ -291,8 +367,4 @@ impl Work<'_> {
         let args = [tenant.into(), lane.into(), subject.into()];
         Ok(self.0.execute(include_str!("sql/work_remove.sql"), &args).await? > 0)
     }
-}
-
-fn micros(span: Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 4)
 }

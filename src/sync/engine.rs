@@ -8,7 +8,10 @@ use std::{
     collections::HashMap,
     fmt,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,8 +25,7 @@ use tracing::Instrument as _;
 use super::{
     connect::{Connectors, Login, allowed_networks},
     error::SyncError,
-    gate::Gate,
-    leases::{LEASE, Leases},
+    leases::{Leases, lease},
     schedule::after,
     traffic::{Counted, Tally},
 };
@@ -32,11 +34,10 @@ use crate::{
     drill::{Point, reach},
     model::ids::{CalendarId, ChangeId, ConnectionId, TenantId},
     secrets::{Place, SecretsError, Vault},
-    store::{CalendarRow, Claimed, ConnectionRow, NewChange, Store, StoreError, Tx, WorkRow},
+    store::{
+        CalendarRow, Claimed, Claiming, ConnectionRow, NewChange, Store, StoreError, Tx, WorkRow,
+    },
 };
-
-/// Rows claimed at once by one drain.
-const CLAIM: i64 = 8;
 
 /// A kind of work. What a row of it is about is its subject: a connection or a calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,12 +87,15 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) connectors: Arc<dyn Connectors>,
-    pub(super) gate: Gate,
     pub(super) leases: Leases,
     pub(super) tally: Tally,
     bell: Arc<Notify>,
     /// Names this process on the leases it takes.
     pub(super) owner: OnceLock<String>,
+    /// Counts claims, to tell them apart.
+    claims: AtomicU64,
+    /// The tenant whose turn was last, a lane each.
+    turn: Mutex<HashMap<Lane, String>>,
     flights: Mutex<HashMap<CalendarId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
@@ -131,19 +135,27 @@ impl Engine {
     pub fn new(parts: Parts) -> Self {
         let owner = OnceLock::new();
         let Parts { store, vault, clock, entropy, connectors } = parts;
-        let (gate, bell, flights) = (Gate::default(), Arc::default(), Mutex::default());
-        let (leases, tally) = (Leases::default(), Tally::default());
-        Self { store, vault, clock, entropy, connectors, gate, leases, tally, bell, owner, flights }
+        let (leases, bell, flights) = (Leases::default(), Arc::default(), Mutex::default());
+        let (claims, turn, tally) = (AtomicU64::new(0), Mutex::default(), Tally::default());
+        Self {
+            store,
+            vault,
+            clock,
+            entropy,
+            connectors,
+            leases,
+            tally,
+            bell,
+            owner,
+            claims,
+            turn,
+            flights,
+        }
     }
 
     /// How its work ends, for `/metrics`.
     pub fn collectors(&self) -> Vec<Counted> {
         self.tally.collectors()
-    }
-
-    /// How many hosts asked to be left alone, and until when the last of them.
-    pub fn closed_hosts(&self) -> (usize, Option<Timestamp>) {
-        self.gate.closed(self.clock.now())
     }
 
     /// The name of this hub on its leases.
@@ -220,15 +232,40 @@ impl Engine {
         if self.leases.is_stopping() {
             return Ok(Vec::new());
         }
-        let mut tx = self.store.begin().await?;
+        let last = self.turns().get(&lane).cloned().unwrap_or_default();
+        let rows = self.claim_after(lane, &last).await?;
+        if !rows.is_empty() || last.is_empty() {
+            return Ok(rows);
+        }
+        // The round is over; the next begins with the first tenant.
+        self.turns().remove(&lane);
+        self.claim_after(lane, "").await
+    }
+
+    async fn claim_after(&self, lane: Lane, last: &str) -> Result<Vec<WorkRow>, StoreError> {
+        let owner = self.next_owner();
         let now = self.clock.now();
-        let rows = tx.work().claim(lane.as_str(), self.owner(), CLAIM, LEASE, now).await?;
+        let ask = Claiming { owner: &owner, limit: lane.batch(), lease: lease(), now, last };
+        let mut tx = self.store.begin().await?;
+        let rows = tx.work().claim(lane.as_str(), &ask).await?;
         tx.commit().await?;
         // A claim that ends, ends with no attempts or with an error.
         for _ in rows.iter().filter(|row| row.attempts > 1 && row.last_error.is_none()) {
             self.tally.taken_over(lane);
         }
+        if let Some(tenant) = rows.iter().map(|row| row.tenant_id.as_str()).max() {
+            self.turns().insert(lane, tenant.to_owned());
+        }
         Ok(rows)
+    }
+
+    /// Names one claim or one live read of this process.
+    pub(super) fn next_owner(&self) -> String {
+        format!("{}.{}", self.owner(), self.claims.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn turns(&self) -> MutexGuard<'_, HashMap<Lane, String>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn run(&self, lane: Lane, row: WorkRow) -> Result<(), StoreError> {
@@ -270,6 +307,7 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         // Somebody else's by now: then it is theirs to say when it is due again.
         if tx.work().finish(&row, next, error).await? {
+            self.leave(&mut tx, &row).await?;
             reach(Point::RowFinished).await;
             tx.commit().await?;
         }

@@ -5,11 +5,10 @@ use std::time::Duration;
 use super::{
     engine::{End, Engine, Lane},
     error::SyncError,
-    gate::Denied,
     pull::Ask,
     schedule::{self, Failure, after},
 };
-use crate::store::{StoreError, WorkRow};
+use crate::store::{StoreError, Taken, WorkRow};
 
 /// How long a row steps aside for others that talk to its host.
 pub(super) const ASIDE: Duration = Duration::from_millis(500);
@@ -33,11 +32,11 @@ impl Engine {
             Ok(found) => found,
             Err(error) => return self.end_of(row, &error),
         };
-        let _pass = match self.gate.enter(&way.login.host(), 1, self.clock.now()) {
-            Ok(pass) => pass,
-            Err(Denied::Busy) => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
-            Err(Denied::Closed(until)) => return Ok(End::Again(until, None)),
-        };
+        match self.enter(row, &way.login.host()).await? {
+            Taken::Yes => {}
+            Taken::Busy => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
+            Taken::Closed(until) => return Ok(End::Again(until, None)),
+        }
         let ask = Ask { full, dry: false, row: Some(row) };
         match self.pull_subject(subject, &way, ask).await {
             Ok(_) => Ok(End::Done),
@@ -105,7 +104,16 @@ impl Lane {
         match self {
             Self::Remove | Self::Advance => 1,
             Self::List => 2,
-            Self::Pull => 4,
+            Self::Pull => 8,
+        }
+    }
+
+    /// How many rows one drain claims at once. A claim brings the row's place at its host, which must not
+    /// wait for long for the row's turn.
+    pub(super) fn batch(self) -> i64 {
+        match self {
+            Self::Remove | Self::Advance => 8,
+            Self::List | Self::Pull => 2,
         }
     }
 }

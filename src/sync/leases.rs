@@ -16,14 +16,21 @@ use std::{
 use tokio::sync::Notify;
 
 use super::engine::Engine;
-use crate::store::{Claimed, StoreError, WorkRow};
+use crate::{
+    drill::hurried,
+    store::{Claimed, StoreError, Talk, WorkRow},
+};
 
 /// How long a claimed row stays with a hub that is not heard of.
-pub const LEASE: Duration = Duration::from_secs(30);
+const LEASE: Duration = Duration::from_secs(30);
 /// How often a hub is heard of.
 const BEAT: Duration = Duration::from_secs(8);
 /// Beats after which work is given up: whatever hangs for an hour will not end.
 const MOST_BEATS: u32 = 450;
+
+pub(super) fn lease() -> Duration {
+    hurried(LEASE)
+}
 
 /// The claims of this process.
 #[derive(Debug, Default)]
@@ -35,6 +42,8 @@ pub(super) struct Leases {
 #[derive(Debug, Default)]
 struct Held {
     beats: u32,
+    /// Its places at hosts.
+    talks: Vec<Talk>,
     /// Rung when the claim has passed to somebody else.
     lost: Arc<Notify>,
 }
@@ -54,7 +63,13 @@ impl Leases {
     /// Keeps the leases of rows that were just claimed.
     pub(super) fn hold(&self, rows: &[WorkRow]) -> Batch<'_> {
         let claims: Vec<Claimed> = rows.iter().map(Claimed::from).collect();
-        self.held().extend(claims.iter().map(|claim| (claim.clone(), Held::default())));
+        let mut held = self.held();
+        for (claim, row) in claims.iter().zip(rows) {
+            let owner = row.lease_owner.clone().unwrap_or_default();
+            let talks = row.host.clone().map(|host| Talk { host, owner }).into_iter().collect();
+            held.insert(claim.clone(), Held { talks, ..Held::default() });
+        }
+        drop(held);
         Batch { leases: self, claims }
     }
 
@@ -63,12 +78,24 @@ impl Leases {
         self.held().get(claim).map(|held| Arc::clone(&held.lost))
     }
 
+    /// Notes a place at a host that goes with this claim.
+    pub(super) fn talks_to(&self, claim: &Claimed, talk: Talk) {
+        if let Some(held) = self.held().get_mut(claim) {
+            held.talks.push(talk);
+        }
+    }
+
+    /// The places at hosts that go with this claim.
+    pub(super) fn talks(&self, claim: &Claimed) -> Vec<Talk> {
+        self.held().get(claim).map(|held| held.talks.clone()).unwrap_or_default()
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 
     /// The claims whose leases are to be extended.
-    fn due(&self) -> Vec<Claimed> {
+    fn due(&self) -> (Vec<Claimed>, Vec<Talk>) {
         let mut held = self.held();
         held.retain(|claim, held| {
             held.beats += 1;
@@ -83,7 +110,8 @@ impl Leases {
             }
             is_alive
         });
-        held.keys().cloned().collect()
+        let talks = held.values().flat_map(|held| held.talks.clone()).collect();
+        (held.keys().cloned().collect(), talks)
     }
 
     /// Drops those of `asked` that are not among `kept`, and stops their work.
@@ -132,12 +160,16 @@ impl Engine {
     ///
     /// When the store fails; the leases then run on until they end.
     pub async fn beat(&self) -> Result<(), StoreError> {
-        let asked = self.leases.due();
+        let (asked, talks) = self.leases.due();
         if asked.is_empty() {
             return Ok(());
         }
         let mut tx = self.store.begin().await?;
-        let kept = tx.work().beat(&asked, LEASE, self.clock.now()).await?;
+        let now = self.clock.now();
+        let kept = tx.work().beat(&asked, lease(), now).await?;
+        if !talks.is_empty() {
+            tx.hosts().beat(&talks, lease(), now).await?;
+        }
         tx.commit().await?;
         let kept: Vec<Claimed> = kept.iter().map(Claimed::from).collect();
         // An ended claim is not held any more: losing it changes nothing.
@@ -148,7 +180,8 @@ impl Engine {
     /// Beats until it is dropped.
     pub async fn keep_leases(&self) {
         loop {
-            let beat = tokio::time::timeout(BEAT, self.beat()).await;
+            let every = hurried(BEAT);
+            let beat = tokio::time::timeout(every, self.beat()).await;
             let is_late = match beat {
                 Ok(Ok(())) => false,
                 Ok(Err(error)) => {
@@ -160,7 +193,7 @@ impl Engine {
                 }
                 Err(_) => true,
             };
-            tokio::time::sleep(if is_late { BEAT / 8 } else { BEAT }).await;
+            tokio::time::sleep(if is_late { every / 8 } else { every }).await;
         }
     }
 
@@ -175,7 +208,7 @@ impl Engine {
     ///
     /// When the store fails.
     pub async fn give_back(&self) -> Result<(), StoreError> {
-        let left: Vec<Claimed> = self.leases.held().drain().map(|(claim, _)| claim).collect();
+        let left: Vec<Claimed> = self.leases.held().keys().cloned().collect();
         self.give_back_these(&left).await
     }
 
@@ -185,6 +218,11 @@ impl Engine {
         }
         let mut tx = self.store.begin().await?;
         tx.work().give_back(claims).await?;
+        for claim in claims {
+            for talk in self.leases.talks(claim) {
+                tx.hosts().leave(&talk).await?;
+            }
+        }
         tx.commit().await
     }
 
@@ -199,6 +237,7 @@ impl Engine {
         let name = self.owner.get_or_init(|| name);
         let taken = tx.work().take_over(name).await?;
         tx.idempotency().take_over(name).await?;
+        tx.hosts().take_over(name).await?;
         tx.commit().await?;
         if taken > 0 {
             tracing::info!(rows = taken, "Work that was cut short is taken up again.");

@@ -1,7 +1,7 @@
 //! Listing a connection's calendars: new ones, renamed ones, gone ones. It is also how a refused login is
 //! probed, at the price of one request.
 
-use connectors::{Connector, Kind, RemoteCalendar, Verb};
+use connectors::{Connector, RemoteCalendar, Verb};
 use jiff::Timestamp;
 
 use super::{
@@ -9,7 +9,6 @@ use super::{
     ending::failure,
     engine::{Engine, Lane},
     error::SyncError,
-    gate::Denied,
     health::Note,
     lanes::ASIDE,
     pull::covered,
@@ -24,7 +23,7 @@ use crate::{
         states::{ConnectionState, InitialSync},
     },
     secrets::SecretsError,
-    store::{CalendarRow, ConnectionRow, RemoteCalendarRow, Tx, WorkRow},
+    store::{CalendarRow, ConnectionRow, RemoteCalendarRow, Taken, Tx, WorkRow},
 };
 
 /// What a calendar's own pull says when the provider no longer has it for us.
@@ -74,17 +73,17 @@ impl Engine {
             return Err(plain(SyncError::Gone));
         }
         let now = self.clock.now();
-        let pass = self.gate.enter(&login.host(), 1, now).map_err(|denied| match denied {
-            Denied::Busy => plain(SyncError::HostClosed(after(now, ASIDE))),
-            Denied::Closed(until) => plain(SyncError::HostClosed(until)),
-        })?;
+        match self.enter(claimed, &login.host()).await.map_err(|e| plain(e.into()))? {
+            Taken::Yes => {}
+            Taken::Busy => return Err(plain(SyncError::HostClosed(after(now, ASIDE)))),
+            Taken::Closed(until) => return Err(plain(SyncError::HostClosed(until))),
+        }
         let tries = u32::try_from(row.failures).unwrap_or(u32::MAX).saturating_add(1);
         let connector = self
             .connectors
             .connect(&login, row.learned.clone(), allow_net.as_deref())
             .map_err(|error| (error.into(), tries))?;
         let (listing, asked) = counted(connector.list_calendars()).await;
-        drop(pass);
         reach(Point::ListingRead).await;
         let outcome = listing.as_ref().map_or_else(|error| error.kind.code(), |_| "ok");
         self.tally.listed(row.provider.as_str(), outcome);
@@ -94,10 +93,7 @@ impl Engine {
                 Ok(next_poll(self.clock.now(), LIST_EVERY, &*self.entropy))
             }
             Err(error) => {
-                if let Kind::Throttled { retry_after: Some(asked) } = error.kind {
-                    let now = self.clock.now();
-                    self.gate.close(&login.host(), schedule::not_before(now, asked));
-                }
+                self.obey(&login.host(), &error.kind).await.map_err(|e| plain(e.into()))?;
                 self.not_listed(claimed, &row, &*connector, &error, asked).await.map_err(plain)?;
                 Err((error.into(), tries))
             }

@@ -108,7 +108,10 @@ impl Engine {
         let _alone = flight.lock().await;
         let subject = self.subject(tenant, calendar).await?;
         let way = self.way(&subject).await?;
-        self.pull_subject(subject, &way, ask).await
+        let live = self.enter_live(&way.login.host()).await?;
+        let pulled = self.pull_subject(subject, &way, ask).await;
+        live.leave().await;
+        pulled
     }
 
     pub(super) async fn pull_subject(

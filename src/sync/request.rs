@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
@@ -40,6 +41,8 @@ pub struct Fresh {
     pub calendar: CalendarId,
     /// Whether it was read since it was asked for.
     pub is_fresh: bool,
+    /// The provider asked not to be asked before.
+    pub not_before: Option<Timestamp>,
 }
 
 /// A calendar whose removals are held back.
@@ -142,8 +145,12 @@ impl Engine {
             let pull = tokio::spawn(async move { engine.pull_since(&tenant, &id, asked).await });
             async move {
                 let ended = tokio::time::timeout(patience, pull).await;
+                let not_before = match &ended {
+                    Ok(Ok(Err(SyncError::HostClosed(until)))) => Some(*until),
+                    _ => None,
+                };
                 let is_fresh = matches!(ended, Ok(Ok(Ok(()))));
-                Fresh { calendar: calendar.clone(), is_fresh }
+                Fresh { calendar: calendar.clone(), is_fresh, not_before }
             }
         });
         futures::future::join_all(pulls).await
@@ -154,7 +161,7 @@ impl Engine {
         &self,
         tenant: &TenantId,
         calendar: &CalendarId,
-        asked: jiff::Timestamp,
+        asked: Timestamp,
     ) -> Result<(), SyncError> {
         let flight = self.flight(calendar);
         let _alone = flight.lock().await;
@@ -163,12 +170,10 @@ impl Engine {
             return Ok(());
         }
         let way = self.way(&subject).await?;
-        if let Err(super::gate::Denied::Closed(until)) =
-            self.gate.enter(&way.login.host(), usize::MAX, self.clock.now())
-        {
-            return Err(SyncError::HostClosed(until));
-        }
-        self.pull_subject(subject, &way, Ask::default()).await.map(|_| ())
+        let live = self.enter_live(&way.login.host()).await?;
+        let pulled = self.pull_subject(subject, &way, Ask::default()).await;
+        live.leave().await;
+        pulled.map(|_| ())
     }
 
     /// Lists the calendars in quarantine, with what they would lose.

@@ -63,7 +63,10 @@ impl Engine {
         error: Option<&str>,
     ) -> Result<(), SyncError> {
         let is_ours = tx.work().finish(row, Some(next), error).await?;
-        if is_ours || is_back(Bug::FenceUnchecked) { Ok(()) } else { Err(SyncError::LeaseLost) }
+        if !is_ours && !is_back(Bug::FenceUnchecked) {
+            return Err(SyncError::LeaseLost);
+        }
+        Ok(self.leave(tx, row).await?)
     }
 
     /// Writes some steps, and tells the change log the span in which answers may differ.

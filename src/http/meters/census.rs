@@ -58,7 +58,6 @@ impl Census {
         }
         let began = Instant::now();
         self.calendars.count(hub, now);
-        self.connections.look(hub);
         let is_up = match self.count_stored(hub, now).await {
             Ok(()) => true,
             Err(error) => {
@@ -76,7 +75,7 @@ impl Census {
 
     async fn count_stored(&mut self, hub: &Hub, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = hub.store.read().await?;
-        self.connections.count(&mut tx).await?;
+        self.connections.count(&mut tx, now).await?;
         self.work.count(&mut tx, now).await?;
         self.database.count(&mut tx).await?;
         self.budget.count(&mut tx, now).await?;

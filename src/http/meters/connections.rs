@@ -1,10 +1,10 @@
 //! How connections stand, what is held back, and whom providers sent away.
 
+use jiff::Timestamp;
 use prometheus::{Gauge, GaugeVec};
 
 use super::Ledger;
 use crate::{
-    hub::Hub,
     model::states::{ConnectionState, Provider},
     store::{StoreError, Tx},
 };
@@ -62,7 +62,7 @@ impl Connections {
             ),
             closed_hosts: ledger.gauge(
                 "calhub_throttled_hosts",
-                "Hosts that asked this hub to leave them alone at this moment.",
+                "Hosts that asked the hubs to leave them alone at this moment.",
             ),
             closed_until: ledger.gauge(
                 "calhub_throttled_until_timestamp_seconds",
@@ -71,13 +71,10 @@ impl Connections {
         }
     }
 
-    pub(super) fn look(&self, hub: &Hub) {
-        let (hosts, until) = hub.engine.closed_hosts();
-        self.closed_hosts.set(hosts as f64);
-        self.closed_until.set(until.map_or(0.0, |until| until.as_second() as f64));
-    }
-
-    pub(super) async fn count(&self, tx: &mut Tx) -> Result<(), StoreError> {
+    pub(super) async fn count(&self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+        let closed = tx.hosts().closed(now).await?;
+        self.closed_hosts.set(closed.count as f64);
+        self.closed_until.set(closed.latest.map_or(0.0, |until| until.as_second() as f64));
         let connections = tx.census().connections().await?;
         let failing = tx.census().failing().await?;
         self.states.reset();

@@ -6,4 +6,4 @@ WHERE work.tenant_id = held.tenant_id AND work.lane = held.lane AND work.subject
     AND work.fence = held.fence AND work.lease_owner IS NOT NULL
 RETURNING
     work.tenant_id, work.lane, work.subject, work.due_us, work.nudges, work.attempts, work.demand,
-    work.lease_owner, work.lease_until_us, work.fence, work.last_error
+    work.lease_owner, work.lease_until_us, work.fence, work.last_error, work.host

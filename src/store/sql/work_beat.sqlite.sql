@@ -6,4 +6,4 @@ WHERE lease_owner IS NOT NULL AND (tenant_id, lane, subject, fence) IN (
 )
 RETURNING
     tenant_id, lane, subject, due_us, nudges, attempts, demand, lease_owner, lease_until_us, fence,
-    last_error
+    last_error, host

@@ -1,6 +1,6 @@
 SELECT
     tenant_id, lane, subject, due_us, nudges, attempts, demand, lease_owner, lease_until_us, fence,
-    last_error
+    last_error, host
 FROM work
 WHERE tenant_id = $1
     AND (CAST($2 AS TEXT) IS NULL OR lane = $2)

@@ -2,15 +2,27 @@
 
 use std::collections::HashSet;
 
-use calhub::store::{Claimed, Engine};
+use calhub::store::{Claimed, Claiming, Engine, HostPlace, Taken, Talk, WorkRow};
 
 use super::*;
 use crate::support::engines::{on_each_engine, on_postgres};
 
 const LEASE: Duration = Duration::from_mins(1);
 
-async fn claim_one(tx: &mut Tx, now: Timestamp) -> calhub::store::WorkRow {
-    let mut rows = tx.work().claim("pull", "hub", 10, LEASE, now).await.unwrap();
+async fn claim(
+    tx: &mut Tx,
+    lane: &str,
+    owner: &str,
+    limit: i64,
+    lease: Duration,
+    now: Timestamp,
+) -> Vec<WorkRow> {
+    let ask = Claiming { owner, limit, lease, now, last: "" };
+    tx.work().claim(lane, &ask).await.unwrap()
+}
+
+async fn claim_one(tx: &mut Tx, now: Timestamp) -> WorkRow {
+    let mut rows = claim(tx, "pull", "hub", 10, LEASE, now).await;
     assert_eq!(rows.len(), 1);
     rows.remove(0)
 }
@@ -22,11 +34,11 @@ async fn a_row_is_claimed_once_until_its_lease_ends() {
         let mut tx = bed.store.begin().await.unwrap();
         seed(&mut tx, &tenant).await;
         tx.work().put(&tenant, "pull", "cal_a", at(10)).await.unwrap();
-        assert!(tx.work().claim("pull", "hub", 10, LEASE, at(9)).await.unwrap().is_empty());
-        assert!(tx.work().claim("push", "hub", 10, LEASE, at(10)).await.unwrap().is_empty());
+        assert!(claim(&mut tx, "pull", "hub", 10, LEASE, at(9)).await.is_empty());
+        assert!(claim(&mut tx, "push", "hub", 10, LEASE, at(10)).await.is_empty());
         let first = claim_one(&mut tx, at(10)).await;
         assert_eq!((first.fence, first.attempts, first.nudges), (1, 1, 0));
-        assert!(tx.work().claim("pull", "hub", 10, LEASE, at(69)).await.unwrap().is_empty());
+        assert!(claim(&mut tx, "pull", "hub", 10, LEASE, at(69)).await.is_empty());
         assert!(!tx.work().is_due("pull", at(69)).await.unwrap());
         let held = [Claimed::from(&first)];
         let kept = tx.work().beat(&held, Duration::ZERO, at(60)).await.unwrap();
@@ -60,10 +72,10 @@ async fn a_heartbeat_extends_the_leases_of_all_rows_of_a_hub() {
         for subject in ["cal_a", "cal_b"] {
             tx.work().put(&tenant, "pull", subject, at(0)).await.unwrap();
         }
-        let rows = tx.work().claim("pull", "hub", 10, Duration::ZERO, at(0)).await.unwrap();
+        let rows = claim(&mut tx, "pull", "hub", 10, Duration::ZERO, at(0)).await;
         let held: Vec<Claimed> = rows.iter().map(Claimed::from).collect();
         assert_eq!(tx.work().beat(&held, LEASE, at(0)).await.unwrap().len(), 2);
-        assert!(tx.work().claim("pull", "other", 10, LEASE, at(59)).await.unwrap().is_empty());
+        assert!(claim(&mut tx, "pull", "other", 10, LEASE, at(59)).await.is_empty());
     })
     .await;
 }
@@ -99,13 +111,13 @@ async fn leases_are_the_databases_business_where_hubs_disagree_about_the_time() 
         // A hub whose clock is far ahead finds the lease in force; one far behind, an ended one ended.
         let ahead = at(4_000_000_000);
         assert!(!tx.work().is_due("pull", ahead).await.unwrap());
-        assert!(tx.work().claim("pull", "fast", 10, LEASE, ahead).await.unwrap().is_empty());
+        assert!(claim(&mut tx, "pull", "fast", 10, LEASE, ahead).await.is_empty());
         tx.work().put(&tenant, "pull", "cal_b", at(0)).await.unwrap();
-        let rows = tx.work().claim("pull", "hub", 10, Duration::ZERO, at(0)).await.unwrap();
+        let rows = claim(&mut tx, "pull", "hub", 10, Duration::ZERO, at(0)).await;
         assert_eq!(rows.len(), 1);
         tx.commit().await.unwrap();
         let mut tx = bed.store.begin().await.unwrap();
-        let rows = tx.work().claim("pull", "slow", 10, LEASE, at(0)).await.unwrap();
+        let rows = claim(&mut tx, "pull", "slow", 10, LEASE, at(0)).await;
         assert_eq!(rows.len(), 1);
     })
     .await;
@@ -119,16 +131,16 @@ async fn a_claim_that_is_being_written_under_cannot_be_taken() {
         seed(&mut tx, &tenant).await;
         tx.work().put(&tenant, "pull", "cal_a", at(0)).await.unwrap();
         let ended = Duration::ZERO;
-        let row = tx.work().claim("pull", "hub", 1, ended, at(0)).await.unwrap().remove(0);
+        let row = claim(&mut tx, "pull", "hub", 1, ended, at(0)).await.remove(0);
         tx.commit().await.unwrap();
         let mut writing = bed.store.begin().await.unwrap();
         assert!(writing.work().hold(&row).await.unwrap());
         let mut tx = bed.store.begin().await.unwrap();
-        assert!(tx.work().claim("pull", "other", 1, LEASE, at(0)).await.unwrap().is_empty());
+        assert!(claim(&mut tx, "pull", "other", 1, LEASE, at(0)).await.is_empty());
         tx.rollback().await.unwrap();
         writing.commit().await.unwrap();
         let mut tx = bed.store.begin().await.unwrap();
-        assert_eq!(tx.work().claim("pull", "other", 1, LEASE, at(0)).await.unwrap().len(), 1);
+        assert_eq!(claim(&mut tx, "pull", "other", 1, LEASE, at(0)).await.len(), 1);
         assert!(!tx.work().hold(&row).await.unwrap());
     })
     .await;
@@ -143,7 +155,7 @@ async fn the_only_hub_takes_up_what_its_predecessor_had_claimed() {
         tx.work().put(&tenant, "pull", "cal_a", at(0)).await.unwrap();
         let old = claim_one(&mut tx, at(0)).await;
         tx.work().take_over("next").await.unwrap();
-        let rows = tx.work().claim("pull", "new", 10, LEASE, at(0)).await.unwrap();
+        let rows = claim(&mut tx, "pull", "new", 10, LEASE, at(0)).await;
         assert_eq!(rows.len(), usize::from(bed.engine == Engine::Sqlite), "others may be alive");
         assert_eq!(tx.work().hold(&old).await.unwrap(), bed.engine == Engine::Postgres);
     })
@@ -178,7 +190,7 @@ async fn a_nudge_during_a_run_makes_the_row_due_again() {
         let row = claim_one(&mut tx, at(11)).await;
         assert_eq!(row.nudges, 2);
         assert!(tx.work().finish(&row, Some(at(900)), None).await.unwrap());
-        assert!(tx.work().claim("pull", "hub", 10, LEASE, at(899)).await.unwrap().is_empty());
+        assert!(claim(&mut tx, "pull", "hub", 10, LEASE, at(899)).await.is_empty());
         let row = claim_one(&mut tx, at(900)).await;
         tx.work().nudge(&tenant, "pull", "cal_a", None, at(901)).await.unwrap();
         assert!(tx.work().finish(&row, None, None).await.unwrap());
@@ -199,7 +211,7 @@ async fn a_failed_run_waits_as_told_even_when_nudged() {
         let row = claim_one(&mut tx, at(0)).await;
         tx.work().nudge(&tenant, "pull", "cal_a", None, at(1)).await.unwrap();
         assert!(tx.work().finish(&row, Some(at(60)), Some("throttled")).await.unwrap());
-        assert!(tx.work().claim("pull", "hub", 10, LEASE, at(59)).await.unwrap().is_empty());
+        assert!(claim(&mut tx, "pull", "hub", 10, LEASE, at(59)).await.is_empty());
         let row = claim_one(&mut tx, at(60)).await;
         assert_eq!((row.attempts, row.last_error.as_deref()), (2, Some("throttled")));
         assert!(tx.work().finish(&row, Some(at(900)), None).await.unwrap());
@@ -281,8 +293,7 @@ async fn many_claimers_share_the_rows_without_overlap() {
                     let mut taken = Vec::new();
                     loop {
                         let mut tx = store.begin().await.unwrap();
-                        let rows =
-                            tx.work().claim("pull", &owner, 7, LEASE, at(300)).await.unwrap();
+                        let rows = claim(&mut tx, "pull", &owner, 7, LEASE, at(300)).await;
                         tx.commit().await.unwrap();
                         if rows.is_empty() {
                             return taken;
@@ -299,8 +310,98 @@ async fn many_claimers_share_the_rows_without_overlap() {
         assert_eq!(all.len(), all.iter().collect::<HashSet<_>>().len(), "claimed twice");
         // A claimer that sees only locked rows stops early; what it left is still there.
         let mut tx = bed.store.begin().await.unwrap();
-        let left = tx.work().claim("pull", "last", 500, LEASE, at(300)).await.unwrap();
+        let left = claim(&mut tx, "pull", "last", 500, LEASE, at(300)).await;
         assert_eq!(all.len() + left.len(), 200);
+    })
+    .await;
+}
+
+/// Puts one due row of a host that is known.
+async fn put_at(tx: &mut Tx, tenant: &TenantId, subject: &str, host: &str, due: i64) {
+    tx.work().put(tenant, "pull", subject, at(due)).await.unwrap();
+    let row = tx.work().get(tenant, "pull", subject).await.unwrap().unwrap();
+    tx.work().set_host(&row, host).await.unwrap();
+}
+
+#[tokio::test]
+async fn tenants_take_turns_however_much_one_of_them_has_due() {
+    on_each_engine(async |bed| {
+        let mut tx = bed.store.begin().await.unwrap();
+        let (noisy, quiet, last) = (tenant_id("a"), tenant_id("b"), tenant_id("c"));
+        for tenant in [&noisy, &quiet, &last] {
+            seed(&mut tx, tenant).await;
+        }
+        for n in 0..100 {
+            tx.work().put(&noisy, "pull", &format!("n{n:03}"), at(n)).await.unwrap();
+        }
+        tx.work().put(&quiet, "pull", "q", at(500)).await.unwrap();
+        tx.work().put(&last, "pull", "l", at(600)).await.unwrap();
+        let rows = claim(&mut tx, "pull", "hub", 8, LEASE, at(1_000)).await;
+        let of = |tenant: &TenantId| rows.iter().filter(|row| row.tenant_id == *tenant).count();
+        assert_eq!((of(&quiet), of(&last)), (1, 1), "behind 100 rows that were due longer");
+        assert!(of(&noisy) >= 1);
+        assert_eq!(rows[0].subject, "n000", "the longest due first");
+        // A claim of one row goes on with the next tenant.
+        tx.work().put(&quiet, "pull", "q2", at(500)).await.unwrap();
+        let ask =
+            Claiming { owner: "hub", limit: 1, lease: LEASE, now: at(1_000), last: noisy.as_str() };
+        assert_eq!(tx.work().claim("pull", &ask).await.unwrap()[0].subject, "q2");
+        let rows = claim(&mut tx, "pull", "hub", 8, LEASE, at(1_000)).await;
+        assert_eq!(rows.len(), 8, "alone it may have all");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_the_rows_of_one_host_one_is_claimed_and_the_others_are_passed_over() {
+    on_each_engine(async |bed| {
+        let tenant = tenant_id("t");
+        let mut tx = bed.store.begin().await.unwrap();
+        seed(&mut tx, &tenant).await;
+        for (subject, host, due) in [("a1", "a", 0), ("a2", "a", 1), ("b1", "b", 2)] {
+            put_at(&mut tx, &tenant, subject, host, due).await;
+        }
+        let rows = claim(&mut tx, "pull", "hub.1", 8, LEASE, at(10)).await;
+        let subjects: Vec<&str> = rows.iter().map(|row| row.subject.as_str()).collect();
+        assert_eq!(subjects.len(), 2);
+        assert!(subjects.contains(&"b1"));
+        assert!(!tx.work().is_due("pull", at(10)).await.unwrap(), "nothing that could be claimed");
+        assert!(claim(&mut tx, "pull", "hub.2", 8, LEASE, at(10)).await.is_empty());
+        let theirs = Talk { host: "a".to_owned(), owner: "hub.2".to_owned() };
+        tx.hosts().leave(&theirs).await.unwrap();
+        assert!(!tx.work().is_due("pull", at(10)).await.unwrap(), "only the holder leaves");
+        tx.hosts().leave(&Talk { owner: "hub.1".to_owned(), ..theirs }).await.unwrap();
+        assert_eq!(claim(&mut tx, "pull", "hub.2", 8, LEASE, at(10)).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_closed_host_is_left_alone_until_it_opens_and_live_reads_have_their_own_place() {
+    on_each_engine(async |bed| {
+        let tenant = tenant_id("t");
+        let mut tx = bed.store.begin().await.unwrap();
+        seed(&mut tx, &tenant).await;
+        put_at(&mut tx, &tenant, "a", "host", 0).await;
+        tx.hosts().close("host", at(60)).await.unwrap();
+        tx.hosts().close("host", at(30)).await.unwrap();
+        assert!(claim(&mut tx, "pull", "hub", 8, LEASE, at(59)).await.is_empty());
+        let talk = |owner: &str| Talk { host: "host".to_owned(), owner: owner.to_owned() };
+        let (one, two) = (talk("one"), talk("two"));
+        let live = HostPlace::Live;
+        let closed = tx.hosts().take(&one, live, LEASE, at(59)).await.unwrap();
+        assert_eq!(closed, Taken::Closed(at(60)));
+        assert_eq!(claim(&mut tx, "pull", "hub", 8, LEASE, at(60)).await.len(), 1);
+        assert_eq!(tx.hosts().take(&one, live, LEASE, at(60)).await.unwrap(), Taken::Yes);
+        assert_eq!(tx.hosts().take(&two, live, LEASE, at(60)).await.unwrap(), Taken::Busy);
+        assert_eq!(
+            tx.hosts().take(&two, HostPlace::Engine, LEASE, at(60)).await.unwrap(),
+            Taken::Busy,
+            "the claim has it"
+        );
+        tx.hosts().leave(&one).await.unwrap();
+        assert_eq!(tx.hosts().take(&two, live, LEASE, at(60)).await.unwrap(), Taken::Yes);
+        assert_eq!(tx.hosts().forget(at(70)).await.unwrap(), 0, "in use");
     })
     .await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use calhub::{clock::Clock, sync::Selector};
+use calhub::{clock::Clock, store::Claiming, sync::Selector};
 use simulators::{AccountSpec, CalendarSpec};
 
 use crate::support::{
@@ -187,7 +187,8 @@ async fn a_nudge_during_a_pull_is_not_lost() {
         let now = stage.now();
         tx.work().nudge(&stage.tenant, "pull", id.as_str(), None, now).await.unwrap();
         let minute = Duration::from_secs(60);
-        let claimed = tx.work().claim("pull", "another", 1, minute, now).await.unwrap();
+        let ask = Claiming { owner: "another", limit: 1, lease: minute, now, last: "" };
+        let claimed = tx.work().claim("pull", &ask).await.unwrap();
         tx.commit().await.unwrap();
         // While that one reads, the person edits and a hook nudges.
         work.put("late.ics", hour_event("late", 2, 9));

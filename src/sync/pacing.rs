@@ -1,0 +1,143 @@
+//! Politeness towards hosts: one conversation of the engine a host and one live read beside it, none before
+//! the instant it asked for. All hubs of a database share it ([`crate::store::Hosts`]), and a restart keeps it.
+//!
+//! A row of work that knows its host gets its place with the claim, in the same transaction, and gives it up in
+//! the transaction that ends it. Only the first run of a row asks for it apart.
+
+use std::{fmt::Write as _, time::Duration};
+
+use connectors::{Kind, RetryAfter};
+use jiff::Timestamp;
+
+use super::{
+    engine::Engine,
+    error::SyncError,
+    leases::lease,
+    schedule::{after, not_before},
+};
+use crate::{
+    drill::{Bug, hurried, is_back},
+    store::{Claimed, HostPlace, StoreError, Taken, Talk, Tx, WorkRow},
+};
+
+/// How long a live read may keep its place: longer than any call takes.
+const LIVE_LEASE: Duration = Duration::from_secs(60);
+/// How long a live read waits for another one to end.
+const LIVE_PATIENCE: u32 = 100;
+const LIVE_LOOK: Duration = Duration::from_millis(200);
+
+/// A live read's place at a host, given up at the end or, when it is dropped, a little later.
+pub(crate) struct Live<'a> {
+    engine: &'a Engine,
+    talk: Option<Talk>,
+}
+
+impl Engine {
+    /// What stands for a host in the store. It names neither the host nor a tenant.
+    pub(super) fn host_key(&self, host: &str) -> String {
+        let text = match is_back(Bug::PacingPerProcess) {
+            true => format!("host {host} {}", self.owner()),
+            false => format!("host {host}"),
+        };
+        let hash = self.vault.hash_secret(&text);
+        hash.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    /// Asks for a claimed row's place at its host, unless the claim brought it.
+    pub(super) async fn enter(&self, row: &WorkRow, host: &str) -> Result<Taken, StoreError> {
+        let host = self.host_key(host);
+        if row.host.as_ref() == Some(&host) {
+            return Ok(Taken::Yes);
+        }
+        let now = self.clock.now();
+        let talk = Talk { host, owner: row.lease_owner.clone().unwrap_or_default() };
+        let mut tx = self.store.begin().await?;
+        tx.work().set_host(row, &talk.host).await?;
+        let taken = tx.hosts().take(&talk, HostPlace::Engine, lease(), now).await?;
+        tx.commit().await?;
+        if taken == Taken::Yes {
+            self.leases.talks_to(&Claimed::from(row), talk);
+        }
+        Ok(taken)
+    }
+
+    /// Gives up the places that a row took after its claim, in the transaction that ends the row.
+    pub(super) async fn leave(&self, tx: &mut Tx, row: &WorkRow) -> Result<(), StoreError> {
+        let talks = self.leases.talks(&Claimed::from(row));
+        for talk in talks.into_iter().filter(|talk| Some(&talk.host) != row.host.as_ref()) {
+            tx.hosts().leave(&talk).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps every hub from a host for as long as it asked for.
+    pub(crate) async fn obey(&self, host: &str, kind: &Kind) -> Result<(), StoreError> {
+        let Kind::Throttled { retry_after: Some(asked) } = kind else { return Ok(()) };
+        let until = not_before(self.clock.now(), *asked);
+        let mut tx = self.store.begin().await?;
+        tx.hosts().close(&self.host_key(host), until).await?;
+        tx.commit().await
+    }
+
+    /// A host that is closed, in the words of a provider that says so itself.
+    pub(crate) fn told_to_wait(&self, until: Timestamp) -> connectors::Error {
+        let wait = until.duration_since(self.clock.now());
+        let retry_after = Some(RetryAfter::In(wait.try_into().unwrap_or_default()));
+        Kind::Throttled { retry_after }.error("the host asked to be left alone")
+    }
+
+    /// Takes the place of live reads at a host, waiting a while for whoever has it.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::HostClosed`] when the host asked to be left alone, or others keep reading.
+    pub(crate) async fn enter_live(&self, host: &str) -> Result<Live<'_>, SyncError> {
+        let talk = Talk { host: self.host_key(host), owner: self.next_owner() };
+        for _ in 0..LIVE_PATIENCE {
+            let now = self.clock.now();
+            let mut tx = self.store.begin().await?;
+            let taken = tx.hosts().take(&talk, HostPlace::Live, hurried(LIVE_LEASE), now).await?;
+            tx.commit().await?;
+            match taken {
+                Taken::Yes => return Ok(Live { engine: self, talk: Some(talk) }),
+                Taken::Closed(until) => return Err(SyncError::HostClosed(until)),
+                Taken::Busy => tokio::time::sleep(LIVE_LOOK).await,
+            }
+        }
+        Err(SyncError::HostClosed(after(self.clock.now(), LIVE_LOOK * 10)))
+    }
+}
+
+impl Live<'_> {
+    /// Gives the place up.
+    pub(crate) async fn leave(mut self) {
+        if let Some(talk) = self.talk.take() {
+            free(self.engine.store.clone(), talk).await;
+        }
+    }
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        let Some(talk) = self.talk.take() else { return };
+        // Its caller went away in the middle.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(free(self.engine.store.clone(), talk));
+        }
+    }
+}
+
+async fn free(store: crate::store::Store, talk: Talk) {
+    let freed = async {
+        let mut tx = store.begin().await?;
+        tx.hosts().leave(&talk).await?;
+        tx.commit().await
+    };
+    if let Err(error) = freed.await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "A place at a host is left to the end of its lease.");
+    }
+}
