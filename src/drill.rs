@@ -118,6 +118,8 @@ pub enum Bug {
     LogOutsideTransaction,
     /// The index reads only what stands below the oldest running transaction of the server.
     OnlyBelowOldest,
+    /// A heartbeat does not notice that a lease was lost, and its work goes on.
+    LossUnnoticed,
     /// Each hub is polite to hosts on its own.
     PacingPerProcess,
 }

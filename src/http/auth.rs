@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -175,6 +176,10 @@ type Seen = (Arc<Vec<KeyRow>>, Timestamp);
 
 impl Keyring {
     const TRUST: SignedDuration = SignedDuration::from_secs(3);
+    /// As long as the store does not answer, whom it let in before is let in: there is nothing to be had then but
+    /// that all is unknown.
+    const OUTAGE: SignedDuration = SignedDuration::from_mins(15);
+    const PATIENCE: Duration = Duration::from_secs(1);
     const MOST: usize = 10_000;
 
     async fn find(
@@ -184,12 +189,24 @@ impl Keyring {
         now: Timestamp,
     ) -> Result<Arc<Vec<KeyRow>>, Problem> {
         let kept = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
-        if let Some((rows, at)) = kept
+        if let Some((rows, at)) = kept.clone()
             && now.duration_since(at).abs() <= Self::TRUST
         {
             return Ok(rows);
         }
-        let rows = Arc::new(store.read().await?.keys().find_by_key_id(id).await?);
+        let asked = async { store.read().await?.keys().find_by_key_id(id).await };
+        let rows = match (tokio::time::timeout(Self::PATIENCE, asked).await, kept) {
+            (Ok(Ok(rows)), _) => Arc::new(rows),
+            (_, Some((rows, at))) if now.duration_since(at).abs() <= Self::OUTAGE => {
+                return Ok(rows);
+            }
+            (Ok(Err(error)), _) => return Err(error.into()),
+            (Err(_), _) => {
+                return Err(
+                    Problem::new("unavailable", "The store does not answer.").retry_after(1)
+                );
+            }
+        };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= Self::MOST {
             seen.clear();

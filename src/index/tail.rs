@@ -34,6 +34,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Freshness is asked for with this overlap: a slow transaction may commit an earlier mark.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
 const PAGE: i64 = 500;
+/// A pass that takes longer rests on a connection that will never answer; the next one takes another.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Follows one store on behalf of one index.
 #[derive(Debug)]
@@ -90,16 +92,18 @@ impl Tail {
         let mut failing = false;
         loop {
             bell.mark_unchanged();
-            match self.catch_up().await {
-                Ok(()) => failing = false,
-                Err(error) if !failing => {
+            let passed = tokio::time::timeout(PATIENCE, self.catch_up()).await;
+            match passed {
+                Err(_) => tracing::error!("The store does not answer the busy index."),
+                Ok(Ok(())) => failing = false,
+                Ok(Err(error)) if !failing => {
                     failing = true;
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         "The busy index cannot follow the store; answers turn unknown until it can."
                     );
                 }
-                Err(_) => {}
+                Ok(Err(_)) => {}
             }
             let _ = tokio::time::timeout(LOOK_EVERY, bell.changed()).await;
         }

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use super::engine::Engine;
 use crate::{
-    drill::hurried,
+    drill::{Bug, hurried, is_back},
     store::{Claimed, StoreError, Talk, WorkRow},
 };
 
@@ -173,7 +173,9 @@ impl Engine {
         tx.commit().await?;
         let kept: Vec<Claimed> = kept.iter().map(Claimed::from).collect();
         // An ended claim is not held any more: losing it changes nothing.
-        self.leases.lose(&asked, &kept);
+        if !is_back(Bug::LossUnnoticed) && !is_back(Bug::FenceUnchecked) {
+            self.leases.lose(&asked, &kept);
+        }
         Ok(())
     }
 

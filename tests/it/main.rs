@@ -21,6 +21,7 @@ mod discovery;
 mod doctor;
 mod expand;
 mod hostile;
+mod hubs;
 mod monitoring;
 mod networks;
 mod real_servers;

@@ -1,5 +1,7 @@
 //! Whether the hub lives, whether it is ready, and its meters.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::State,
@@ -18,6 +20,9 @@ use crate::{
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
 }
+
+/// A database that takes longer is as good as none.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// That the process runs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,9 +60,9 @@ struct Readiness {
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 async fn readyz(State(api): State<Api>) -> impl IntoResponse {
     let hub = &api.hub;
-    let database = match hub.default_tenant().await {
-        Ok(_) => "ok",
-        Err(_) => "unavailable",
+    let database = match tokio::time::timeout(PATIENCE, hub.default_tenant()).await {
+        Ok(Ok(_)) => "ok",
+        Ok(Err(_)) | Err(_) => "unavailable",
     };
     let now = hub.clock.now();
     let lag = hub.index.lag(now);
