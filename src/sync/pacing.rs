@@ -55,7 +55,10 @@ impl Engine {
         let now = self.clock.now();
         let talk = Talk { host, owner: row.lease_owner.clone().unwrap_or_default() };
         let mut tx = self.store.begin().await?;
-        tx.work().set_host(row, &talk.host).await?;
+        // A key that only this process knows would keep others from the row.
+        if !is_back(Bug::PacingPerProcess) {
+            tx.work().set_host(row, &talk.host).await?;
+        }
         let taken = tx.hosts().take(&talk, HostPlace::Engine, lease(), now).await?;
         tx.commit().await?;
         if taken == Taken::Yes {
