@@ -9,7 +9,7 @@ use std::{
 };
 
 use sqlx::{
-    PgPool, SqlitePool,
+    Connection as _, PgPool, SqlitePool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -216,6 +216,13 @@ async fn open_sqlite(url: &str, options: &Options) -> Result<(Pools, Option<File
         SQLITE_MIGRATIONS.run(&only).await.map_err(StoreError::Migration)?;
         return Ok((Pools::Sqlite { writer: only.clone(), readers: only }, None));
     }
+    let pool = || {
+        // On a full disk SQLite rolls back by itself; sqlx, whose own rollback then fails, counts on as if the
+        // transaction were open, and the connection would never begin another.
+        pool().before_acquire(|connection, _| {
+            Box::pin(async move { Ok(!connection.is_in_transaction()) })
+        })
+    };
     let connect = connect.journal_mode(SqliteJournalMode::Wal);
     let lock = options.exclusive.then(|| take_file(connect.get_filename())).transpose()?;
     let writer = pool().max_connections(1).connect_with(connect.clone()).await?;

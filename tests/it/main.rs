@@ -18,6 +18,7 @@ mod cli;
 mod conformance;
 mod crash;
 mod discovery;
+mod disk_full;
 mod doctor;
 mod expand;
 mod hostile;

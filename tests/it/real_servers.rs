@@ -163,11 +163,8 @@ async fn tells_the_truth(software: Software, database: Option<&str>) {
     server.forget_traffic();
     sync_all(&hub, &connection).await;
     let edited = server.traffic();
-    assert!(
-        (1..=3).contains(&edited.hrefs_asked_for()),
-        "{} fetched for 3 changes",
-        edited.hrefs_asked_for()
-    );
+    // One event was edited and one series had an occurrence moved; the third was deleted, and is not asked for.
+    assert_eq!(edited.hrefs_asked_for(), 2, "of three changes, two are fetched");
     let expected = truth.busy(&from, &to);
     // A calendar may say that it was read an instant before the index has the new intervals.
     for _ in 0..100 {

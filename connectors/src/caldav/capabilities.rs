@@ -24,8 +24,6 @@ pub(super) struct Capabilities {
     pub(super) deltas_lose: bool,
     /// Creating an UID that exists elsewhere silently takes it away from there.
     pub(super) twins_move: bool,
-    /// A fresh write is missing from listings for a while.
-    pub(super) lags: bool,
     /// Which hint seeded this; for support only.
     pub(super) seeded_by: Option<String>,
 }
@@ -81,10 +79,7 @@ const QUIRKS: &[Quirk] = &[
     Quirk {
         name: "purelymail",
         hints: &["purelymail"],
-        seed: |known| {
-            known.sync_collection = Some(false);
-            known.lags = true;
-        },
+        seed: |known| known.sync_collection = Some(false),
     },
     Quirk {
         name: "gmx",

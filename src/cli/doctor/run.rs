@@ -108,6 +108,9 @@ impl Doctor {
         checks.extend(disk::room(&config.data_dir));
         if let Some(file) = config.store_file() {
             let dir = file.parent().unwrap_or(&config.data_dir);
+            if dir != config.data_dir {
+                checks.extend(disk::room(dir));
+            }
             checks.extend(disk::file_system(dir));
             checks.extend(disk::write_ahead_log(&file));
             checks.extend(disk::other_hub(&file, heard.runs));

@@ -10,6 +10,7 @@ mod health;
 mod ical;
 mod keys;
 mod ops;
+mod refusal;
 mod render;
 mod resources;
 mod tenants;
