@@ -21,6 +21,7 @@ pub(super) const TABLES: &[&str] = &[
     "feeds",
     "changes",
     "work",
+    "hosts",
     "idempotency",
 ];
 
