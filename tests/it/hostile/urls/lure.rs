@@ -23,7 +23,7 @@ use axum::{
 use super::net::LURE;
 
 /// Hosts among which the calendars of a path are shared: the hub asks each of them one thing after another.
-pub const HOSTS: usize = 74;
+pub const HOSTS: usize = 24;
 
 /// What the server leads to, and what it was asked.
 #[derive(Clone, Default)]
