@@ -1,7 +1,10 @@
 //! The end of every seed: faults stop, and within 15 minutes and a few requests the hub must hold what the
 //! providers hold.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use calhub::{
     store::{CalendarFilter, CalendarRow},
@@ -31,13 +34,14 @@ pub async fn converge(run: &mut Run) {
     // A clock that was set back puts off by as much what was due.
     let limit = LIMIT + run.time.back();
     let mut right: BTreeMap<String, (i64, usize)> = BTreeMap::new();
+    let mut held = BTreeSet::new();
     loop {
         run.settle().await;
         if !run.auditor.faults.is_empty() {
             return;
         }
         let waited = run.time.truth().duration_since(began);
-        let wrong = look(run, waited.as_secs(), &mut right).await;
+        let wrong = look(run, waited.as_secs(), &mut right, &mut held).await;
         if wrong.is_empty() {
             break;
         }
@@ -94,7 +98,12 @@ async fn calm(run: &mut Run) {
 }
 
 /// Notes which calendars are right by now, and tells of the others.
-async fn look(run: &Run, waited: i64, right: &mut BTreeMap<String, (i64, usize)>) -> Vec<String> {
+async fn look(
+    run: &Run,
+    waited: i64,
+    right: &mut BTreeMap<String, (i64, usize)>,
+    held: &mut BTreeSet<String>,
+) -> Vec<String> {
     let wire = run.wire.clone();
     let mut truth = wire.truth.lock().unwrap();
     let (links, diaries) = {
@@ -105,6 +114,9 @@ async fn look(run: &Run, waited: i64, right: &mut BTreeMap<String, (i64, usize)>
     for row in rows(run).await {
         let diary = diary_of(&row, links, diaries).filter(|diary| diary.exists);
         let Some(diary) = diary else { continue };
+        if row.quarantine.is_some() {
+            held.insert(diary.name());
+        }
         match run.auditor.difference(&run.hub, &row, diary) {
             Some(why) => wrong.push(format!("{} ({:?}): {why}", diary.name(), row.last_error)),
             None => {
@@ -114,7 +126,8 @@ async fn look(run: &Run, waited: i64, right: &mut BTreeMap<String, (i64, usize)>
                 let path = diary.path();
                 let asked = run.counted.iter().flatten();
                 let requests = asked.filter(|e| counts(e) && e.path.starts_with(&path)).count();
-                let most = MOST + 2 * extra_pages(links, diary);
+                let looks = usize::from(held.contains(&diary.name()));
+                let most = MOST + 2 * extra_pages(links, diary) * (1 + looks) + 2 * looks;
                 right.insert(diary.name(), (waited, requests));
                 if requests > most {
                     let name = diary.name();

@@ -134,6 +134,10 @@ impl Wire {
         if let Some(seconds) = seconds.filter(|_| matches!(answer.status().as_u16(), 429 | 503)) {
             let until = self.time.hub() + SignedDuration::from_secs(seconds);
             let mut state = self.state.lock().unwrap();
+            // What a live check of a person is told is not handed on to the hub's own reading.
+            if state.by_person {
+                return;
+            }
             let known = state.closed.entry(host.to_owned()).or_insert(until);
             *known = until.max(*known);
         }
