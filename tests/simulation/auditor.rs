@@ -124,12 +124,12 @@ impl Auditor {
         let window = Span::new(bound(self.window.0), bound(self.window.1)).unwrap();
         let is_current = index.is_current(now);
         let question = query::Question { window, max_staleness: None, now, is_current };
-        let link = IndexLink { calendar: row.calendar_id.clone(), rules: DEFAULT_RULES };
+        let link = IndexLink { calendar: row.calendar_id.clone(), kinds: DEFAULT_RULES.into() };
         let basis = index.read(tenant, |part| query::Basis::of(part, &[link])).unwrap();
         let answer = query::answer(&question, &basis);
         let busy = answer.busy.iter().map(|(start, end, _)| (*start, *end)).collect();
         let unknown = answer.unknown.iter().map(|u| (u.start_us, u.end_us)).collect();
-        let age = answer.evidence.first().and_then(|evidence| evidence.age);
+        let age = basis.calendars().next().and_then(|calendar| calendar.facts.age(now));
         Told { busy: melt(busy, self.window), unknown: melt(unknown, self.window), age }
     }
 

@@ -77,6 +77,11 @@ async fn calm(run: &mut Run) {
         }
         (0..truth.links.len()).filter(|n| truth.links[*n].is_out_of_date).collect()
     };
+    // Nobody is asked before the end of a wait, not even for a person.
+    if let Some(open) = run.wire.open_again() {
+        let wait = open.duration_since(run.time.truth());
+        run.pass(Duration::try_from(wait).unwrap_or_default()).await;
+    }
     for link in stale {
         run.link(link).await;
     }

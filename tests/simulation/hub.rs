@@ -9,7 +9,7 @@ use calhub::{
     link::Linker,
     model::ids::TenantId,
     secrets::{Kek, Vault},
-    store::{Options, Store, TenantRow, WorkRow},
+    store::{Options, Store, TenantRow},
     sync::{Engine, Lane, Parts},
 };
 use connectors::transport::{Fixed, Settings, Transport};
@@ -103,13 +103,18 @@ impl Hub {
             if due.is_empty() {
                 return Some(());
             }
+            let mut ran = 0;
             for lane in Lane::ALL {
                 if !due.iter().any(|(_, of)| *of == lane) {
                     continue;
                 }
                 let engine = Arc::clone(&self.engine);
                 let drain = async move { engine.drain(lane).await.unwrap() };
-                self.drill.run(Box::pin(drain)).await?;
+                ran += self.drill.run(Box::pin(drain)).await?;
+            }
+            // A host may still be taken by a hub that is gone.
+            if ran == 0 {
+                return Some(());
             }
         }
     }
@@ -118,8 +123,16 @@ impl Hub {
     pub async fn due(&self) -> Vec<(Timestamp, Lane)> {
         let mut tx = self.store.read().await.unwrap();
         let rows = tx.work().list(&self.tenant, None, None, 10_000).await.unwrap();
-        let due = |row: &WorkRow| row.lease_until.map_or(row.due_at, |until| until.max(row.due_at));
-        rows.iter().map(|row| (due(row), Lane::parse(&row.lane).unwrap())).collect()
+        let mut all = Vec::new();
+        for row in &rows {
+            let mut due = row.lease_until.map_or(row.due_at, |until| until.max(row.due_at));
+            if let Some(host) = row.host.as_deref().filter(|_| due <= self.wire.time.hub()) {
+                let closed = tx.hosts().closed_until(host, self.wire.time.hub()).await.unwrap();
+                due = closed.map_or(due, |until| until.max(due));
+            }
+            all.push((due, Lane::parse(&row.lane).unwrap()));
+        }
+        all
     }
 
     pub fn calm(&self) {

@@ -448,7 +448,9 @@ impl Run {
     /// When something is due next, in true time.
     pub async fn next_due(&self) -> Option<Timestamp> {
         let next = self.hub.due().await.into_iter().map(|(due, _)| due).min();
-        next.map(|due| due - self.time.skew())
+        // What is due and could not be claimed is looked at again after a second.
+        let soon = self.time.truth() + SignedDuration::from_secs(1);
+        next.map(|due| (due - self.time.skew()).max(soon))
     }
 
     /// Writes the requests since the last look into the trace.

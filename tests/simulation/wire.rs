@@ -72,8 +72,6 @@ impl Wire {
     pub fn serve(&self, engine: Option<(Arc<Engine>, TenantId)>) {
         let mut state = self.state.lock().unwrap();
         state.engine = engine;
-        // The hub keeps this in memory: a new one learns it again from the first answer.
-        state.closed.clear();
     }
 
     /// When the last host that asked for room may be asked again, in true time.
@@ -134,10 +132,6 @@ impl Wire {
         if let Some(seconds) = seconds.filter(|_| matches!(answer.status().as_u16(), 429 | 503)) {
             let until = self.time.hub() + SignedDuration::from_secs(seconds);
             let mut state = self.state.lock().unwrap();
-            // What a live check of a person is told is not handed on to the hub's own reading.
-            if state.by_person {
-                return;
-            }
             let known = state.closed.entry(host.to_owned()).or_insert(until);
             *known = until.max(*known);
         }
