@@ -106,6 +106,8 @@ pub enum Bug {
     SwallowedGone,
     /// Whatever goes missing is believed at once.
     NoQuarantine,
+    /// A listing that is empty, halved or failed takes away at once what it does not show.
+    EmptyMeansGone,
     /// Any key may do anything within its tenant.
     ScopeUnchecked,
     /// Any key may act for any tenant.

@@ -43,6 +43,8 @@ pub struct Item {
     pub zones: Vec<Arc<ZoneDefinition>>,
     /// Parts that could not be read, one short sentence each, without personal content.
     pub faults: Vec<String>,
+    /// Something of it certainly takes time, and nobody can tell when: what cannot be read is not free.
+    pub unplaced: bool,
 }
 
 /// One VEVENT, or its equivalent. An override replaces its instance as a whole and inherits nothing.

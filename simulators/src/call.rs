@@ -8,7 +8,7 @@ use http::{Request, Response, StatusCode};
 use crate::{
     caldav::{self, Call, Shape},
     control,
-    fault::{Act, Asked, Planted},
+    fault::{Act, Asked, Planted, Spoiling},
     feed,
     log::Entry,
     page,
@@ -33,6 +33,10 @@ pub enum Delivery {
         pause_ms: u64,
     },
 }
+
+/// How long an answer let its client wait, where that is no real time; an extension of the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waited(pub Duration);
 
 /// The connection was cut instead of an answer.
 #[derive(Clone, Debug)]
@@ -96,7 +100,10 @@ impl World {
         }
         let now = self.now();
         let mut state = self.state();
-        let answer = serve(&mut state, now, &request, &acts);
+        let mut answer = serve(&mut state, now, &request, &acts);
+        if let (Ok(reply), true) = (&mut answer, wait > 0) {
+            reply.extensions_mut().insert(Waited(Duration::from_millis(wait)));
+        }
         match &answer {
             Ok(reply) => {
                 entry.status = Some(reply.status().as_u16());
@@ -183,6 +190,7 @@ fn serve(
             is_doubled: acts.contains(&Act::DuplicateRows),
             is_reversed: acts.contains(&Act::ReorderRows),
             is_empty: acts.contains(&Act::EmptyRows),
+            is_halved: acts.contains(&Act::HalfRows),
         };
         caldav::answer(&mut Call { state, now, origin, request, shape, user: String::new() })
     };
@@ -255,6 +263,8 @@ fn meddle(account: &mut AccountState, now: jiff::Timestamp, act: &Act) {
         | Act::DuplicateRows
         | Act::ReorderRows
         | Act::EmptyRows
+        | Act::HalfRows
+        | Act::Spoil { .. }
         | Act::StripHeader { .. } => {}
     }
 }
@@ -285,12 +295,14 @@ fn after(mut reply: Reply, act: &Act) -> Result<Reply, Cut> {
         Act::StripHeader { name } => {
             reply.headers_mut().remove(name.as_str());
         }
+        Act::Spoil { how } => return Ok(spoilt(reply, *how)),
         Act::Latency { .. }
         | Act::DropBefore
         | Act::Status { .. }
         | Act::DuplicateRows
         | Act::ReorderRows
         | Act::EmptyRows
+        | Act::HalfRows
         | Act::ExpireCursors
         | Act::RevokePassword
         | Act::RateLimit { .. }
@@ -300,4 +312,23 @@ fn after(mut reply: Reply, act: &Act) -> Result<Reply, Cut> {
         | Act::CalendarGone { .. } => {}
     }
     Ok(reply)
+}
+
+fn spoilt(reply: Reply, how: Spoiling) -> Reply {
+    let (mut parts, body) = reply.into_parts();
+    let text = String::from_utf8_lossy(&body);
+    let body = match how {
+        Spoiling::Half => body.slice(..body.len() / 2),
+        Spoiling::Utf16 => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        Spoiling::Latin1 => {
+            body.iter().map(|byte| if *byte == b'e' { 0xE9 } else { *byte }).collect()
+        }
+        Spoiling::FalseGzip => {
+            let gzip = http::HeaderValue::from_static("gzip");
+            parts.headers.insert(http::header::CONTENT_ENCODING, gzip);
+            body
+        }
+    };
+    parts.headers.insert(http::header::CONTENT_LENGTH, body.len().into());
+    Reply::from_parts(parts, body)
 }

@@ -124,6 +124,12 @@ pub enum Act {
     ReorderRows,
     /// A multistatus without its rows: the glitch that looks like a mass deletion.
     EmptyRows,
+    /// A multistatus with every other row: the glitch that looks like many deletions.
+    HalfRows,
+    /// Takes effect, then answers bytes that are spoilt though their number is right.
+    Spoil {
+        how: Spoiling,
+    },
     /// A header is left out of the answer.
     StripHeader {
         name: String,
@@ -160,6 +166,20 @@ pub enum Act {
     },
 }
 
+/// How an answer's bytes are spoilt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spoiling {
+    /// They end in the middle.
+    Half,
+    /// UTF-16, whatever the header says.
+    Utf16,
+    /// Every `e` as Latin-1 writes an accented one: no UTF-8.
+    Latin1,
+    /// Said to be compressed, and not.
+    FalseGzip,
+}
+
 impl Act {
     /// The word for the log.
     pub(crate) fn word(&self) -> &'static str {
@@ -173,6 +193,8 @@ impl Act {
             Self::DuplicateRows => "duplicate_rows",
             Self::ReorderRows => "reorder_rows",
             Self::EmptyRows => "empty_rows",
+            Self::HalfRows => "half_rows",
+            Self::Spoil { .. } => "spoil",
             Self::StripHeader { .. } => "strip_header",
             Self::ExpireCursors => "expire_cursors",
             Self::RevokePassword => "revoke_password",

@@ -42,8 +42,8 @@ mod world;
 
 pub use crate::{
     account::{Account, Calendar},
-    call::{Cut, Delivery},
-    fault::{Act, Calls, Fault, Turn},
+    call::{Cut, Delivery, Waited},
+    fault::{Act, Calls, Fault, Spoiling, Turn},
     feed::{Content, Feed, FeedKnobs, FeedSpec, Gzip, Validators, giant_event, large_feed, nested},
     log::{Entry, Mail},
     profile::Profile,

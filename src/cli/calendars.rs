@@ -121,6 +121,7 @@ fn card(calendar: &Value) -> String {
             ("polled every", "poll_every"),
             ("quarantined", "quarantined"),
             ("last error", "last_error"),
+            ("that is", "last_error_text"),
             ("at the provider", "provider_ref"),
         ],
         calendar,

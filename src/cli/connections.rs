@@ -205,6 +205,7 @@ pub(crate) fn card(connection: &Value) -> String {
             ("metadata", "metadata"),
             ("last ok", "last_ok_at"),
             ("last error", "last_error"),
+            ("that is", "last_error_text"),
             ("relink at", "relink_url"),
         ],
         connection,

@@ -3,6 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+/// Clocks of several hubs may differ by this; what was read later than that from now is no knowledge.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
 /// Whether the login behind a calendar still works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
@@ -74,6 +77,10 @@ impl CalendarFacts {
         if self.is_quarantined {
             return Some(Reason::Quarantined);
         }
+        // Read by a clock that was ahead: how long ago that was, nobody can tell.
+        if self.synced.is_some_and(|synced| synced.duration_since(now) > SKEW) {
+            return Some(Reason::Stale);
+        }
         (age > max_staleness.unwrap_or(self.expected_max_age)).then_some(Reason::Stale)
     }
 }
@@ -107,6 +114,13 @@ mod tests {
         assert_eq!(facts().silence(at(61), None), Some(Reason::Stale));
         assert_eq!(facts().silence(at(61), Some(SignedDuration::from_secs(600))), None);
         assert_eq!(facts().silence(at(2), Some(SignedDuration::from_secs(1))), Some(Reason::Stale));
+    }
+
+    #[test]
+    fn what_was_read_in_the_future_is_stale_beyond_the_usual_skew() {
+        assert_eq!(facts().silence(at(-300), None), None);
+        assert_eq!(facts().silence(at(-301), None), Some(Reason::Stale));
+        assert_eq!(facts().silence(at(-301), Some(SignedDuration::MAX)), Some(Reason::Stale));
     }
 
     #[test]

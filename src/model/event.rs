@@ -49,11 +49,47 @@ pub struct Event {
     pub rdates: Vec<Extra>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exdates: Vec<Moment>,
+    /// Which of several events that share one version it belongs to: overrides replace instances of their own
+    /// event only.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub part: u32,
     /// For choosing between duplicates: higher SEQUENCE, then later DTSTAMP.
     #[serde(default)]
     pub sequence: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamped: Option<Timestamp>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_first(part: &u32) -> bool {
+    *part == 0
+}
+
+/// What an event whose time nobody can read has for a rule. No rule reads like this, so the event is
+/// unexpandable from its start on: at all times that anybody asks about.
+const UNPLACED: &str = "UNPLACED";
+
+impl Event {
+    /// An event that certainly exists, at a time that cannot be read.
+    pub fn unplaced(part: u32) -> Self {
+        Self {
+            start: Moment::Utc(Timestamp::UNIX_EPOCH),
+            length: Length::Nominal { days: 0, seconds: 0 },
+            class: Some(BusyClass::Unexpandable),
+            replaces: None,
+            rules: vec![UNPLACED.to_owned()],
+            exrules: Vec::new(),
+            rdates: Vec::new(),
+            exdates: Vec::new(),
+            part,
+            sequence: 0,
+            stamped: None,
+        }
+    }
+
+    pub fn is_unplaced(&self) -> bool {
+        self.rules.first().is_some_and(|rule| rule == UNPLACED)
+    }
 }
 
 /// RECURRENCE-ID: the original start of what an override replaces.

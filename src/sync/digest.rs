@@ -20,7 +20,7 @@ use super::{
 use crate::{
     model::{
         busy::{BusyClass, BusyInterval},
-        event::Series,
+        event::{Event, Series},
         interval::Span,
         recurrence::{Budget, Trouble, expand},
     },
@@ -109,20 +109,20 @@ impl Stored {
     }
 }
 
-/// Reads an item into the hub's words. What cannot be read at all keeps what was known of it before:
-/// an error never frees time.
+/// Reads an item into the hub's words. What cannot be read at all keeps what was known of it before, and is
+/// unknown beside: an error never frees time, and what cannot be placed may be anywhere.
 pub fn read(item: &Item, before: Option<&EventRow>) -> EventRow {
     let judging = Judging::default();
     let read = catch_unwind(AssertUnwindSafe(|| normalise(item, judging)));
     let (events, faults) = match read {
-        Ok(read) if read.series.events.is_empty() && !read.faults.is_empty() => {
-            (before.map(|row| row.events.clone()).unwrap_or_default(), read.faults)
+        Ok(read) if item.unplaced && read.series.events.iter().all(Event::is_unplaced) => {
+            (kept(before).chain(read.series.events).collect(), read.faults)
         }
         Ok(read) => (read.series.events, read.faults),
         Err(_) => {
             tracing::error!("An item could not be understood; it is kept aside.");
-            let kept = before.map(|row| row.events.clone()).unwrap_or_default();
-            (kept, vec!["this item could not be understood".to_owned()])
+            let events = kept(before).chain([Event::unplaced(0)]).collect();
+            (events, vec!["this item could not be understood".to_owned()])
         }
     };
     EventRow {
@@ -132,6 +132,12 @@ pub fn read(item: &Item, before: Option<&EventRow>) -> EventRow {
         events,
         faults,
     }
+}
+
+/// What was known of an item that cannot be read any more.
+fn kept(before: Option<&EventRow>) -> impl Iterator<Item = Event> {
+    let events = before.map(|row| row.events.clone()).unwrap_or_default();
+    events.into_iter().filter(|event| !event.is_unplaced())
 }
 
 /// Expands all items of a series. What is too costly, or makes us panic, is unknown over the window.
@@ -225,7 +231,7 @@ mod tests {
     use connectors::{ItemRef, Version};
 
     use super::*;
-    use crate::model::event::{Event, Length, Moment};
+    use crate::model::event::{Length, Moment};
 
     fn frame() -> Frame {
         let at = |text: &str| text.parse().unwrap();
@@ -243,6 +249,7 @@ mod tests {
             exrules: vec![],
             rdates: vec![],
             exdates: vec![],
+            part: 0,
             sequence: 0,
             stamped: None,
         }
@@ -263,11 +270,19 @@ mod tests {
             events: vec![],
             zones: vec![],
             faults: vec!["no DTSTART".to_owned()],
+            unplaced: true,
         };
         let now = read(&broken, Some(&before));
-        assert_eq!(now.events, before.events);
+        assert_eq!(now.events, [before.events.clone(), vec![Event::unplaced(0)]].concat());
+        let again = read(&broken, Some(&now));
+        assert_eq!(again.events, now.events, "read once more, it is still one unknown");
+        let frame = frame();
+        let unknown = BusyInterval { span: frame.window, class: BusyClass::Unexpandable };
+        let busy = intervals([&now], &frame);
+        assert!(busy.contains(&unknown), "{busy:?}");
+        assert_eq!(busy.len(), 2);
         assert_eq!((now.version.as_deref(), now.faults.len()), (Some("2"), 1));
-        let emptied = Item { faults: vec![], ..broken };
+        let emptied = Item { faults: vec![], unplaced: false, ..broken };
         assert!(read(&emptied, Some(&before)).events.is_empty(), "no event and no fault: empty");
     }
 

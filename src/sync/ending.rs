@@ -7,9 +7,9 @@ use super::{
     engine::Lane,
     error::SyncError,
     health::Note,
-    plan::{Step, cut, future},
+    plan::{Step, cut},
     pull::{Pulled, Round, covered},
-    quarantine::{Held, Verdict, Word, judge},
+    quarantine::{Held, Verdict, Word, future, judge},
     save::ROWS,
     schedule::{self, Failure, SECOND_LOOK, after, expected_max_age, next_poll},
     state::{Consequence, Login, consequence},
@@ -57,10 +57,10 @@ impl Round<'_> {
     }
 
     async fn verdict(&mut self) -> Result<Verdict, SyncError> {
-        if is_back(Bug::NoQuarantine) {
+        if is_back(Bug::NoQuarantine) || is_back(Bug::EmptyMeansGone) {
             return Ok(Verdict::Apply);
         }
-        if self.balance.removed > 0 {
+        if self.balance.takes() {
             let (tenant, calendar) = (&self.subject.tenant, &self.subject.calendar.calendar_id);
             let mut tx = self.engine.store.read().await?;
             let rows = tx.events().busy_of_calendar(tenant, calendar).await?;
@@ -70,9 +70,8 @@ impl Round<'_> {
                 .collect();
             self.balance.before = future(&busy, self.began).saturating_sub(self.stored_early);
         }
-        let held = self.subject.calendar.quarantine.clone();
-        let held: Option<Held> = held.and_then(|note| serde_json::from_value(note).ok());
-        Ok(judge(&self.balance, held.as_ref(), self.began))
+        let held = self.held();
+        Ok(judge(&self.balance, held.as_ref(), self.lists_everything, self.began))
     }
 
     async fn finish(
@@ -86,7 +85,8 @@ impl Round<'_> {
         let (tenant, calendar) = (&subject.tenant, &subject.calendar);
         let now = engine.clock.now();
         // What is held back must be listed again, not resumed after.
-        let outcome = outcome(self, cursor.filter(|_| held.is_none()));
+        let resumes = held.as_ref().is_none_or(Held::may_resume);
+        let outcome = outcome(self, cursor.filter(|_| resumes));
         let poll_every = outcome.poll_every;
         tx.calendars().finish_pull(tenant, &calendar.calendar_id, &outcome, now).await?;
         self.note_asked(tx).await?;
@@ -246,7 +246,9 @@ pub(super) fn outcome(round: &Round<'_>, cursor: Option<Cursor>) -> PullOutcome 
         poll_every,
         expected_max_age: expected_max_age(poll_every),
         published_at: facts.published.or(calendar.published_at),
-        full_at: round.lists_everything.then_some(round.began),
+        // What the very first listing left out is known to nobody: the next pull lists once more.
+        full_at: (round.lists_everything && calendar.initial_sync == InitialSync::Done)
+            .then_some(round.began),
         name: facts.name.clone(),
         time_zone: facts.time_zone.clone(),
     }

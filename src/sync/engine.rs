@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tracing::Instrument as _;
 
 use super::{
+    clockwork::Seen,
     connect::{Connectors, Login, allowed_networks},
     error::SyncError,
     leases::{Leases, lease},
@@ -97,6 +98,7 @@ pub struct Engine {
     /// The tenant whose turn was last, a lane each.
     turn: Mutex<HashMap<Lane, String>>,
     flights: Mutex<HashMap<CalendarId, Arc<tokio::sync::Mutex<()>>>>,
+    pub(super) seen: Seen,
 }
 
 impl fmt::Debug for Engine {
@@ -137,6 +139,7 @@ impl Engine {
         let Parts { store, vault, clock, entropy, connectors } = parts;
         let (leases, bell, flights) = (Leases::default(), Arc::default(), Mutex::default());
         let (claims, turn, tally) = (AtomicU64::new(0), Mutex::default(), Tally::default());
+        let seen = Seen::default();
         Self {
             store,
             vault,
@@ -150,6 +153,7 @@ impl Engine {
             claims,
             turn,
             flights,
+            seen,
         }
     }
 
@@ -205,6 +209,7 @@ impl Engine {
     /// When the store fails.
     pub async fn drain(&self, lane: Lane) -> Result<usize, StoreError> {
         let mut ran = 0;
+        self.mind_the_clock().await?;
         loop {
             let rows = self.claim(lane).await?;
             if rows.is_empty() {

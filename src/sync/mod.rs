@@ -4,6 +4,7 @@
 //! thin shell around them.
 
 mod advance;
+mod clockwork;
 pub mod connect;
 pub mod digest;
 mod ending;
@@ -27,6 +28,7 @@ pub mod state;
 mod stock;
 mod traffic;
 pub mod window;
+pub mod words;
 
 pub(crate) use connect::allowed_networks;
 pub use connect::{Connectors, Login};

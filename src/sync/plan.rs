@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use jiff::Timestamp;
-
 use crate::model::{busy::BusyInterval, interval::Span};
 
 /// The busy intervals of one series that come and go.
@@ -34,11 +32,6 @@ pub fn diff(stored: &[BusyInterval], wanted: &[BusyInterval]) -> Diff {
     inserts.sort_unstable();
     deletes.sort_unstable();
     Diff { inserts, deletes }
-}
-
-/// How many of these intervals end after `now`.
-pub fn future(intervals: &[BusyInterval], now: Timestamp) -> usize {
-    intervals.iter().filter(|busy| busy.span.end() > now).count()
 }
 
 /// The items that a complete listing did not show and that nobody touched since it began.
@@ -109,6 +102,8 @@ pub fn cut<E>(steps: impl IntoIterator<Item = Step<E>>, limit: usize) -> Vec<Vec
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::model::busy::BusyClass;
 
@@ -158,10 +153,5 @@ mod tests {
         assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2]);
         assert!(matches!(batches[0][..3], [Step::Add(..), Step::Add(..), Step::Add(..)]));
         assert!(matches!(batches[1][..], [Step::Take(..), Step::Keep("event")]));
-    }
-
-    #[test]
-    fn busy_time_that_is_over_is_not_future() {
-        assert_eq!(future(&[busy(0, 10), busy(0, 11)], at(10)), 1);
     }
 }

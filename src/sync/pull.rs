@@ -20,8 +20,8 @@ use super::{
     digest::{Allowance, Frame, News, Stored, plans, read},
     engine::{Engine, Subject, Way},
     error::SyncError,
-    plan::{SeriesPlan, absent, cut, future},
-    quarantine::Balance,
+    plan::{SeriesPlan, absent, cut},
+    quarantine::{Balance, Held, future},
     save::ROWS,
     state::is_pulled,
     stock::Stock,
@@ -211,6 +211,10 @@ impl<'a> Round<'a> {
                     cursor = None;
                     continue;
                 }
+                Err(_) if is_back(Bug::EmptyMeansGone) => {
+                    self.lists_everything = true;
+                    return Ok(None);
+                }
                 Err(error) => return Err(error.into()),
             };
             reach(Point::PageRead).await;
@@ -236,7 +240,14 @@ impl<'a> Round<'a> {
         let is_old = calendar.full_at.is_none_or(|at| {
             at.saturating_add(traits.full_every).is_ok_and(|due| due <= self.began)
         });
-        self.ask.full || calendar.quarantine.is_some() || (traits.cursors && is_old)
+        let is_held = self.held().is_some_and(|held| !held.may_resume());
+        self.ask.full || is_held || (traits.cursors && is_old)
+    }
+
+    /// The note on the calendar, if its removals are held back.
+    pub(super) fn held(&self) -> Option<Held> {
+        let note = self.subject.calendar.quarantine.clone()?;
+        serde_json::from_value(note).ok()
     }
 
     /// Forgets what this round read so far: what was stored of it is right, only not all of it.
@@ -413,11 +424,9 @@ impl<'a> Round<'a> {
             self.pulled.items_gone += plan.drop.len();
             self.pulled.added += plan.diff.inserts.len();
             self.pulled.removed += plan.diff.deletes.len();
-            self.balance.added += future(&plan.diff.inserts, self.began);
-            let removed = future(&plan.diff.deletes, self.began);
-            if removed > 0 {
-                self.balance.removed += removed;
-                *self.balance.series.entry(plan.series.clone()).or_default() += removed;
+            // Before the first listing there is nothing to lose.
+            if self.subject.calendar.synced_at.is_some() {
+                self.balance.count(&plan.series, &plan.diff, self.began);
             }
         }
     }

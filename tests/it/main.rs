@@ -21,6 +21,7 @@ mod discovery;
 mod disk_full;
 mod doctor;
 mod expand;
+mod faults;
 mod hostile;
 mod hubs;
 mod monitoring;

@@ -1,12 +1,12 @@
 //! Simulated providers behind the hub's own transport, in this process: no sockets, no waiting.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use connectors::transport::{Cut, Fixed, Observer, Service, Settings, Transport};
 use http::{Request, Response, header};
-use simulators::{Delivery, World};
+use simulators::{Delivery, Waited, World};
 
 /// Where the simulated providers live.
 pub const ORIGIN: &str = "https://sim.example";
@@ -19,6 +19,9 @@ pub struct Simulated(pub World);
 impl Service for Simulated {
     async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
         match self.0.call(request).await {
+            Ok(answer) if waited(&answer) >= Settings::default().limits.total => {
+                Err(Cut::TimedOut)
+            }
             Ok(mut answer) => {
                 if answer.extensions().get::<Delivery>() == Some(&Delivery::Chunked) {
                     answer.headers_mut().remove(header::CONTENT_LENGTH);
@@ -31,6 +34,11 @@ impl Service for Simulated {
             Err(simulators::Cut::AfterApply | simulators::Cut::MidBody(_)) => Err(Cut::Dropped),
         }
     }
+}
+
+/// How long the simulated provider took, in its own time.
+fn waited(answer: &Response<Bytes>) -> Duration {
+    answer.extensions().get::<Waited>().map_or(Duration::ZERO, |waited| waited.0)
 }
 
 /// A transport into `world`.

@@ -70,11 +70,21 @@ impl Stage {
     }
 
     pub fn caldav(account: &Account, password: &str) -> LinkRequest {
+        Self::caldav_at(ORIGIN, account, password)
+    }
+
+    /// As [`Stage::caldav`], at a host of the caller's choice: hosts are paced and closed one by one.
+    pub fn caldav_at(origin: &str, account: &Account, password: &str) -> LinkRequest {
         let login = Login::Caldav {
-            url: format!("{ORIGIN}{}", account.path()),
+            url: format!("{origin}{}", account.path()),
             username: account.user().to_owned(),
             password: password.to_owned().into(),
         };
+        LinkRequest { login, access: Some(Access::Read), external_id: None, metadata: None }
+    }
+
+    pub fn feed_at(url: &str) -> LinkRequest {
+        let login = Login::Ics { url: url.to_owned().into() };
         LinkRequest { login, access: Some(Access::Read), external_id: None, metadata: None }
     }
 

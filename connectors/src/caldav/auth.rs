@@ -95,6 +95,15 @@ impl Session {
         change(&mut self.capabilities.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Takes note of whether a server that refused one way of asking answers another.
+    pub(super) fn note_detour<T>(&self, outcome: Result<T>) -> Result<T> {
+        let fails = outcome.is_err();
+        self.learn(|known| {
+            known.stumbles = if fails { known.stumbles.saturating_add(1) } else { 0 };
+        });
+        outcome
+    }
+
     pub(super) fn transport(&self) -> &Transport {
         &self.transport
     }

@@ -24,6 +24,10 @@ pub(super) struct Capabilities {
     pub(super) deltas_lose: bool,
     /// Creating an UID that exists elsewhere silently takes it away from there.
     pub(super) twins_move: bool,
+    /// Failures in a row that no other way of asking could mend.
+    pub(super) stumbles: u32,
+    /// Failed listings in a row that no search for another home could mend.
+    pub(super) searches: u32,
     /// Which hint seeded this; for support only.
     pub(super) seeded_by: Option<String>,
 }
@@ -88,7 +92,23 @@ const QUIRKS: &[Quirk] = &[
     },
 ];
 
+/// After a first vain attempt, other ways are tried at every so manieth failure.
+const DETOUR_EVERY: u32 = 8;
+/// The same for looking for the calendars from the start, which asks a dozen addresses.
+const SEARCH_EVERY: u32 = 16;
+
 impl Capabilities {
+    /// Whether a failure is worth the requests of asking in other ways: a server that is down answers none
+    /// of them, and must not be asked several times as often for it.
+    pub(super) fn is_worth_a_detour(&self) -> bool {
+        self.stumbles.is_multiple_of(DETOUR_EVERY)
+    }
+
+    /// Whether it is time to look for the calendars from the start.
+    pub(super) fn is_worth_a_search(&self) -> bool {
+        self.searches.is_multiple_of(SEARCH_EVERY)
+    }
+
     /// Presets from a first reply, unless evidence has already spoken.
     pub(super) fn seed(&mut self, headers: &HeaderMap, host: &str) {
         if self.seeded_by.is_some() {

@@ -250,11 +250,25 @@ impl Connector for Caldav {
         let places = self.places().await?;
         match self.list(&places).await {
             Err(error) if matches!(error.kind, Kind::Gone | Kind::Forbidden | Kind::NotCalDav) => {
-                // The home may have moved: ask once more from the start.
-                let fresh = self.rediscover().await?;
-                if fresh == places { Err(of_calendar(error)) } else { self.list(&fresh).await }
+                // The home may have moved: ask once more from the start, but not every time.
+                let is_time = self.session.capabilities().is_worth_a_search();
+                self.session.learn(|known| known.searches = known.searches.saturating_add(1));
+                if !is_time {
+                    return Err(of_calendar(error));
+                }
+                match self.rediscover().await {
+                    Ok(fresh) if fresh != places => self.list(&fresh).await,
+                    // What the home itself said tells more than what nothing else answered.
+                    Ok(_) => Err(of_calendar(error)),
+                    Err(lost) if lost.kind == Kind::NotCalDav => Err(of_calendar(error)),
+                    Err(lost) => Err(lost),
+                }
             }
-            listed => listed,
+            Ok(listed) => {
+                self.session.learn(|known| known.searches = 0);
+                Ok(listed)
+            }
+            failed => failed,
         }
     }
 

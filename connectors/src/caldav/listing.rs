@@ -64,19 +64,38 @@ impl Caldav {
         }
         match self.sync_collection(at, None).await {
             Ok(Some(listing)) => {
-                self.session.learn(|known| known.sync_collection = Some(true));
+                self.session.learn(|known| {
+                    known.sync_collection = Some(true);
+                    known.stumbles = 0;
+                });
                 Ok(listing)
             }
             // Answered, but without a token: no deltas here.
-            Ok(None) => self.without_deltas(at).await,
-            Err(error) if may_lack_deltas(&error) => self.without_deltas(at).await,
-            Err(error) => Err(of_calendar(error)),
+            Ok(None) if self.detours() => self.without_deltas(at).await,
+            Ok(None) => {
+                let untold = Kind::BadReply
+                    .error(format!("{} answered a listing without a token", at.host()));
+                Err(self.stumbled(untold))
+            }
+            Err(error) if may_lack_deltas(&error) && self.detours() => {
+                self.without_deltas(at).await
+            }
+            Err(error) => Err(of_calendar(self.stumbled(error))),
         }
+    }
+
+    fn detours(&self) -> bool {
+        self.session.capabilities().is_worth_a_detour()
+    }
+
+    fn stumbled(&self, error: Error) -> Error {
+        self.session.learn(|known| known.stumbles = known.stumbles.saturating_add(1));
+        error
     }
 
     async fn without_deltas(&self, at: &Collection) -> Result<Listing> {
         // Only if this works is it the REPORT that the server cannot do.
-        let listing = self.list_etags(at).await?;
+        let listing = self.session.note_detour(self.list_etags(at).await)?;
         self.session.learn(|known| known.sync_collection = Some(false));
         Ok(listing)
     }
@@ -88,20 +107,28 @@ impl Caldav {
     /// [`Kind::CursorExpired`] in every form in which servers say it.
     pub(super) async fn list_since(&self, at: &Collection, token: &str) -> Result<Listing> {
         match self.sync_collection(at, Some(token)).await {
-            Ok(Some(listing)) => Ok(listing),
+            Ok(Some(listing)) => {
+                self.session.learn(|known| known.stumbles = 0);
+                Ok(listing)
+            }
             Ok(None) => {
                 Err(Kind::BadReply.error(format!("{} answered a delta without a token", at.host())))
             }
             // A server that stumbles over its token and nothing else would do so for ever.
-            Err(error) if error.status == Some(500) => match self.ctag(at).await {
-                Ok(_) => Err(expired().with_status(500).caused_by(error)),
-                // Whoever asks for room or for a login gets it, whatever else is wrong.
-                Err(probe) if matches!(probe.kind, Kind::Throttled { .. } | Kind::Unauthorized) => {
+            Err(error) if error.status == Some(500) && self.detours() => {
+                match self.session.note_detour(self.ctag(at).await) {
+                    Ok(_) => Err(expired().with_status(500).caused_by(error)),
+                    // Whoever asks for room or for a login gets it, whatever else is wrong.
                     Err(probe)
+                        if matches!(probe.kind, Kind::Throttled { .. } | Kind::Unauthorized) =>
+                    {
+                        Err(probe)
+                    }
+                    Err(_) => Err(of_calendar(error)),
                 }
-                Err(_) => Err(of_calendar(error)),
-            },
-            Err(error) => Err(of_calendar(error)),
+            }
+            Err(error) if error.kind == Kind::CursorExpired => Err(error),
+            Err(error) => Err(of_calendar(self.stumbled(error))),
         }
     }
 

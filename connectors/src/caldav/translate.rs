@@ -153,6 +153,7 @@ pub(super) fn faulty(item: ItemRef, version: Option<Version>, fault: String) -> 
         events: Vec::new(),
         zones: Vec::new(),
         faults: vec![fault],
+        unplaced: true,
     }
 }
 

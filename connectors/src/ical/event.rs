@@ -49,13 +49,14 @@ pub(super) struct EventParts<'a> {
     marker: Option<String>,
     summary: &'a str,
     faults: Vec<String>,
+    loses_time: bool,
 }
 
 /// What a finished component came to.
 #[derive(Debug)]
 pub(super) enum Finished<'a> {
     /// `summary` only serves to tell events without a UID apart.
-    Event { event: Box<RemoteEvent>, faults: Vec<String>, summary: &'a str },
+    Event { event: Box<RemoteEvent>, faults: Vec<String>, loses_time: bool, summary: &'a str },
     /// An event that certainly exists and cannot be placed.
     Unreadable { uid: Option<String>, fault: String },
     /// A component without DTSTART takes no time (RFC 5545 3.6.1 allows it in messages only).
@@ -83,6 +84,7 @@ impl<'a> EventParts<'a> {
             | "X-HUB-BOOKING" => {
                 if line.is_too_long() {
                     self.fault(format!("{name} is longer than 1 MiB"));
+                    self.loses_time |= name == "RDATE";
                     // The head of a rule is another rule; this is none, and makes the series unknown.
                     if name == "RRULE" {
                         return push_rule(&mut self.rules, "RRULE:TOO-LONG");
@@ -177,11 +179,15 @@ impl<'a> EventParts<'a> {
     fn take_rdates(&mut self, list: &str, tzid: Option<&str>, is_date: bool) {
         for value in list.split([',', ';']).filter(|value| !value.trim().is_empty()) {
             if self.rdates.len() == MOST_DATES {
+                self.loses_time = true;
                 return self.fault("more than 10,000 RDATEs");
             }
             match values::date_or_period(value, tzid, is_date) {
                 Some(date) => self.rdates.push(date),
-                None => self.fault("RDATE cannot be read"),
+                None => {
+                    self.loses_time = true;
+                    self.fault("RDATE cannot be read");
+                }
             }
         }
     }
@@ -248,7 +254,8 @@ impl<'a> EventParts<'a> {
         if self.all_day {
             to_whole_days(&mut event);
         }
-        Finished::Event { event: Box::new(event), faults: self.faults, summary: self.summary }
+        let (event, faults, summary) = (Box::new(event), self.faults, self.summary);
+        Finished::Event { event, faults, loses_time: self.loses_time, summary }
     }
 }
 

@@ -27,6 +27,7 @@ struct Group {
     calendar: usize,
     events: Vec<RemoteEvent>,
     faults: Vec<String>,
+    unplaced: bool,
 }
 
 impl Groups {
@@ -49,9 +50,15 @@ impl Groups {
     /// Keeps the item of a component that cannot be read, so that it is listed and not taken for deleted.
     pub(super) fn unreadable(&mut self, calendar: usize, uid: &str, fault: String) {
         let group = self.group(calendar, uid);
+        group.unplaced = true;
         if !group.faults.contains(&fault) {
             group.faults.push(fault);
         }
+    }
+
+    /// Notes that some of an event's time could not be read.
+    pub(super) fn lose_time(&mut self, calendar: usize, uid: &str) {
+        self.group(calendar, uid).unplaced = true;
     }
 
     /// A UID for a component without one: the same content gets the same UID at the next reading.
@@ -71,7 +78,8 @@ impl Groups {
         };
         if at == next {
             let (events, faults) = (Vec::new(), Vec::new());
-            self.groups.push(Group { uid: uid.to_owned(), calendar, events, faults });
+            let uid = uid.to_owned();
+            self.groups.push(Group { uid, calendar, events, faults, unplaced: false });
         }
         self.groups.get_mut(at).expect("every index in by_uid was pushed to groups")
     }
@@ -99,8 +107,8 @@ fn item(
         })
         .collect();
     let item = ItemRef::new(group.uid);
-    let (series, faults) = (item.clone(), group.faults);
-    let mut item = Item { item, series, version: None, events, zones, faults };
+    let (series, faults, unplaced) = (item.clone(), group.faults, group.unplaced);
+    let mut item = Item { item, series, version: None, events, zones, faults, unplaced };
     item.version = Some(fingerprint(&item));
     item
 }

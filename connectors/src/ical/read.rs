@@ -84,6 +84,7 @@ impl Parsed {
     /// Makes the one item of a CalDAV resource, whatever UIDs it holds.
     pub fn into_item(self, item: ItemRef, version: Option<Version>) -> Item {
         let mut faults = self.faults;
+        let mut unplaced = !self.complete || !faults.is_empty();
         if !self.complete {
             faults.push("the calendar object ends before its end".to_owned());
         }
@@ -92,10 +93,11 @@ impl Parsed {
             events.extend(part.events);
             zones.extend(part.zones);
             faults.extend(part.faults);
+            unplaced |= part.unplaced;
         }
         zones.sort_by(|a, b| a.tzid.cmp(&b.tzid));
         zones.dedup();
-        Item { series: item.clone(), item, version, events, zones, faults }
+        Item { series: item.clone(), item, version, events, zones, faults, unplaced }
     }
 }
 
@@ -300,9 +302,12 @@ impl<'a, 'o> Reader<'a, 'o> {
 
     fn close_event(&mut self, event: EventParts<'a>) {
         match event.finish() {
-            Finished::Event { mut event, faults, summary } => {
+            Finished::Event { mut event, faults, loses_time, summary } => {
                 if event.uid.is_empty() {
                     event.uid = self.groups.name_for(&event.start, summary);
+                }
+                if loses_time {
+                    self.groups.lose_time(self.calendar, &event.uid);
                 }
                 self.groups.event(self.calendar, *event, faults);
             }

@@ -244,9 +244,12 @@ impl Connector for Feed {
                     return Ok(nothing_new(&new, Some(snapshot.facts)));
                 }
                 let calendar = Some(snapshot.facts.clone());
+                let coverage =
+                    if snapshot.is_whole { Coverage::Everything } else { Coverage::Delta };
                 let changes = snapshot.changes(&known.versions().await?);
-                let next = Next::Resume(Some(cursor_of(&new)));
-                Ok(Page { changes, coverage: Coverage::Everything, next, calendar })
+                // The validators of half a feed are those of the whole: asked with them, it would never come.
+                let next = (coverage == Coverage::Everything).then(|| cursor_of(&new));
+                Ok(Page { changes, coverage, next: Next::Resume(next), calendar })
             }
         }
     }

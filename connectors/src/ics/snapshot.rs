@@ -22,6 +22,8 @@ pub(super) struct Snapshot {
     pub(super) facts: CalendarFacts,
     /// The hash of what matters: the same whatever the stamps, the order and the UIDs are.
     pub(super) hash: String,
+    /// Whether it goes to its end. One that does not may add, and takes nothing away.
+    pub(super) is_whole: bool,
 }
 
 impl Snapshot {
@@ -50,7 +52,7 @@ impl Snapshot {
             items.push(of_the_whole(faults));
         }
         let hash = hash_of(&items);
-        Ok(Self { items, facts: parsed.facts, hash })
+        Ok(Self { items, facts: parsed.facts, hash, is_whole: parsed.complete })
     }
 
     /// What is new compared with what the hub has. Items whose UID is new but whose content is that of a known one
@@ -110,6 +112,7 @@ fn of_the_whole(faults: Vec<String>) -> Item {
         events: Vec::new(),
         zones: Vec::new(),
         faults,
+        unplaced: true,
     };
     item.version = Some(ical::fingerprint(&item));
     item

@@ -30,6 +30,7 @@ pub(crate) struct Shape {
     pub(crate) is_doubled: bool,
     pub(crate) is_reversed: bool,
     pub(crate) is_empty: bool,
+    pub(crate) is_halved: bool,
 }
 
 /// One request on its way through the front.

@@ -111,6 +111,9 @@ fn shaped(mut rows: Vec<Element>, shape: Shape) -> Vec<Element> {
     if shape.is_empty {
         rows.clear();
     }
+    if shape.is_halved {
+        rows = rows.into_iter().step_by(2).collect();
+    }
     if shape.is_doubled {
         rows = rows.into_iter().flat_map(|row| [row.clone(), row]).collect();
     }

@@ -9,6 +9,7 @@ use crate::{
     http::wire::{Instant, Iso},
     model::states::{ConnectionState, InitialSync, Provider},
     store::{CalendarRow, ConnectionRow},
+    sync::words::in_words,
 };
 
 /// A calendar.
@@ -44,7 +45,10 @@ pub(super) struct CalendarView {
     /// Whether the provider still lists it.
     pub listed: bool,
     pub quarantined: bool,
+    /// Why the last pull failed; null once one has succeeded.
     pub last_error: Option<String>,
+    /// The same in a sentence: what happened, and what to do.
+    pub last_error_text: Option<&'static str>,
 }
 
 fn iso(duration: std::time::Duration) -> Iso {
@@ -73,6 +77,7 @@ impl CalendarView {
             listed: row.listed,
             quarantined: row.quarantine.is_some(),
             last_error: row.last_error.clone(),
+            last_error_text: row.last_error.as_deref().map(in_words),
         }
     }
 }
@@ -110,6 +115,8 @@ pub(super) struct ConnectionView {
     pub progress: Progress,
     pub last_ok_at: Option<Instant>,
     pub last_error: Option<String>,
+    /// The same in a sentence: what happened, and what to do.
+    pub last_error_text: Option<&'static str>,
     /// Where a person signs in again, when that is needed.
     pub relink_url: Option<String>,
     pub calendars: Vec<CalendarView>,
@@ -122,6 +129,7 @@ impl ConnectionView {
     pub(super) fn of(row: ConnectionRow, calendars: &[CalendarRow]) -> Self {
         let done =
             calendars.iter().filter(|calendar| calendar.initial_sync == InitialSync::Done).count();
+        let last_error = row.last_error.filter(|_| row.state != ConnectionState::Healthy);
         Self {
             id: row.connection_id.to_string(),
             provider: row.provider.as_str(),
@@ -131,7 +139,8 @@ impl ConnectionView {
             access: row.access.as_str(),
             progress: Progress { calendars: calendars.len(), done },
             last_ok_at: row.last_ok_at.map(Into::into),
-            last_error: row.last_error.filter(|_| row.state != ConnectionState::Healthy),
+            last_error_text: last_error.as_deref().map(in_words),
+            last_error,
             relink_url: None,
             calendars: calendars
                 .iter()

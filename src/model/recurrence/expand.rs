@@ -1,5 +1,7 @@
 //! A series as a whole: masters, overrides, and what of them lies in a window.
 
+use std::collections::BTreeSet;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
@@ -32,9 +34,23 @@ pub struct Expansion {
 /// What is not understood or lies beyond the budget is [`BusyClass::Unexpandable`] over the span concerned.
 pub fn expand(series: &Series, window: Span, owner: &TimeZone, budget: &mut Budget) -> Expansion {
     let mut found = Found::new(window);
-    let overrides = overrides(series, owner);
-    for master in newest(series.events.iter().filter(|event| event.replaces.is_none())) {
-        expand_master(master, &overrides, owner, budget, &mut found);
+    let parts: BTreeSet<u32> = series.events.iter().map(|event| event.part).collect();
+    for part in parts {
+        let events = series.events.iter().filter(|event| event.part == part);
+        expand_part(events, owner, budget, &mut found);
+    }
+    found.into_expansion()
+}
+
+fn expand_part<'a>(
+    events: impl Iterator<Item = &'a Event> + Clone,
+    owner: &'a TimeZone,
+    budget: &mut Budget,
+    found: &mut Found,
+) {
+    let overrides = overrides(events.clone(), owner);
+    for master in newest(events.filter(|event| event.replaces.is_none())) {
+        expand_master(master, &overrides, owner, budget, found);
     }
     for (_, event) in overrides {
         if let Some(class) = event.class {
@@ -43,7 +59,6 @@ pub fn expand(series: &Series, window: Span, owner: &TimeZone, budget: &mut Budg
             found.instance(&mut component, start, extent, class);
         }
     }
-    found.into_expansion()
 }
 
 /// The starts of one rule inside a window, DTSTART included, sorted.
@@ -67,6 +82,7 @@ pub fn starts(
         exrules: Vec::new(),
         rdates: Vec::new(),
         exdates: Vec::new(),
+        part: 0,
         sequence: 0,
         stamped: None,
     };
@@ -86,10 +102,11 @@ pub fn starts(
 }
 
 /// The overrides of a series, the newest for each original start, sorted by it.
-fn overrides<'a>(series: &'a Series, owner: &'a TimeZone) -> Vec<(&'a Replaces, &'a Event)> {
-    let mut all: Vec<(i64, &Replaces, &Event)> = series
-        .events
-        .iter()
+fn overrides<'a>(
+    events: impl Iterator<Item = &'a Event>,
+    owner: &'a TimeZone,
+) -> Vec<(&'a Replaces, &'a Event)> {
+    let mut all: Vec<(i64, &Replaces, &Event)> = events
         .filter_map(|event| {
             let replaces = event.replaces.as_ref()?;
             let start = super::clock::Clock::of(&replaces.at, owner).start(&replaces.at);

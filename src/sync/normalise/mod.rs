@@ -54,7 +54,18 @@ pub struct Normalised {
 /// understood is listed in [`Normalised::faults`].
 pub fn normalise(item: &Item, judging: Judging<'_>) -> Normalised {
     let mut words = Words::of(item, judging);
-    let events = item.events.iter().map(|event| words.event(event)).collect();
+    let mut uids: Vec<&str> = Vec::new();
+    let mut events: Vec<Event> = Vec::with_capacity(item.events.len());
+    for event in &item.events {
+        let part = uids.iter().position(|uid| *uid == event.uid).unwrap_or(uids.len());
+        if part == uids.len() {
+            uids.push(&event.uid);
+        }
+        events.push(Event { part: u32::try_from(part).unwrap_or(u32::MAX), ..words.event(event) });
+    }
+    if item.unplaced {
+        events.push(Event::unplaced(u32::try_from(uids.len()).unwrap_or(u32::MAX)));
+    }
     let mut faults = item.faults.clone();
     if words.has_unknown_zone() {
         faults.push("a time zone is unknown and was taken as the owner's".to_owned());
@@ -96,6 +107,7 @@ impl<'a> Words<'a> {
             exrules: event.exrules.iter().map(|rule| rule::kept(rule)).collect(),
             rdates: event.rdates.iter().map(|date| self.extra(date)).collect(),
             exdates: event.exdates.iter().map(|date| self.moment(date)).collect(),
+            part: 0,
             sequence: event.sequence,
             stamped: event.stamped,
             start,

@@ -31,6 +31,7 @@ fn event_row(item: &str, series: &str, version: &str) -> EventRow {
             exrules: vec![],
             rdates: vec![],
             exdates: vec![],
+            part: 0,
             sequence: 2,
             stamped: Some(at(0)),
         }],

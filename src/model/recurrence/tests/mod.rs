@@ -74,6 +74,7 @@ fn event(text: &str) -> Event {
         exrules: vec![],
         rdates: vec![],
         exdates: vec![],
+        part: 0,
         sequence: 0,
         stamped: None,
     };
