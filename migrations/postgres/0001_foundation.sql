@@ -196,6 +196,22 @@ CREATE TABLE changes (
 );
 CREATE INDEX changes_by_order ON changes (txid, n);
 
+-- What happened to calendars and connections, for support; bounded, and equal entries in a row count up.
+CREATE TABLE timeline (
+    tenant_id     TEXT NOT NULL,
+    subject       TEXT NOT NULL,
+    n             BIGINT NOT NULL,
+    connection_id TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    body          TEXT NOT NULL,
+    times         BIGINT NOT NULL,
+    first_us      BIGINT NOT NULL,
+    last_us       BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, subject, n),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
+);
+CREATE INDEX timeline_by_connection ON timeline (tenant_id, connection_id, last_us);
+
 -- Due work: one row a (lane, subject). A nudge only counts up; nothing else is ever an input.
 CREATE TABLE work (
     tenant_id      TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,

@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Jobs(jobs::Jobs),
     Quarantine(quarantine::Quarantine),
     Secrets(secrets::Secrets),
+    Unexpandable(super::unexpandable::Unexpandable),
+    Trace(super::trace::Trace),
     Expand(expand::ExpandArgs),
     Rrule(super::rrule::RruleArgs),
 }
@@ -103,6 +105,9 @@ mod tests {
             "calhub freebusy --resource ext:doctor --from 2026-03-02 --to 2026-03-09T12:30",
             "calhub connections list --url http://h --key chk_a_b --tenant ten_1 --json",
             "calhub config show",
+            "calhub trace cal_1 --json",
+            "calhub quarantine reject cal_1",
+            "calhub unexpandable list",
             "calhub backup FILE",
             "calhub restore FILE",
             "calhub secrets rotate --new-kek --json --data-dir d",

@@ -30,6 +30,8 @@ mod settings;
 mod show;
 mod sync;
 mod tenants;
+mod trace;
+mod unexpandable;
 mod when;
 mod work;
 

@@ -69,6 +69,24 @@ fn list(items: &[Value]) -> String {
         ("since", "difference.since"),
         ("intervals lost", "difference.lost"),
         ("of", "difference.before"),
+        ("decided", "difference.word"),
     ];
-    if items.is_empty() { "nothing is kept aside".to_owned() } else { show::table(&columns, items) }
+    if items.is_empty() {
+        return "nothing is kept aside".to_owned();
+    }
+    let spans: Vec<String> = items.iter().map(spans).collect();
+    format!("{}\n{}", show::table(&columns, items), spans.join("\n"))
+}
+
+/// When the lost time lies, a line each: an operator may know whether that week was cancelled.
+fn spans(item: &Value) -> String {
+    let difference = item.get("difference");
+    let found = difference.and_then(|it| it.get("spans")).and_then(Value::as_array);
+    let lines = found.into_iter().flatten().map(|span| {
+        format!("  {} .. {}", show::field(span, "start"), show::field(span, "end"))
+    });
+    let more = difference.and_then(|it| it.get("more")).and_then(Value::as_u64).unwrap_or(0);
+    let rest = (more > 0).then(|| format!("  and {more} more"));
+    let head = format!("\n{} would lose:", show::field(item, "calendar_id"));
+    std::iter::once(head).chain(lines).chain(rest).collect::<Vec<_>>().join("\n")
 }

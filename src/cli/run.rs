@@ -45,6 +45,8 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Keys(command) => around.ask(command),
         Command::Jobs(command) => around.ask(command),
         Command::Quarantine(command) => around.ask(command),
+        Command::Unexpandable(command) => around.ask(command),
+        Command::Trace(command) => around.ask(command),
     }
 }
 

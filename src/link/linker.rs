@@ -18,6 +18,7 @@ use crate::{
     sync::{
         Engine, Lane, Login, SyncError, allowed_networks, login_place,
         schedule::{LIST_EVERY, next_poll},
+        timeline::Happened,
     },
 };
 
@@ -140,6 +141,8 @@ impl Linker {
             }
             None => self.insert(&mut tx, tenant, asked, &checked.account).await?,
         };
+        let linked = Happened::Linked { is_new: created };
+        self.engine.tell_of_connection(&mut tx, tenant, &connection_id, linked).await?;
         self.begin_syncing(&mut tx, tenant, &connection_id, checked).await?;
         reach(Point::LinkWritten).await;
         tx.commit().await?;
@@ -244,6 +247,8 @@ impl Linker {
         }
         self.renew(&mut tx, row, new.as_ref(), &update, expected).await?;
         if let Some(checked) = &checked {
+            let linked = Happened::Linked { is_new: false };
+            engine.tell_of_connection(&mut tx, tenant, connection, linked).await?;
             self.begin_syncing(&mut tx, tenant, connection, checked).await?;
         }
         tx.commit().await?;

@@ -70,8 +70,9 @@ fn is_first(part: &u32) -> bool {
 const UNPLACED: &str = "UNPLACED";
 
 impl Event {
-    /// An event that certainly exists, at a time that cannot be read.
-    pub fn unplaced(part: u32) -> Self {
+    /// An event that certainly exists, at a time that cannot be read. A part of its own: no newer version of
+    /// anything else may replace it.
+    pub fn unplaced() -> Self {
         Self {
             start: Moment::Utc(Timestamp::UNIX_EPOCH),
             length: Length::Nominal { days: 0, seconds: 0 },
@@ -81,7 +82,7 @@ impl Event {
             exrules: Vec::new(),
             rdates: Vec::new(),
             exdates: Vec::new(),
-            part,
+            part: u32::MAX,
             sequence: 0,
             stamped: None,
         }

@@ -27,6 +27,7 @@ mod restored;
 mod sealed;
 mod tables;
 mod tenants;
+mod timeline;
 mod tx;
 mod work;
 
@@ -48,5 +49,6 @@ pub use open::{Engine, Options, Store};
 pub use resources::{LinkRow, ResourceRow, Resources};
 pub use sealed::Sealed;
 pub use tenants::{TenantRow, Tenants};
+pub use timeline::{NewEntry, Timeline, TimelinePage, TimelineRow};
 pub use tx::Tx;
 pub use work::{Claimed, Claiming, LaneCounts, Work, WorkRow};

@@ -121,7 +121,7 @@ pub fn read(item: &Item, before: Option<&EventRow>) -> EventRow {
         Ok(read) => (read.series.events, read.faults),
         Err(_) => {
             tracing::error!("An item could not be understood; it is kept aside.");
-            let events = kept(before).chain([Event::unplaced(0)]).collect();
+            let events = kept(before).chain([Event::unplaced()]).collect();
             (events, vec!["this item could not be understood".to_owned()])
         }
     };
@@ -273,7 +273,7 @@ mod tests {
             unplaced: true,
         };
         let now = read(&broken, Some(&before));
-        assert_eq!(now.events, [before.events.clone(), vec![Event::unplaced(0)]].concat());
+        assert_eq!(now.events, [before.events.clone(), vec![Event::unplaced()]].concat());
         let again = read(&broken, Some(&now));
         assert_eq!(again.events, now.events, "read once more, it is still one unknown");
         let frame = frame();

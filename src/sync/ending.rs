@@ -13,6 +13,7 @@ use super::{
     save::ROWS,
     schedule::{self, Failure, SECOND_LOOK, after, expected_max_age, next_poll},
     state::{Consequence, Login, consequence},
+    timeline::Happened,
 };
 use crate::{
     drill::{Bug, Point, is_back, reach},
@@ -90,6 +91,10 @@ impl Round<'_> {
         let poll_every = outcome.poll_every;
         tx.calendars().finish_pull(tenant, &calendar.calendar_id, &outcome, now).await?;
         self.note_asked(tx).await?;
+        if self.has_started_over {
+            self.tell_of(tx, Happened::StartedOver).await?;
+        }
+        self.tell_of(tx, Happened::Pulled(&self.pulled)).await?;
         self.note_quarantine(tx, held.as_ref()).await?;
         self.note_first(tx).await?;
         let note = Note {
@@ -100,6 +105,10 @@ impl Round<'_> {
             learned: connector.learned(),
         };
         engine.note(tx, tenant, &calendar.connection_id, note).await?;
+        if subject.connection.failures > 0 {
+            let (lane, connection) = (Lane::List.as_str(), calendar.connection_id.as_str());
+            tx.work().put(tenant, lane, connection, now).await?;
+        }
         let next = match held {
             Some(note) if note.word == Word::None => after(now, SECOND_LOOK.mul_f64(1.1)),
             Some(_) | None => next_poll(now, poll_every, &*engine.entropy),
@@ -129,10 +138,33 @@ impl Round<'_> {
         }
         let now = engine.clock.now();
         tx.calendars().set_quarantine(tenant, &calendar.calendar_id, note.as_ref(), now).await?;
+        match (held, self.held()) {
+            (None, Some(before)) => self.tell_of(tx, self.release_of(&before)).await?,
+            (Some(held), before) if before.as_ref().is_none_or(|it| it.lost != held.lost) => {
+                self.tell_of(tx, Happened::Held(held)).await?;
+            }
+            _ => {}
+        }
         let Some(held) = held.filter(|_| calendar.quarantine.is_none()) else { return Ok(()) };
         tracing::warn!(calendar.id = %calendar.calendar_id, lost = held.lost, before = held.before, "Much future busy time is missing; its removal is held back.");
         let body = json!({ "lost": held.lost, "known": held.before });
         self.announce(tx, "calendar.quarantined", body).await
+    }
+
+    fn release_of(&self, before: &Held) -> Happened<'static> {
+        let why = match before.word {
+            Word::Confirmed => "an operator confirmed it",
+            _ if self.pulled.removed > 0 => "a second listing missed the same",
+            _ => "all is there again",
+        };
+        Happened::Released { why }
+    }
+
+    /// Writes into the calendar's timeline; its lock is held.
+    async fn tell_of(&self, tx: &mut Tx, what: Happened<'_>) -> Result<(), SyncError> {
+        let calendar = &self.subject.calendar;
+        let of = (&self.subject.tenant, &calendar.connection_id, &calendar.calendar_id);
+        self.engine.tell_of_calendar(tx, of, what).await
     }
 
     /// The first completed pull: the calendar speaks from now on, and its window is to be moved on daily.
@@ -198,6 +230,7 @@ impl Round<'_> {
         let mut tx = engine.store.begin().await?;
         tx.calendars().lock(&calendar.calendar_id).await?;
         tx.calendars().fail_pull(tenant, &calendar.calendar_id, code, now).await?;
+        self.tell_of(&mut tx, Happened::PullFailed(provider)).await?;
         self.note_asked(&mut tx).await?;
         let note = Note {
             login: match consequence {

@@ -7,6 +7,7 @@ use super::{
     engine::Engine,
     error::SyncError,
     state::{CalendarStanding, Login, change_type, derive},
+    timeline::Happened,
 };
 use crate::{
     model::ids::{ConnectionId, TenantId},
@@ -80,6 +81,11 @@ impl Engine {
             learned: (note.learned != row.learned).then_some(note.learned),
         };
         tx.connections().set_health(tenant, connection, &health, self.clock.now()).await?;
+        if row.state != state {
+            let (from, to, reason) = (row.state, state, last_error.as_deref());
+            let what = Happened::StateChanged { from, to, reason };
+            self.tell_of_connection(tx, tenant, connection, what).await?;
+        }
         if let Some(kind) = change_type(row.state, state) {
             let body = json!({
                 "connection_id": connection,

@@ -14,6 +14,7 @@ use super::{
     pull::covered,
     schedule::{self, Failure, LIST_EVERY, after, expected_max_age, next_poll},
     state::{Consequence, Login, consequence, is_pulled},
+    timeline::Happened,
     traffic::counted,
 };
 use crate::{
@@ -44,8 +45,13 @@ impl Engine {
             };
             // Whoever asks for room counts from their answer, not from our question.
             let now = self.clock.now();
-            // The listing probes a refused login: it is tried as often as calendars are read.
-            (error, schedule::retry(now, failure, failures, LIST_EVERY / 4, &*self.entropy))
+            // The listing probes a refused login: it is tried as often as calendars are read. Whatever else
+            // is wrong, the calendars' own pulls find out when it is over, and have the listing tried then.
+            let every = match &error {
+                SyncError::Provider(error) if error.kind == Kind::Unauthorized => LIST_EVERY / 4,
+                _ => LIST_EVERY,
+            };
+            (error, schedule::retry(now, failure, failures, every, &*self.entropy))
         })
     }
 
@@ -129,6 +135,9 @@ impl Engine {
             learned: connector.learned(),
         };
         self.note(&mut tx, tenant, connection, note).await?;
+        let calendars = tx.calendars().by_connection(tenant, connection).await?.len();
+        let listed = Happened::Listed { calendars };
+        self.tell_of_connection(&mut tx, tenant, connection, listed).await?;
         reach(Point::ListingWritten).await;
         self.commit_held(tx, Some(claimed)).await?;
         reach(Point::ListingStored).await;
@@ -224,6 +233,8 @@ impl Engine {
         };
         let mut tx = self.store.begin().await?;
         self.note(&mut tx, tenant, connection, note).await?;
+        let failed = Happened::ListingFailed(error);
+        self.tell_of_connection(&mut tx, tenant, connection, failed).await?;
         let now = self.clock.now();
         tx.census().asked_for_all(tenant, connection, row.provider, asked, now).await?;
         reach(Point::ListingFailed).await;

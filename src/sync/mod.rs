@@ -26,6 +26,7 @@ mod save;
 pub mod schedule;
 pub mod state;
 mod stock;
+pub mod timeline;
 mod traffic;
 pub mod window;
 pub mod words;

@@ -90,6 +90,8 @@ pub(super) struct Round<'a> {
     pub(super) asked: u64,
     /// Shared by all series of the round.
     allowance: Arc<Allowance>,
+    /// Whether the provider had forgotten the cursor.
+    pub(super) has_started_over: bool,
     seen: HashSet<String>,
     /// What waits for the end of the round, by item.
     pending: BTreeMap<String, News>,
@@ -176,6 +178,7 @@ impl<'a> Round<'a> {
             pulled: Pulled::default(),
             asked: 0,
             allowance: Arc::default(),
+            has_started_over: false,
             seen: HashSet::new(),
             pending: BTreeMap::new(),
             pending_series: HashSet::new(),
@@ -252,6 +255,7 @@ impl<'a> Round<'a> {
 
     /// Forgets what this round read so far: what was stored of it is right, only not all of it.
     fn start_over(&mut self) {
+        self.has_started_over = true;
         self.generation += 1;
         self.seen.clear();
         self.pending.clear();

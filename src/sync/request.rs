@@ -10,6 +10,7 @@ use super::{
     error::SyncError,
     pull::{Ask, Pulled},
     quarantine::{Held, Word},
+    timeline::Happened,
 };
 use crate::{
     drill::{Point, reach},
@@ -87,8 +88,11 @@ impl Engine {
             let lane = Lane::List.as_str();
             tx.work().nudge(tenant, lane, connection.as_str(), None, now).await?;
         }
-        for (calendar, _) in &calendars {
+        for (calendar, connection) in &calendars {
             let lane = Lane::Pull.as_str();
+            tx.calendars().lock(calendar).await?;
+            let of = (tenant, connection, calendar);
+            self.tell_of_calendar(&mut tx, of, Happened::Nudged { full }).await?;
             tx.work().nudge(tenant, lane, calendar.as_str(), demand.as_ref(), now).await?;
         }
         reach(Point::NudgeWritten).await;
@@ -211,6 +215,13 @@ impl Engine {
         held.word = word;
         let note = serde_json::to_value(held).ok();
         tx.calendars().set_quarantine(tenant, calendar, note.as_ref(), now).await?;
+        let of = (tenant, &row.connection_id, calendar);
+        let word = match word {
+            Word::Confirmed => "confirmed",
+            Word::Rejected => "rejected",
+            Word::None => "taken back",
+        };
+        self.tell_of_calendar(&mut tx, of, Happened::Judged { word }).await?;
         tx.work().nudge(tenant, Lane::Pull.as_str(), calendar.as_str(), None, now).await?;
         reach(Point::WordWritten).await;
         tx.commit().await?;

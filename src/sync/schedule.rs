@@ -54,9 +54,8 @@ pub fn retry(
         Failure::Passing if failures <= 1 => after(now, FIRST_RETRY.min(every).mul_f64(chance)),
         Failure::Passing => after(now, every.mul_f64(0.9 + 0.1 * chance)),
         Failure::Throttled(asked) => {
-            // On average as often as in health, once it goes on for long.
-            let longest = doubled(FIRST_RETRY, failures.saturating_add(1))
-                .clamp(every / 2, every.mul_f64(4.0 / 3.0));
+            // Hardly more often than in health, and back within one poll interval.
+            let longest = doubled(FIRST_RETRY, failures.saturating_add(1)).clamp(every / 2, every);
             let ours = after(now, longest.mul_f64(0.5 + 0.5 * chance));
             match asked.map(|asked| not_before(now, asked)) {
                 // A tenth more, so that those who were sent away together do not return together.

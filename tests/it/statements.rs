@@ -21,6 +21,7 @@ const TENANT_TABLES: &[&str] = &[
     "feeds",
     "provider_requests",
     "changes",
+    "timeline",
     "work",
 ];
 

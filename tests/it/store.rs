@@ -6,6 +6,7 @@ mod events;
 mod following;
 mod secrets;
 mod tenancy;
+mod timeline;
 mod work;
 
 use std::time::Duration;

@@ -27,7 +27,7 @@ pub const ALL: [Software; 2] = [Software::Radicale, Software::Xandikos];
 /// A running server with the user `anna` (password `anna-password`), whose home is [`Server::home`].
 pub struct Server {
     child: Child,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     pub software: Software,
     /// The address through the counting proxy, without a path.
     pub url: String,
@@ -125,7 +125,7 @@ impl Server {
         let traffic = Arc::new(Mutex::new(Traffic::default()));
         let url = proxy(port, Arc::clone(&traffic)).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let server = Self { child, _dir: dir, software, url, traffic, client };
+        let server = Self { child, dir, software, url, traffic, client };
         until("the CalDAV server", || async { TcpStream::connect(("127.0.0.1", port)).await.ok() })
             .await;
         until("the CalDAV server's answer", || async {
@@ -176,6 +176,11 @@ impl Server {
     pub async fn delete(&self, path: &str) {
         let (status, answer) = self.send("DELETE", path, &[], "").await.unwrap();
         assert!((200..300).contains(&status), "{status} {answer}");
+    }
+
+    /// Where Radicale keeps the files of a calendar.
+    pub fn files(&self, calendar: &str) -> PathBuf {
+        self.dir.path().join("data/collection-root").join(calendar.trim_matches('/'))
     }
 
     /// What went through since the last [`Server::forget_traffic`].

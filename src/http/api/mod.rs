@@ -14,6 +14,7 @@ mod refusal;
 mod render;
 mod resources;
 mod tenants;
+mod timeline;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -31,6 +32,7 @@ pub(super) fn keyed() -> OpenApiRouter<Api> {
         .merge(feeds::router())
         .merge(changes::router())
         .merge(ops::router())
+        .merge(timeline::router())
 }
 
 /// The routes that anybody may call.

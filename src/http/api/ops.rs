@@ -16,7 +16,7 @@ use crate::{
     },
     model::ids::CalendarId,
     store::{CalendarRow, Tx, WorkRow},
-    sync::{Planned, Selector, SyncError, quarantine::Word},
+    sync::{Planned, Selector, SyncError, quarantine::{Held, Word}},
 };
 
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -243,7 +243,8 @@ struct QuarantineView {
     calendar_id: String,
     connection_id: String,
     name: String,
-    /// What the provider's answer would have taken away.
+    /// What the provider's answer would take away: `since`, `lost` of `before` future busy intervals, the
+    /// earliest `spans` of them and how many `more`, and the operator's `word` (`none`, `confirmed`, `rejected`).
     #[schema(value_type = Object)]
     difference: Value,
 }
@@ -254,9 +255,27 @@ impl From<CalendarRow> for QuarantineView {
             calendar_id: row.calendar_id.to_string(),
             connection_id: row.connection_id.to_string(),
             name: row.name,
-            difference: row.quarantine.unwrap_or(Value::Null),
+            difference: difference(row.quarantine),
         }
     }
+}
+
+/// What would be lost: how much, of how much, and when; nothing of what it is.
+fn difference(note: Option<Value>) -> Value {
+    let held = note.and_then(|note| serde_json::from_value::<Held>(note).ok());
+    let Some(held) = held else { return Value::Null };
+    let span = |(start, end): &(jiff::Timestamp, jiff::Timestamp)| {
+        json!({"start": Instant::from(*start), "end": Instant::from(*end)})
+    };
+    let spans: Vec<Value> = held.spans.iter().map(span).collect();
+    json!({
+        "since": Instant::from(held.since),
+        "lost": held.lost,
+        "before": held.before,
+        "word": held.word,
+        "spans": spans,
+        "more": held.lost.saturating_sub(held.spans.len()),
+    })
 }
 
 /// Lists changes that look like a fault and are kept aside, with the difference.

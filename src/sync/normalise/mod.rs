@@ -64,7 +64,7 @@ pub fn normalise(item: &Item, judging: Judging<'_>) -> Normalised {
         events.push(Event { part: u32::try_from(part).unwrap_or(u32::MAX), ..words.event(event) });
     }
     if item.unplaced {
-        events.push(Event::unplaced(u32::try_from(uids.len()).unwrap_or(u32::MAX)));
+        events.push(Event::unplaced());
     }
     let mut faults = item.faults.clone();
     if words.has_unknown_zone() {

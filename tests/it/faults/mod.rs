@@ -3,7 +3,9 @@
 
 mod expected;
 mod kinds;
+mod operators;
 mod report;
+mod story;
 mod table;
 mod theatre;
 

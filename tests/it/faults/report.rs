@@ -25,7 +25,7 @@ although there is a cursor; for a feed, an unconditional GET. Asserted for every
 - what was busy stays busy, and nothing is invented;
 - nothing is called free before the first complete pull, and nothing that is older than 20 minutes is called known;
 - no request comes before `Retry-After`; after the first hour an outage costs at most a tenth more than health plus five
-  requests in two hours;
+  requests in two hours (twice health where 403, 410 or 500 may also mean an expired token);
 - once the fault is over the calendar is right again by itself: within 17 minutes, 21 after 429, the wait that a provider asked for plus
   6 minutes, 66 minutes where only a person could have mended it (401, 403, 404, 410); each with at most 4 requests.
 
