@@ -105,21 +105,23 @@ impl Round<'_> {
             learned: connector.learned(),
         };
         engine.note(tx, tenant, &calendar.connection_id, note).await?;
-        if subject.connection.failures > 0 {
-            let (lane, connection) = (Lane::List.as_str(), calendar.connection_id.as_str());
-            tx.work().put(tenant, lane, connection, now).await?;
-        }
         let next = match held {
             Some(note) if note.word == Word::None => after(now, SECOND_LOOK.mul_f64(1.1)),
             Some(_) | None => next_poll(now, poll_every, &*engine.entropy),
         };
         match self.ask.row {
-            Some(row) => engine.finish_held(tx, row, next, None).await,
+            Some(row) => engine.finish_held(tx, row, next, None).await?,
             None => {
                 let (lane, subject) = (Lane::Pull.as_str(), calendar.calendar_id.as_str());
-                Ok(tx.work().put(tenant, lane, subject, next).await?)
+                tx.work().put(tenant, lane, subject, next).await?;
             }
         }
+        // The provider answers again: what could not be listed is listed now.
+        if subject.connection.failures > 0 {
+            let (lane, connection) = (Lane::List.as_str(), calendar.connection_id.as_str());
+            tx.work().put(tenant, lane, connection, now).await?;
+        }
+        Ok(())
     }
 
     /// What this round cost the provider.
