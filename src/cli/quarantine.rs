@@ -82,9 +82,10 @@ fn list(items: &[Value]) -> String {
 fn spans(item: &Value) -> String {
     let difference = item.get("difference");
     let found = difference.and_then(|it| it.get("spans")).and_then(Value::as_array);
-    let lines = found.into_iter().flatten().map(|span| {
-        format!("  {} .. {}", show::field(span, "start"), show::field(span, "end"))
-    });
+    let lines = found
+        .into_iter()
+        .flatten()
+        .map(|span| format!("  {} .. {}", show::field(span, "start"), show::field(span, "end")));
     let more = difference.and_then(|it| it.get("more")).and_then(Value::as_u64).unwrap_or(0);
     let rest = (more > 0).then(|| format!("  and {more} more"));
     let head = format!("\n{} would lose:", show::field(item, "calendar_id"));

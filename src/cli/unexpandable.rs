@@ -51,5 +51,9 @@ fn list(items: &[Value]) -> String {
         ("to", "end"),
         ("at the provider", "series"),
     ];
-    if items.is_empty() { "everything could be worked out".to_owned() } else { show::table(&columns, items) }
+    if items.is_empty() {
+        "everything could be worked out".to_owned()
+    } else {
+        show::table(&columns, items)
+    }
 }

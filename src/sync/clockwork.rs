@@ -39,7 +39,10 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         let moved = tx.work().turn_back(after(now, SKEW), now).await?;
         if moved > 0 {
-            tracing::warn!(moved, "The clock was set back; what waited for the old time is due now.");
+            tracing::warn!(
+                moved,
+                "The clock was set back; what waited for the old time is due now."
+            );
         }
         Ok(tx.commit().await?)
     }

@@ -69,7 +69,8 @@ impl Balance {
     /// the round gives, under whatever name; and a series that moves gives as many as it takes. One calendar
     /// swapped for another of the same size does neither.
     fn losses(&self) -> BTreeMap<&str, (usize, Vec<Span>)> {
-        let given = union(self.gained.iter().map(|span| (span.start_us(), span.end_us())).collect());
+        let given =
+            union(self.gained.iter().map(|span| (span.start_us(), span.end_us())).collect());
         let mut losses = BTreeMap::new();
         for (series, tally) in &self.series {
             if self.spared.contains(&short(series)) {
@@ -337,7 +338,8 @@ mod tests {
 
     #[test]
     fn time_that_is_over_free_or_unknown_is_not_lost() {
-        let not_busy = |class| hours(0..40).into_iter().map(move |busy| BusyInterval { class, ..busy });
+        let not_busy =
+            |class| hours(0..40).into_iter().map(move |busy| BusyInterval { class, ..busy });
         for class in [BusyClass::Declined, BusyClass::AllDayFree, BusyClass::Unexpandable] {
             let mut balance = Balance { before: 40, ..Balance::default() };
             let diff = Diff { inserts: vec![], deletes: not_busy(class).collect() };
@@ -361,10 +363,13 @@ mod tests {
         let held = Held { word: Word::Rejected, ..note(&balance(20, 10), 0) };
         let quiet = super::judge(&Balance::default(), Some(&held), false, at(9_000));
         assert_eq!(quiet, Verdict::Hold(held.clone()));
-        let Verdict::Hold(both) = super::judge(&balance(40, 30), Some(&held), false, at(9_000)) else {
+        let Verdict::Hold(both) = super::judge(&balance(40, 30), Some(&held), false, at(9_000))
+        else {
             panic!("expected a quarantine")
         };
-        assert!(both.holds("/cal/2.ics") && both.holds("/cal/29.ics") && !both.holds("/cal/99.ics"));
+        assert!(
+            both.holds("/cal/2.ics") && both.holds("/cal/29.ics") && !both.holds("/cal/99.ics")
+        );
     }
 
     #[test]

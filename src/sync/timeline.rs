@@ -18,20 +18,34 @@ use crate::{
 /// What happened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Happened<'a> {
-    Linked { is_new: bool },
-    Listed { calendars: usize },
+    Linked {
+        is_new: bool,
+    },
+    Listed {
+        calendars: usize,
+    },
     ListingFailed(&'a connectors::Error),
-    StateChanged { from: ConnectionState, to: ConnectionState, reason: Option<&'a str> },
+    StateChanged {
+        from: ConnectionState,
+        to: ConnectionState,
+        reason: Option<&'a str>,
+    },
     /// Somebody, or something, asked for a pull ahead of its time.
-    Nudged { full: bool },
+    Nudged {
+        full: bool,
+    },
     /// The provider no longer knew the cursor.
     StartedOver,
     Pulled(&'a Pulled),
     PullFailed(&'a connectors::Error),
     /// Decisions on removals that look like a fault.
     Held(&'a Held),
-    Released { why: &'static str },
-    Judged { word: &'static str },
+    Released {
+        why: &'static str,
+    },
+    Judged {
+        word: &'static str,
+    },
 }
 
 impl Happened<'_> {
@@ -114,7 +128,9 @@ pub fn describe(kind: &str, body: &Value) -> String {
         "linked" if is("new") => "linked".to_owned(),
         "linked" => "linked again, with a new login".to_owned(),
         "listed" => format!("calendars listed: {}", number("calendars")),
-        "listing_failed" => format!("listing failed ({}): {}", word("code"), in_words(word("code"))),
+        "listing_failed" => {
+            format!("listing failed ({}): {}", word("code"), in_words(word("code")))
+        }
         "state_changed" => match word("reason") {
             "-" => format!("{} -> {}", word("before"), word("after")),
             reason => format!("{} -> {} ({reason})", word("before"), word("after")),
@@ -122,7 +138,8 @@ pub fn describe(kind: &str, body: &Value) -> String {
         "nudged" if is("full") => "a full pull was asked for".to_owned(),
         "nudged" => "a pull was asked for".to_owned(),
         "started_over" => {
-            "the provider no longer knew our place in its changes: everything was listed again".to_owned()
+            "the provider no longer knew our place in its changes: everything was listed again"
+                .to_owned()
         }
         "pulled" => pulled(&number, is("full"), is("quarantined")),
         "pull_failed" => format!("pull failed ({}): {}", word("code"), in_words(word("code"))),

@@ -6,14 +6,24 @@ pub fn in_words(code: &str) -> &'static str {
         "unavailable" => {
             "the provider does not answer, or answers that it cannot: it is asked again; nothing to do unless it lasts"
         }
-        "timeout" => "the provider takes too long to answer: it is asked again; nothing to do unless it lasts",
-        "tls" => "no safe connection: the provider's certificate is not accepted; it must be renewed there",
-        "dns" => "the provider's name does not resolve: check the address, or the resolver of this machine",
+        "timeout" => {
+            "the provider takes too long to answer: it is asked again; nothing to do unless it lasts"
+        }
+        "tls" => {
+            "no safe connection: the provider's certificate is not accepted; it must be renewed there"
+        }
+        "dns" => {
+            "the provider's name does not resolve: check the address, or the resolver of this machine"
+        }
         "blocked_address" => {
             "the address lies in a network that this hub may not reach: allow it (--allow-net), or link another"
         }
-        "throttled" => "the provider asks us to slow down: it is left alone until then; nothing to do",
-        "cursor_expired" => "the provider no longer knows our place in its changes: everything is listed again",
+        "throttled" => {
+            "the provider asks us to slow down: it is left alone until then; nothing to do"
+        }
+        "cursor_expired" => {
+            "the provider no longer knows our place in its changes: everything is listed again"
+        }
         "calendar_gone" | "gone" => {
             "the provider says that the calendar is not there (404 or 410): was it deleted, moved or unshared?"
         }
@@ -23,14 +33,22 @@ pub fn in_words(code: &str) -> &'static str {
         "forbidden" => {
             "the login works, and the provider does not let it read this calendar (403): was it unshared?"
         }
-        "rejected" => "the provider refuses what it is asked: this looks like a fault between it and the hub; tell us",
+        "rejected" => {
+            "the provider refuses what it is asked: this looks like a fault between it and the hub; tell us"
+        }
         "bad_reply" => {
             "the answer is no calendar (a login page, cut or garbled XML or ICS): is the address still right?"
         }
-        "not_caldav" => "something answers at this address, but it speaks no CalDAV: check the address",
-        "version_conflict" | "already_exists" => "somebody else changed the same thing meanwhile: it is read again",
+        "not_caldav" => {
+            "something answers at this address, but it speaks no CalDAV: check the address"
+        }
+        "version_conflict" | "already_exists" => {
+            "somebody else changed the same thing meanwhile: it is read again"
+        }
         "store" => "the hub's own database failed: see the hub's log",
-        "login_unreadable" => "the stored login cannot be opened: was the key file replaced? Restore it, or link again",
+        "login_unreadable" => {
+            "the stored login cannot be opened: was the key file replaced? Restore it, or link again"
+        }
         "panicked" => "the hub stumbled over this; its log has the place; tell us",
         _ => "see the operator's guide",
     }

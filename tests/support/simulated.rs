@@ -19,9 +19,7 @@ pub struct Simulated(pub World);
 impl Service for Simulated {
     async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
         match self.0.call(request).await {
-            Ok(answer) if waited(&answer) >= Settings::default().limits.total => {
-                Err(Cut::TimedOut)
-            }
+            Ok(answer) if waited(&answer) >= Settings::default().limits.total => Err(Cut::TimedOut),
             Ok(mut answer) => {
                 if answer.extensions().get::<Delivery>() == Some(&Delivery::Chunked) {
                     answer.headers_mut().remove(header::CONTENT_LENGTH);

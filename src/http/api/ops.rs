@@ -16,7 +16,10 @@ use crate::{
     },
     model::ids::CalendarId,
     store::{CalendarRow, Tx, WorkRow},
-    sync::{Planned, Selector, SyncError, quarantine::{Held, Word}},
+    sync::{
+        Planned, Selector, SyncError,
+        quarantine::{Held, Word},
+    },
 };
 
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -264,9 +267,7 @@ impl From<CalendarRow> for QuarantineView {
 fn difference(note: Option<Value>) -> Value {
     let held = note.and_then(|note| serde_json::from_value::<Held>(note).ok());
     let Some(held) = held else { return Value::Null };
-    let span = |(start, end): &(jiff::Timestamp, jiff::Timestamp)| {
-        json!({"start": Instant::from(*start), "end": Instant::from(*end)})
-    };
+    let span = |(start, end): &(jiff::Timestamp, jiff::Timestamp)| json!({"start": Instant::from(*start), "end": Instant::from(*end)});
     let spans: Vec<Value> = held.spans.iter().map(span).collect();
     json!({
         "since": Instant::from(held.since),

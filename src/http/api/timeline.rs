@@ -97,8 +97,7 @@ async fn timeline(
     let after = after.as_deref().map(place).transpose()?;
     let mut tx = api.hub.store.read().await?;
     let connection = home(&mut tx, &caller, &query.id).await?;
-    let asked =
-        TimelinePage { connection: &connection, id: &query.id, after, limit: page.rows()? };
+    let asked = TimelinePage { connection: &connection, id: &query.id, after, limit: page.rows()? };
     let rows = tx.timeline().read(&caller.tenant, &asked).await?;
     let page = Page::cut(rows, page.limit()?, |row| {
         format!("{}:{}:{}", row.last_at.as_microsecond(), row.n, row.subject)

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use calhub::link::LinkRequest;
-use simulators::{Account, Act, AccountSpec, Calendar, CalendarSpec, Fault, Feed, FeedSpec, Spoiling, World};
+use simulators::{
+    Account, AccountSpec, Act, Calendar, CalendarSpec, Fault, Feed, FeedSpec, Spoiling, World,
+};
 
 use crate::support::stage::{Stage, hour, hour_event};
 
@@ -201,8 +203,7 @@ pub struct Source {
 impl Source {
     /// Makes an account with one calendar, or a feed, of [`DAYS`] events.
     pub fn new(world: &World, name: &str, provider: Provider) -> Self {
-        let mut source =
-            Self { name: name.to_owned(), provider, caldav: None, feed: None };
+        let mut source = Self { name: name.to_owned(), provider, caldav: None, feed: None };
         match provider {
             Provider::Caldav => {
                 let account = world.add_account(AccountSpec::new(name, "right"));

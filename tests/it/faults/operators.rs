@@ -74,7 +74,8 @@ async fn deleted_files_wait_for_an_operator_who_keeps_them_and_then_lets_them_go
     assert_eq!(status, 201, "{made}");
     let connection = made["id"].as_str().unwrap();
     let calendar = hub.synced(connection).await[0]["id"].as_str().unwrap().to_owned();
-    until("an answer", || async { (busy(&hub, &calendar).await == (12, vec![])).then_some(()) }).await;
+    until("an answer", || async { (busy(&hub, &calendar).await == (12, vec![])).then_some(()) })
+        .await;
     assert_eq!(said(&hub, &["quarantine", "list"]).trim(), "nothing is kept aside");
 
     for n in 0..10 {
@@ -101,7 +102,8 @@ async fn deleted_files_wait_for_an_operator_who_keeps_them_and_then_lets_them_go
     assert!(list.contains("rejected"), "{list}");
 
     said(&hub, &["quarantine", "confirm", &calendar]);
-    until("the removal", || async { (busy(&hub, &calendar).await == (2, vec![])).then_some(()) }).await;
+    until("the removal", || async { (busy(&hub, &calendar).await == (2, vec![])).then_some(()) })
+        .await;
     assert_eq!(said(&hub, &["quarantine", "list"]).trim(), "nothing is kept aside");
     let nothing = run(&hub, &["quarantine", "confirm", &calendar]);
     assert_eq!(nothing.status.code(), Some(1), "there is nothing left to confirm");
@@ -132,7 +134,8 @@ async fn what_cannot_be_worked_out_is_listed_and_unknown() {
     let hub = HubProcess::start().await;
     let login = json!({"provider": "caldav", "url": server.url, "username": "anna", "password": "anna-password"});
     let (_, made) = hub.post("/v1/connections", &login).await;
-    let calendar = hub.synced(made["id"].as_str().unwrap()).await[0]["id"].as_str().unwrap().to_owned();
+    let calendar =
+        hub.synced(made["id"].as_str().unwrap()).await[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(said(&hub, &["unexpandable", "list"]).trim(), "everything could be worked out");
     let endless = event(2).replace("DURATION", "RRULE:FREQ=SECONDLY\r\nDURATION");
     server.put(&format!("{work}endless.ics"), &endless).await;
@@ -148,5 +151,6 @@ async fn what_cannot_be_worked_out_is_listed_and_unknown() {
     assert_eq!((status, found["items"].as_array().unwrap().len()), (200, 1), "{found}");
     server.delete(&format!("{work}endless.ics")).await;
     sync(&hub, &calendar).await;
-    until("the end of it", || async { (busy(&hub, &calendar).await == (1, vec![])).then_some(()) }).await;
+    until("the end of it", || async { (busy(&hub, &calendar).await == (1, vec![])).then_some(()) })
+        .await;
 }

@@ -42,7 +42,8 @@ poll after a first pull lists everything once more, and the daily listing finds 
 /// The page.
 pub fn of_cells(cells: &[Cell]) -> String {
     let mut page = HEAD.to_owned();
-    let columns = Provider::ALL.into_iter().flat_map(|p| Phase::ALL.into_iter().map(move |q| (p, q)));
+    let columns =
+        Provider::ALL.into_iter().flat_map(|p| Phase::ALL.into_iter().map(move |q| (p, q)));
     let columns: Vec<(Provider, Phase)> = columns.collect();
     let _ = write!(page, "| fault |");
     for (provider, phase) in &columns {
@@ -85,7 +86,8 @@ fn measured(cells: &[Cell]) -> String {
             format!("{minutes} min, {requests} requests")
         });
         let (kind, provider, phase) = (cell.kind.name(), cell.provider.name(), cell.phase.name());
-        let _ = writeln!(text, "| {kind} | {provider} | {phase} | {unknown} | {requests} | {healed} |");
+        let _ =
+            writeln!(text, "| {kind} | {provider} | {phase} | {unknown} | {requests} | {healed} |");
     }
     text
 }
@@ -98,5 +100,9 @@ pub fn compare(report: &str) {
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
     let upto = |page: &str| page.split(MEASURED).next().unwrap_or_default().to_owned();
-    assert_eq!(upto(&kept), upto(report), "docs/results/faults.md is out of date: CALHUB_WRITE_RESULTS=1 writes it");
+    assert_eq!(
+        upto(&kept),
+        upto(report),
+        "docs/results/faults.md is out of date: CALHUB_WRITE_RESULTS=1 writes it"
+    );
 }

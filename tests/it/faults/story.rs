@@ -52,7 +52,11 @@ async fn a_timeline_tells_what_happened_and_quiet_polls_cost_one_entry() {
         assert!(quiet.len() <= before + 1, "{:?}", kinds(&quiet));
         assert!(quiet.iter().any(|entry| entry["times"].as_i64() > Some(15)), "{quiet:?}");
 
-        theatre.stage.world.fault(Fault::new(Act::Status { status: 503, retry_after_s: None, body: String::new() }));
+        theatre.stage.world.fault(Fault::new(Act::Status {
+            status: 503,
+            retry_after_s: None,
+            body: String::new(),
+        }));
         for _ in 0..4 {
             theatre.pass(MINUTE * 17).await;
         }
@@ -66,11 +70,18 @@ async fn a_timeline_tells_what_happened_and_quiet_polls_cost_one_entry() {
         let told = entries(&theatre, &id).await;
         let mut rest = told.iter();
         for kind in ["linked", "pulled", "pull_failed", "started_over", "held", "released"] {
-            assert!(rest.any(|entry| entry["kind"] == kind), "{kind} is not told in time: {:?}", kinds(&told));
+            assert!(
+                rest.any(|entry| entry["kind"] == kind),
+                "{kind} is not told in time: {:?}",
+                kinds(&told)
+            );
         }
         assert!(kinds(&told).contains(&"state_changed"));
         let failed = told.iter().find(|entry| entry["kind"] == "pull_failed").unwrap();
-        assert_eq!((&failed["detail"]["code"], &failed["detail"]["status"]), (&"unavailable".into(), &503.into()));
+        assert_eq!(
+            (&failed["detail"]["code"], &failed["detail"]["status"]),
+            (&"unavailable".into(), &503.into())
+        );
         assert!(failed["times"].as_i64() >= Some(2), "{failed}");
         assert!(entries(&theatre, connection.as_str()).await.len() >= told.len());
         let (status, nobody) = theatre.send("GET", "/v1/ops/timeline?id=cal_nobody", None).await;
@@ -141,9 +152,12 @@ async fn a_feed_swapped_for_another_of_its_size_is_held() {
                     whole[from..whole.find("END:VCALENDAR").unwrap()].to_owned()
                 })
                 .collect();
-            format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\n{events}END:VCALENDAR\r\n")
+            format!(
+                "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\n{events}END:VCALENDAR\r\n"
+            )
         };
-        let feed = theatre.stage.world.add_feed(simulators::FeedSpec::new("a", file(3..11, "ours")));
+        let feed =
+            theatre.stage.world.add_feed(simulators::FeedSpec::new("a", file(3..11, "ours")));
         let asked = Stage::feed_at(&format!("https://a.example{}", feed.path()));
         theatre.stage.linker.link(&theatre.stage.tenant, asked).await.unwrap();
         theatre.pass(MINUTE).await;

@@ -1,6 +1,6 @@
 //! The table: every fault x provider x pull, met at once by one hub, each cell at a host of its own.
 
-use std::{collections::HashMap};
+use std::collections::HashMap;
 
 use calhub::{
     model::ids::{CalendarId, ConnectionId},
@@ -96,7 +96,9 @@ impl Cell {
         if self.phase == Phase::First && unknown.is_none() && !is_right {
             self.wrong(minute, "free is claimed though nothing was ever read".into());
         }
-        let is_old = !matches!(self.kind, Kind::Clock(_)) && self.kind.lasts() == Lasts::ThreeHours && minute >= STALE_AT;
+        let is_old = !matches!(self.kind, Kind::Clock(_))
+            && self.kind.lasts() == Lasts::ThreeHours
+            && minute >= STALE_AT;
         if is_old && unknown.is_none() && !is_right {
             self.wrong(minute, "stale, and not said so".into());
         }
@@ -167,10 +169,19 @@ fn cells(theatre: &Theatre, kinds: &[Kind]) -> Vec<Cell> {
     for (n, kind) in kinds.iter().enumerate() {
         for provider in Provider::ALL {
             for phase in Phase::ALL {
-                let name = format!("f{n:02}-{}-{}", provider.name(), phase.name().replace(' ', "-"));
+                let name =
+                    format!("f{n:02}-{}-{}", provider.name(), phase.name().replace(' ', "-"));
                 let source = Source::new(&theatre.stage.world, &name.to_lowercase(), provider);
                 let (kind, seen) = (*kind, Seen::default());
-                cells.push(Cell { kind, provider, phase, source, connection: None, calendar: None, seen });
+                cells.push(Cell {
+                    kind,
+                    provider,
+                    phase,
+                    source,
+                    connection: None,
+                    calendar: None,
+                    seen,
+                });
             }
         }
     }
@@ -219,7 +230,8 @@ impl Cell {
         let stage = &theatre.stage;
         let linked = stage.linker.link(&stage.tenant, self.source.link_request()).await.unwrap();
         let mut tx = stage.store.read().await.unwrap();
-        let rows = tx.calendars().by_connection(&stage.tenant, &linked.connection_id).await.unwrap();
+        let rows =
+            tx.calendars().by_connection(&stage.tenant, &linked.connection_id).await.unwrap();
         assert_eq!(rows.len(), 1, "{}", self.title());
         self.calendar = Some(rows[0].calendar_id.clone());
         self.connection = Some(linked.connection_id);
@@ -317,4 +329,3 @@ async fn heal(theatre: &Theatre, cells: &mut [Cell]) {
         }
     }
 }
-

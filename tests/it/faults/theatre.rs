@@ -53,10 +53,7 @@ pub struct Said {
 impl Theatre {
     pub async fn new(store: &Store) -> Self {
         let now: Timestamp = NOW.parse().unwrap();
-        let variables = [
-            ("CALHUB_BOOTSTRAP_KEY", KEY),
-            ("CALHUB_DATA_DIR", "/nonexistent"),
-        ];
+        let variables = [("CALHUB_BOOTSTRAP_KEY", KEY), ("CALHUB_DATA_DIR", "/nonexistent")];
         let config = load(&Environment::of(&variables), &Overrides::default()).unwrap();
         let (clock, entropy) = (ManualClock::at(now), SeededEntropy::new(7));
         let (shared, chance) = (Arc::new(clock.clone()), Arc::new(entropy.clone()));
@@ -112,7 +109,8 @@ impl Theatre {
 
     /// Asks what a booking platform asks, about calendars by their ids.
     pub async fn ask(&self, start: &str, end: &str, calendars: &[String]) -> HashMap<String, Said> {
-        let question = json!({"start": start, "end": end, "calendars": calendars, "evidence": "full"});
+        let question =
+            json!({"start": start, "end": end, "calendars": calendars, "evidence": "full"});
         let (status, answer) = self.send("POST", "/v1/freebusy", Some(question)).await;
         assert_eq!(status, 200, "{answer}");
         let said = |id: &String| (id.clone(), Said::of(&answer["calendars"][id], start, end));

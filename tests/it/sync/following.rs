@@ -93,7 +93,13 @@ async fn nothing_unchanged_is_fetched_again() {
         // The second poll lists everything once more, and fetches nothing.
         stage.world.clear_log();
         stage.pass_and_settle(17).await;
-        assert!(stage.world.log().iter().all(|entry| entry.report.as_deref() != Some("calendar-multiget")));
+        assert!(
+            stage
+                .world
+                .log()
+                .iter()
+                .all(|entry| entry.report.as_deref() != Some("calendar-multiget"))
+        );
         stage.world.clear_log();
         let before = stage.changes().await.len();
         stage.pass_and_settle(17).await;
