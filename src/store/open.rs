@@ -127,7 +127,7 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx> {
         const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
         // For drills whose leases are shorter.
-        const BEGIN_HURRIED: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '1s'";
+        const BEGIN_HURRIED: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '3s'";
         let begin = if hurried(IDLE) < IDLE { BEGIN_HURRIED } else { BEGIN };
         let on = match &self.pools {
             Pools::Sqlite { writer, .. } => On::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
