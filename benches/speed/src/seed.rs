@@ -135,9 +135,9 @@ impl Database {
         while at < to {
             let people = self.numbers(at, to.min(at + step), "c");
             let (rules, turns) = (self.numbers(0, series, "s"), self.numbers(0, times, "o"));
-            let name = format!("'uid-0f3c-{{20}}-' || {}", self.digits("s.n"));
+            let name = format!("'uid-0f3c-' || {}", self.digits("s.n"));
             let start = format!(
-                "({BASE_US} + ((o.n * {days} / {times} + s.n) % {days}) * {day_us} + (28800 + s.n * 1800 + (c.n % 6) * 300) * 1000000)"
+                "({BASE_US} + ((o.n * {days} / {times} + s.n) % {days}) * {day_us} + (28800 + s.n * 1800 + (c.n % 6) * 300) * CAST(1000000 AS BIGINT))"
             );
             let order = match self {
                 Self::Sqlite(_) => "",
