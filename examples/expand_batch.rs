@@ -46,6 +46,7 @@ fn answer(case: &Value) -> anyhow::Result<Vec<i64>> {
         exrules: vec![],
         rdates: vec![],
         exdates: vec![],
+        part: 0,
         sequence: 0,
         stamped: None,
     };

@@ -132,7 +132,7 @@ impl Engine {
         reach(Point::PullBegun).await;
         let (outcome, learned) = match &connector {
             Ok(connector) => {
-                let (outcome, asked) = counted(round.run(&**connector)).await;
+                let (outcome, asked) = counted(Box::pin(round.run(&**connector))).await;
                 round.asked = asked;
                 (outcome, connector.learned())
             }

@@ -102,7 +102,9 @@ impl Auditor {
             let id = calendar.calendar_id.to_string();
             let seen = self.seen.get(&id).filter(|seen| {
                 let is_told = news.iter().any(|row| row.change.subject == id);
-                seen.touched == Some(calendar.touched_at) && !is_told && self.looks % 16 > 0
+                seen.touched == Some(calendar.touched_at)
+                    && !is_told
+                    && !self.looks.is_multiple_of(16)
             });
             let rows = match seen {
                 Some(seen) => seen.rows.clone(),

@@ -61,7 +61,7 @@ impl Event {
             day.at(i8::try_from(chance.within(6, 20)).unwrap(), *chance.pick(&[0, 15, 30]), 0, 0);
         let start = match chance.below(8) {
             0 => Start::Day(day),
-            1..=3 => Start::Zoned(time, *chance.pick(&ZONES)),
+            1..=3 => Start::Zoned(time, chance.pick::<&str>(&ZONES)),
             _ => Start::Utc(time),
         };
         let rule = chance.one_in(4).then(|| Rule {

@@ -8,6 +8,7 @@
     unreachable_pub
 )]
 #![allow(clippy::disallowed_methods, reason = "tests may look at the environment")]
+#![allow(clippy::await_holding_lock, reason = "a seed runs on one thread, and nobody else waits")]
 
 mod actions;
 mod auditor;

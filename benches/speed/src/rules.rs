@@ -43,6 +43,7 @@ fn series(year: i16, rule: &str) -> Series {
         exrules: vec![],
         rdates: vec![],
         exdates: vec![],
+        part: 0,
         sequence: 0,
         stamped: None,
     };

@@ -64,7 +64,7 @@ impl Doctor {
         environment: &Environment,
     ) -> anyhow::Result<()> {
         if self.explain {
-            return Ok(say(&explained())?);
+            return say(&explained());
         }
         let (checks, settings): (_, toml::Table) = match self.settings.load(environment) {
             Ok(config) => {

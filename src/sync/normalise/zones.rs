@@ -12,9 +12,12 @@ pub(super) const MOST_WEIGHT: usize = 100_000;
 /// Zones remembered by a thread.
 const REMEMBERED: usize = 8;
 
+/// A name, the definitions that came with it, and what they come to.
+type WorkedOut = (String, Vec<Arc<Stated>>, Zone);
+
 thread_local! {
     /// The items of a file share its definitions, and to work one out costs more than all else of an item.
-    static WORKED_OUT: RefCell<VecDeque<(String, Vec<Arc<Stated>>, Zone)>> = const { RefCell::new(VecDeque::new()) };
+    static WORKED_OUT: RefCell<VecDeque<WorkedOut>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// What a name means, given the definitions that came with it.

@@ -104,8 +104,8 @@ impl Books {
         self.busy.entry(calendar).or_default().insert(busy);
     }
 
-    fn note_entry(&mut self, id: String, kind: String, subject: String, body: String) {
-        self.log.push((id, kind, subject, serde_json::from_str(&body).unwrap()));
+    fn note_entry(&mut self, id: String, kind: String, subject: String, body: &str) {
+        self.log.push((id, kind, subject, serde_json::from_str(body).unwrap()));
     }
 
     /// How many entries the log has.

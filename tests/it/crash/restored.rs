@@ -233,16 +233,13 @@ fn killed_on_the_way_it_has_done_nothing(home: &Home, path: &str) {
         let stat = std::fs::read_to_string(&stat).unwrap();
         stat.rsplit(')').next().unwrap().trim_start().starts_with('T')
     };
-    for _ in 0..6_000 {
-        if is_frozen() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            return;
-        }
+    let froze = (0..6_000).any(|_| {
         std::thread::sleep(Duration::from_millis(10));
-    }
-    let _ = child.kill();
-    panic!("the restore does not pass its place");
+        is_frozen()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(froze, "the restore does not pass its place");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -63,7 +63,7 @@ async fn the_table_finds_a_hub_that_believes_an_empty_listing() {
         let theatre = Theatre::new(&bed.store).await;
         let kinds = [Kind::EmptyListing, Kind::HalfListing, Kind::LoginPage];
         let drill = Drill::with_bugs(&[Bug::EmptyMeansGone]);
-        let cells = drill.run(table::play(&theatre, &kinds)).await.unwrap();
+        let cells = drill.run(Box::pin(table::play(&theatre, &kinds))).await.unwrap();
         let freed = |cell: &&Cell| cell.seen.wrong.iter().any(|wrong| wrong.contains("freed"));
         let found: Vec<String> = cells.iter().filter(freed).map(Cell::title).collect();
         for needed in [

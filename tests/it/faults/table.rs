@@ -87,27 +87,27 @@ impl Cell {
         self.seen.right_answers += usize::from(is_right && said.complete);
         let freed: Vec<_> = known.iter().filter(|hour| !said.busy.contains(hour)).collect();
         if !freed.is_empty() {
-            self.wrong(minute, format!("{} hours freed", freed.len()));
+            self.wrong(minute, &format!("{} hours freed", freed.len()));
         }
         let added = said.busy.iter().filter(|hour| !self.truth().contains(hour)).count();
         if added > 0 {
-            self.wrong(minute, format!("{added} hours invented"));
+            self.wrong(minute, &format!("{added} hours invented"));
         }
         if self.phase == Phase::First && unknown.is_none() && !is_right {
-            self.wrong(minute, "free is claimed though nothing was ever read".into());
+            self.wrong(minute, "free is claimed though nothing was ever read");
         }
         let is_old = !matches!(self.kind, Kind::Clock(_))
             && self.kind.lasts() == Lasts::ThreeHours
             && minute >= STALE_AT;
         if is_old && unknown.is_none() && !is_right {
-            self.wrong(minute, "stale, and not said so".into());
+            self.wrong(minute, "stale, and not said so");
         }
         if unknown.is_some() && said.complete {
-            self.wrong(minute, "complete, with unknown spans".into());
+            self.wrong(minute, "complete, with unknown spans");
         }
     }
 
-    fn wrong(&mut self, minute: usize, what: String) {
+    fn wrong(&mut self, minute: usize, what: &str) {
         if self.seen.wrong.len() < 3 {
             self.seen.wrong.push(format!("minute {minute}: {what}"));
         }
@@ -285,7 +285,7 @@ pub async fn jump(theatre: &Theatre, hours: i64) -> Vec<Cell> {
                 let said = &said[&cell.source.name];
                 cell.judge(minute, &known[n], said);
                 if minute == 0 && said.unknown_throughout.is_empty() {
-                    cell.wrong(minute, format!("after {by:+} h the answer claims to be fresh"));
+                    cell.wrong(minute, &format!("after {by:+} h the answer claims to be fresh"));
                 }
                 if cell.seen.healed.is_none() {
                     requests[n] += log.iter().filter(|entry| cell.source.is_of(entry)).count();

@@ -60,8 +60,11 @@ fn filled(path: &str, id: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
+/// What it is, the bytes, and the answers that are right.
+type Sent = (&'static str, Vec<u8>, Option<&'static [u16]>);
+
 /// Bodies that are the same for every operation.
-fn bodies() -> Vec<(&'static str, Vec<u8>, Option<&'static [u16]>)> {
+fn bodies() -> Vec<Sent> {
     let deep = |open: &str, close: &str| {
         (open.repeat(100_000) + "1" + &close.repeat(100_000)).into_bytes()
     };

@@ -192,7 +192,7 @@ async fn furnish(
         let calendar = account.add_calendar(CalendarSpec::new(&format!("{canary}-{name}")));
         let lines =
             format!("DTSTART:20260303T090000Z\nDTEND:20260303T100000Z\nSUMMARY:{canary} title");
-        calendar.put("one.ics", &event(&format!("{canary}-{name}-uid"), &lines));
+        calendar.put("one.ics", event(&format!("{canary}-{name}-uid"), &lines));
     }
     let login = Login::Caldav {
         url: format!("{ORIGIN}{}", account.path()),

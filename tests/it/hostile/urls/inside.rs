@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
     sync::atomic::Ordering,
     time::Duration,
 };
@@ -398,6 +398,6 @@ async fn names_that_change() {
     let open = started(&world.canaries, &["203.0.113.7/32", "10.66.0.0/16"]).await;
     let login = json!({"provider": "ics", "url": "http://turn0ics.lure.test/"});
     open.post("/v1/connections", &login).await;
-    let there = (IpAddr::from(Ipv4Addr::from(TURNED)), 80);
+    let there = (IpAddr::from(TURNED), 80);
     assert_eq!(world.canaries.strayed().await.first(), Some(&there));
 }
