@@ -37,22 +37,28 @@ impl Engine {
         claimed: &WorkRow,
         connection: &ConnectionId,
     ) -> Result<Timestamp, (SyncError, Timestamp)> {
-        let outcome = self.list_once(claimed, connection).await;
-        outcome.map_err(|(error, failures)| {
-            let failure = match &error {
-                SyncError::Provider(error) => failure(&error.kind),
-                _ => Failure::Passing,
-            };
-            // Whoever asks for room counts from their answer, not from our question.
-            let now = self.clock.now();
-            // The listing probes a refused login: it is tried as often as calendars are read. Whatever else
-            // is wrong, the calendars' own pulls find out when it is over, and have the listing tried then.
-            let every = match &error {
-                SyncError::Provider(error) if error.kind == Kind::Unauthorized => LIST_EVERY / 4,
-                _ => LIST_EVERY,
-            };
-            (error, schedule::retry(now, failure, failures, every, &*self.entropy))
-        })
+        let (error, failures) = match self.list_once(claimed, connection).await {
+            Ok(next) => return Ok(next),
+            Err(failed) => failed,
+        };
+        let failure = match &error {
+            SyncError::Provider(error) => failure(&error.kind),
+            _ => Failure::Passing,
+        };
+        // Whoever asks for room counts from their answer, not from our question.
+        let now = self.clock.now();
+        // The listing probes a refused login, when nothing else is asked: it is tried as often as calendars
+        // are read, however the probe itself fails. Whatever else is wrong, the calendars' own pulls find out
+        // when it is over, and have the listing tried then.
+        let is_probe = self.is_probed(&claimed.tenant_id, connection).await;
+        let every = if is_probe { LIST_EVERY / 4 } else { LIST_EVERY };
+        Err((error, schedule::retry(now, failure, failures, every, &*self.entropy)))
+    }
+
+    /// Whether a connection's login is refused, so that its listing is all that is asked.
+    async fn is_probed(&self, tenant: &TenantId, connection: &ConnectionId) -> bool {
+        let found = async { self.store.read().await?.connections().get(tenant, connection).await };
+        found.await.ok().flatten().is_some_and(|row| !is_pulled(row.state))
     }
 
     async fn list_once(

@@ -34,7 +34,7 @@ pub async fn converge(run: &mut Run) {
     // A clock that was set back puts off by as much what was due.
     let limit = LIMIT + run.time.back();
     let mut right: BTreeMap<String, (i64, usize)> = BTreeMap::new();
-    let mut held = BTreeSet::new();
+    let mut held = BTreeMap::new();
     loop {
         run.settle().await;
         if !run.auditor.faults.is_empty() {
@@ -62,6 +62,7 @@ pub async fn converge(run: &mut Run) {
 async fn calm(run: &mut Run) {
     run.world.clear_faults();
     run.hub.calm();
+    run.wire.calm();
     let stale: Vec<usize> = {
         let truth = run.wire.truth.lock().unwrap();
         for diary in truth.diaries.iter().filter(|diary| diary.exists) {
@@ -107,7 +108,7 @@ async fn look(
     run: &Run,
     waited: i64,
     right: &mut BTreeMap<String, (i64, usize)>,
-    held: &mut BTreeSet<String>,
+    held: &mut BTreeMap<String, BTreeSet<Option<Timestamp>>>,
 ) -> Vec<String> {
     let wire = run.wire.clone();
     let mut truth = wire.truth.lock().unwrap();
@@ -120,7 +121,7 @@ async fn look(
         let diary = diary_of(&row, links, diaries).filter(|diary| diary.exists);
         let Some(diary) = diary else { continue };
         if row.quarantine.is_some() {
-            held.insert(diary.name());
+            held.entry(diary.name()).or_default().insert(row.synced_at);
         }
         match run.auditor.difference(&run.hub, &row, diary) {
             Some(why) => wrong.push(format!("{} ({:?}): {why}", diary.name(), row.last_error)),
@@ -131,7 +132,7 @@ async fn look(
                 let path = diary.path();
                 let asked = run.counted.iter().flatten();
                 let requests = asked.filter(|e| counts(e) && e.path.starts_with(&path)).count();
-                let looks = usize::from(held.contains(&diary.name()));
+                let looks = held.get(&diary.name()).map_or(0, BTreeSet::len);
                 let most = MOST + 2 * extra_pages(links, diary) * (1 + looks) + 2 * looks;
                 right.insert(diary.name(), (waited, requests));
                 if requests > most {

@@ -106,7 +106,6 @@ pub struct Run {
     pub tally: Tally,
     /// Requests of the last phase, when it counts them.
     pub counted: Option<Vec<simulators::Entry>>,
-    disturbed: bool,
 }
 
 /// Runs a seed with these faults put back into the hub.
@@ -130,7 +129,6 @@ pub async fn run(seed: u64, bugs: &[Bug]) -> Outcome {
         auditor,
         tally: Tally::default(),
         counted: None,
-        disturbed: false,
     };
     run.settle_in().await;
     let actions = 6 + run.chance.below(9);
@@ -357,7 +355,6 @@ impl Run {
                     *chance.pick(&[Interjection::Edit, Interjection::Edit, Interjection::Nudge]);
                 let (nth, seed) = (1 + chance.below(6), chance.number());
                 wire.interject(nth, what, seed);
-                self.disturbed = true;
                 let edit = actions::edit(&mut truth, time, chance);
                 drop(truth);
                 let (engine, tenant) = (&self.hub.engine, &self.hub.tenant);
@@ -409,11 +406,13 @@ impl Run {
     /// Runs what is due, survives crashes, and has the auditor look.
     pub async fn settle(&mut self) {
         self.tally.steps += 1;
+        self.wire.begin_step();
         let mut crashed = false;
         while self.hub.step().await.is_none() {
             self.trace.line("  * crash".to_owned());
             self.tally.crashes += 1;
             crashed = true;
+            self.wire.died();
             self.requests();
             let takes_over = self.chance.one_in(2);
             self.hub.restart(takes_over).await;
@@ -421,7 +420,7 @@ impl Run {
         self.requests();
         let wire = self.wire.clone();
         let mut truth = wire.truth.lock().unwrap();
-        let step = Step { disturbed: crashed || self.disturbed };
+        let step = Step { disturbed: crashed || self.wire.has_happened() };
         self.auditor.look(&self.hub, &mut truth, step).await;
         self.auditor.faults.extend(self.wire.take_faults());
     }

@@ -37,6 +37,10 @@ struct State {
     planned: Option<(u64, Interjection, u64)>,
     /// Hosts that asked for room, until when by the hub's clock.
     closed: BTreeMap<String, Timestamp>,
+    /// The same when the step began.
+    closed_before: BTreeMap<String, Timestamp>,
+    /// Whether something has happened in the middle since the step began.
+    has_happened: bool,
     /// A person waits for the answer: live checks are made whatever the host asked for.
     by_person: bool,
     faults: Vec<String>,
@@ -74,6 +78,28 @@ impl Wire {
         state.engine = engine;
     }
 
+    /// A step begins.
+    pub fn begin_step(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.closed_before = state.closed.clone();
+        state.has_happened = false;
+    }
+
+    /// The hub has died within the step: what it was told and had not stored is lost with it.
+    pub fn died(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.closed = state.closed_before.clone();
+    }
+
+    pub fn has_happened(&self) -> bool {
+        self.state.lock().unwrap().has_happened
+    }
+
+    /// Nothing more happens in the middle.
+    pub fn calm(&self) {
+        self.state.lock().unwrap().planned = None;
+    }
+
     /// When the last host that asked for room may be asked again, in true time.
     pub fn open_again(&self) -> Option<Timestamp> {
         let last = self.state.lock().unwrap().closed.values().max().copied();
@@ -102,6 +128,7 @@ impl Wire {
         let due = (*left == 0).then_some((*what, *seed));
         if due.is_some() {
             state.planned = None;
+            state.has_happened = true;
         }
         due
     }
