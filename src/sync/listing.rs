@@ -1,7 +1,7 @@
 //! Listing a connection's calendars: new ones, renamed ones, gone ones. It is also how a refused login is
 //! probed, at the price of one request.
 
-use connectors::{Connector, Kind, RemoteCalendar, Verb};
+use connectors::{Connector, RemoteCalendar, Verb};
 use jiff::Timestamp;
 
 use super::{

@@ -164,6 +164,16 @@ impl Caldav {
             Some(ctag) => ctag,
             None => self.ctag(at).await?,
         };
+        let members = self.members(at).await?;
+        let until = Until::Done(Box::new(Place::Ctag(ctag)));
+        Ok(Listing { members, gone: Vec::new(), until })
+    }
+
+    /// Every member with its ETag, by PROPFIND.
+    pub(super) async fn members(
+        &self,
+        at: &Collection,
+    ) -> Result<BTreeMap<String, Option<String>>> {
         let request = requests::propfind(&at.url, Depth::Members, properties::MEMBERS)?;
         let reply = self.session.send("list", request).await?;
         let read = expect_multistatus(&reply, "list", &at.url).map_err(of_calendar)?;
@@ -175,8 +185,7 @@ impl Caldav {
         if is_cut {
             return Err(Kind::BadReply.error(format!("{} cut the listing", at.host())));
         }
-        let until = Until::Done(Box::new(Place::Ctag(ctag)));
-        Ok(Listing { members, gone: Vec::new(), until })
+        Ok(members)
     }
 
     /// Keeps a ctag that was just read for the listing that it calls for.
