@@ -1,6 +1,6 @@
 //! A series as a whole: masters, overrides, and what of them lies in a window.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -34,10 +34,12 @@ pub struct Expansion {
 /// What is not understood or lies beyond the budget is [`BusyClass::Unexpandable`] over the span concerned.
 pub fn expand(series: &Series, window: Span, owner: &TimeZone, budget: &mut Budget) -> Expansion {
     let mut found = Found::new(window);
-    let parts: BTreeSet<u32> = series.events.iter().map(|event| event.part).collect();
-    for part in parts {
-        let events = series.events.iter().filter(|event| event.part == part);
-        expand_part(events, owner, budget, &mut found);
+    let mut parts: BTreeMap<u32, Vec<&Event>> = BTreeMap::new();
+    for event in &series.events {
+        parts.entry(event.part).or_default().push(event);
+    }
+    for events in parts.into_values() {
+        expand_part(events.into_iter(), owner, budget, &mut found);
     }
     found.into_expansion()
 }

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::support::{engines::postgres_server, hub::until};
 
-const CALENDARS: i64 = 8;
+/// More than one hub claims at once, so that two always have something to do.
+const CALENDARS: i64 = 24;
 
 /// Two hubs and a site of several calendars that all were read once.
 async fn two_hubs(drill: &str) -> (Cell, Site, [Hub; 2]) {
