@@ -49,6 +49,7 @@ async fn two_hubs_together_hold_one_conversation_with_a_host() {
 }
 
 #[tokio::test]
+#[ignore = "an open control: the fault does not show every time, so it proves nothing yet"]
 async fn hubs_that_are_polite_on_their_own_hold_several() {
     if postgres_server().is_some() {
         assert!(most_at_once("bug=pacing_per_process").await > 1, "the test cannot see it");
