@@ -3,6 +3,8 @@
 //! Writing is [`Changes::append`](crate::store::Changes::append), in the transaction of what changed.
 
 mod reader;
+mod relay;
 
 pub use crate::store::{BadCursor, ChangeFilter, ChangeRow, LogCursor, NewChange};
 pub use reader::{After, Reader};
+pub use relay::{Follower, Relay};

@@ -62,6 +62,15 @@ impl Reader {
         &self.cursor
     }
 
+    pub(super) fn filter(&self) -> &ChangeFilter {
+        &self.filter
+    }
+
+    /// Moves on over what somebody else has read.
+    pub(super) fn go_on_from(&mut self, cursor: LogCursor) {
+        self.cursor = cursor;
+    }
+
     /// Reads what is there now; empty when there is no news.
     pub async fn page(&mut self) -> Result<Vec<ChangeRow>> {
         let mut tx = self.store.read().await?;

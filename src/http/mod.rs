@@ -30,7 +30,7 @@ pub use problem::{CODES, Problem};
 pub use serving::{Listeners, serve};
 
 use self::{auth::Keyring, limits::Limiter, meters::Meters, scopes::Needed};
-use crate::hub::Hub;
+use crate::{changes::Relay, hub::Hub};
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 1 << 20;
@@ -48,6 +48,8 @@ pub struct Parts {
     refreshes: Limiter,
     strangers: Limiter,
     meters: Meters,
+    /// Reads the change log once for all live streams.
+    relay: Arc<Relay>,
     /// Turns true when the hub is told to stop, so that endless answers end.
     stopping: watch::Receiver<bool>,
 }
@@ -69,6 +71,7 @@ impl Api {
             refreshes: Limiter::new(limits.refreshes_per_minute, limits.refreshes_per_minute),
             strangers: Limiter::new(60, 300),
             meters: Meters::new(&hub),
+            relay: Relay::new(hub.store.clone()),
             stopping,
             hub,
         };

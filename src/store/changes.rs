@@ -40,6 +40,18 @@ pub struct LogCursor {
     n: i64,
 }
 
+impl LogCursor {
+    /// Whether both are places of one life of the log; only then may they be compared.
+    pub fn is_of_epoch(&self, other: &Self) -> bool {
+        self.epoch == other.epoch
+    }
+
+    /// What orders places of one epoch.
+    pub fn place(&self) -> (i64, i64) {
+        (self.txid, self.n)
+    }
+}
+
 /// A text that is no [`LogCursor`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not a cursor of the change log")]

@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    changes::{After, ChangeFilter, ChangeRow, Reader},
+    changes::{After, ChangeFilter, ChangeRow, Follower, Reader},
     http::{
         Api, Problem,
         auth::Caller,
@@ -86,13 +86,12 @@ struct ChangesView {
     cursor: String,
 }
 
-async fn reader(
-    api: &Api,
+fn asked(
     caller: &Caller,
     after: Option<&str>,
     types: Option<&str>,
     limit: usize,
-) -> Result<Reader, Problem> {
+) -> Result<(After, ChangeFilter), Problem> {
     let filter = ChangeFilter {
         tenant: Some(caller.tenant.clone()),
         kinds: words(types),
@@ -104,7 +103,7 @@ async fn reader(
             .parse()
             .map_err(|_| Problem::parameter("after", "is not a cursor of the change log"))?,
     };
-    Ok(Reader::open(api.hub.store.clone(), after, filter).await?)
+    Ok((after, filter))
 }
 
 /// Reads what happened after a cursor, in the order in which it was committed.
@@ -120,8 +119,8 @@ async fn list(
     Query(query): Query<ChangesQuery>,
 ) -> Result<Json<ChangesView>, Problem> {
     let limit = PageQuery { limit: query.limit, after: None }.limit()?;
-    let mut reader =
-        reader(&api, &caller, query.after.as_deref(), query.types.as_deref(), limit).await?;
+    let (after, filter) = asked(&caller, query.after.as_deref(), query.types.as_deref(), limit)?;
+    let mut reader = Reader::open(api.hub.store.clone(), after, filter).await?;
     let rows =
         if query.after.as_deref() == Some("now") { Vec::new() } else { reader.page().await? };
     let cursor = reader.cursor().to_string();
@@ -148,8 +147,9 @@ async fn follow(
         .and_then(|value| value.to_str().ok())
         .filter(|text| !text.is_empty());
     let after = seen.or(query.after.as_deref()).unwrap_or("now");
-    let reader = reader(&api, &caller, Some(after), query.types.as_deref(), limit).await?;
-    let events = entries(reader, api.stopping.clone(), Present::of(&api));
+    let (after, filter) = asked(&caller, Some(after), query.types.as_deref(), limit)?;
+    let follower = api.relay.follow(after, filter).await?;
+    let events = entries(follower, api.stopping.clone(), Present::of(&api));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat")))
 }
 
@@ -172,14 +172,14 @@ impl Drop for Present {
 
 /// Entries until the hub stops, or until the reader's cursor expires under it.
 fn entries(
-    reader: Reader,
+    follower: Follower,
     stopping: watch::Receiver<bool>,
     present: Present,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    let begun = (reader, stopping, present);
-    stream::unfold(begun, |(mut reader, mut stopping, present)| async move {
+    let begun = (follower, stopping, present);
+    stream::unfold(begun, |(mut follower, mut stopping, present)| async move {
         let rows = tokio::select! {
-            page = reader.next_page() => match page {
+            page = follower.next_page() => match page {
                 Ok(rows) => rows,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "A live reader of the change log ends.");
@@ -189,7 +189,7 @@ fn entries(
             _ = stopping.wait_for(|stop| *stop) => return None,
         };
         let events: Vec<_> = rows.into_iter().map(|row| Ok(entry(row))).collect();
-        Some((stream::iter(events), (reader, stopping, present)))
+        Some((stream::iter(events), (follower, stopping, present)))
     })
     .flatten()
 }
