@@ -124,12 +124,14 @@ pub enum Bug {
     LossUnnoticed,
     /// Each hub is polite to hosts on its own.
     PacingPerProcess,
+    /// A hub goes by its machine's clock, also where several meet.
+    OwnClock,
 }
 
 #[cfg(feature = "drills")]
 pub use armed::{Drill, arm_process};
 #[cfg(feature = "drills")]
-pub(crate) use armed::{hurried, is_back, reach};
+pub(crate) use armed::{hurried, is_back, reach, skewed};
 
 /// Passes a place where a drill may stop the hub.
 #[cfg(not(feature = "drills"))]
@@ -146,6 +148,12 @@ pub(crate) const fn is_back(_: Bug) -> bool {
 #[cfg(not(feature = "drills"))]
 pub(crate) const fn hurried(time: std::time::Duration) -> std::time::Duration {
     time
+}
+
+/// The machine's time, which a drill may set wrong.
+#[cfg(not(feature = "drills"))]
+pub(crate) const fn skewed(now: jiff::Timestamp) -> jiff::Timestamp {
+    now
 }
 
 #[cfg(feature = "drills")]
@@ -181,6 +189,8 @@ mod armed {
         freezes: bool,
         /// By how much leases and the like are shorter; 0 and 1 mean not at all.
         hurry: u32,
+        /// By how many seconds the machine's clock is wrong.
+        skew: i64,
     }
 
     impl Drill {
@@ -242,8 +252,8 @@ mod armed {
 
     /// Arms this process: `POINT` or `POINT:NTH` freezes it there, by SIGSTOP, until it is continued or
     /// killed; `bug=NAME` puts a fault back; `@FILE` looks for a `POINT:NTH` in that file at every place,
-    /// so that a process can be armed while it runs; `hurry=N` makes leases and heartbeats N times shorter.
-    /// Several, comma-separated.
+    /// so that a process can be armed while it runs; `hurry=N` makes leases and heartbeats N times shorter;
+    /// `skew=N` sets the machine's clock wrong by N seconds. Several, comma-separated.
     ///
     /// # Errors
     ///
@@ -252,7 +262,7 @@ mod armed {
         let mut stop = None;
         let mut orders = None;
         let mut bugs = Vec::new();
-        let mut hurry = 1;
+        let (mut hurry, mut skew) = (1, 0);
         for part in spec.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             if let Some(bug) = part.strip_prefix("bug=") {
                 bugs.push(bug.parse().map_err(|_| part.to_owned())?);
@@ -260,6 +270,10 @@ mod armed {
             }
             if let Some(factor) = part.strip_prefix("hurry=") {
                 hurry = factor.parse().map_err(|_| part.to_owned())?;
+                continue;
+            }
+            if let Some(seconds) = part.strip_prefix("skew=") {
+                skew = seconds.parse().map_err(|_| part.to_owned())?;
                 continue;
             }
             if let Some(file) = part.strip_prefix('@') {
@@ -274,6 +288,7 @@ mod armed {
             orders,
             freezes: true,
             hurry,
+            skew,
             ..Inner::default()
         };
         // Armed once, at the start.
@@ -315,6 +330,11 @@ mod armed {
 
     pub(crate) fn hurried(time: std::time::Duration) -> std::time::Duration {
         time / current().map_or(1, |drill| drill.0.hurry.max(1))
+    }
+
+    pub(crate) fn skewed(now: jiff::Timestamp) -> jiff::Timestamp {
+        let skew = current().map_or(0, |drill| drill.0.skew);
+        now.saturating_add(jiff::SignedDuration::from_secs(skew)).unwrap_or(now)
     }
 
     pub(crate) fn is_back(bug: Bug) -> bool {

@@ -1,6 +1,7 @@
 //! Running a hub: the first run, the parts, the listeners, and stopping in good order.
 
 mod name;
+mod time;
 
 use std::{
     fs, io,
@@ -21,9 +22,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::name::{Name, take_name};
+use self::{
+    name::{Name, take_name},
+    time::Time,
+};
 use crate::{
-    clock::{Clock, Entropy, SystemClock, SystemEntropy},
+    clock::{Clock, Entropy, SystemEntropy},
     config::Config,
     drill::{Point, reach},
     http::{self, Api, Listeners, Scope, Token},
@@ -135,7 +139,6 @@ fn report(ended: Result<io::Result<()>, tokio::task::JoinError>) {
 pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
     // Fails only when somebody was first, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     make_data_dir(&config.data_dir)?;
     let listener = match role {
@@ -143,6 +146,8 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
         Role::Work => None,
     };
     let store = Store::open(&database_url(&config), &Options::default(), &*entropy).await?;
+    let time = Time::of(&store).await?;
+    let clock = time.clock();
     let kek = Kek::load_or_create(&config.kek_path(), &*entropy)?;
     let vault = Vault::open(kek, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
     let traffic = Arc::new(Traffic::default());
@@ -165,6 +170,7 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
         tokio::spawn(follow(Arc::clone(&hub))),
         tokio::spawn(keep_house(Arc::clone(&hub))),
         tokio::spawn(keep_leases(Arc::clone(&hub))),
+        tokio::spawn(time.keep(hub.store.clone())),
     ];
     let queue = start_engine(&hub, stopping.clone());
     let mut address = hub.config.listen;

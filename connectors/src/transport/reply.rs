@@ -26,13 +26,22 @@ pub fn landed(reply: &Response<Bytes>) -> Option<&Landed> {
     reply.extensions().get::<Landed>()
 }
 
-/// Reads `Retry-After` in either form; nonsense is no answer.
+/// Reads `Retry-After` in either form; nonsense is no answer. A date is meant by the clock that wrote `Date`:
+/// what counts is how far they lie apart.
 pub fn retry_after(headers: &HeaderMap) -> Option<RetryAfter> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(RetryAfter::In(Duration::from_secs(seconds).min(LONGEST_PAUSE)));
     }
-    http_date(text).map(RetryAfter::At)
+    let until = http_date(text)?;
+    let sent = headers.get(header::DATE).and_then(|date| http_date(date.to_str().ok()?));
+    Some(match sent {
+        Some(sent) => {
+            let pause = Duration::try_from(until.duration_since(sent)).unwrap_or_default();
+            RetryAfter::In(pause.min(LONGEST_PAUSE))
+        }
+        None => RetryAfter::At(until),
+    })
 }
 
 /// Reads an HTTP date (`Sun, 14 Mar 2027 09:00:00 GMT`).

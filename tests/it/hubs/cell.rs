@@ -26,6 +26,9 @@ pub fn lease() -> Duration {
     Duration::from_secs(30) / hurry()
 }
 
+/// The database's time, in SQL.
+pub const NOW: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+
 pub struct Cell {
     server: String,
     pub url: String,
@@ -110,9 +113,14 @@ impl Cell {
 
     /// Makes every calendar due, as a nudge that rings at nobody's.
     pub async fn nudge(&self) {
-        let now = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+        self.nudge_since(Duration::ZERO).await;
+    }
+
+    /// The same, as if that had been a while ago.
+    pub async fn nudge_since(&self, ago: Duration) {
+        let micros = ago.as_micros();
         self.sql(&format!(
-            "UPDATE work SET due_us = {now}, nudges = nudges + 1 WHERE lane = 'pull'"
+            "UPDATE work SET due_us = {NOW} - {micros}, nudges = nudges + 1 WHERE lane = 'pull'"
         ))
         .await;
     }
@@ -126,10 +134,10 @@ impl Cell {
     pub async fn quiet(&self) {
         until("work to end", || async {
             let busy = self
-                .sql(
-                    "SELECT COUNT(*) FROM work WHERE lease_owner IS NOT NULL OR (lane = 'pull' AND due_us <= \
-                     CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT))",
-                )
+                .sql(&format!(
+                    "SELECT COUNT(*) FROM work WHERE lease_owner IS NOT NULL \
+                     OR (lane = 'pull' AND due_us <= {NOW})"
+                ))
                 .await;
             (busy == Some(0)).then_some(())
         })
@@ -203,6 +211,17 @@ impl Hub {
         }
         let busy = found["busy"].as_array().unwrap_or_else(|| panic!("{answer}"));
         Some(busy.iter().map(|span| span["start"].as_str().unwrap().to_owned()).collect())
+    }
+
+    /// How old the resource's busy time is by the hub's answer, in seconds.
+    pub async fn age(&self, resource: &str) -> f64 {
+        let body = json!({ "resources": [resource], "start": slot(0), "end": slot(48) });
+        let (status, answer) = self.post("/v1/freebusy", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        let age = &answer["resources"][resource]["evidence"][0]["age"];
+        let age: jiff::SignedDuration =
+            age.as_str().unwrap_or_else(|| panic!("{answer}")).parse().unwrap();
+        age.as_secs_f64()
     }
 
     /// Waits until the hub answers just these hours as busy.

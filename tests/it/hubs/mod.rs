@@ -4,6 +4,7 @@
 //! real pace as well, and more often.
 
 mod cell;
+mod clocks;
 mod index;
 mod leases;
 mod outages;

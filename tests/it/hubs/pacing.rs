@@ -48,12 +48,23 @@ async fn two_hubs_together_hold_one_conversation_with_a_host() {
     }
 }
 
+/// The host answers nobody until two ask at once: hubs that tell each other nothing surely do.
 #[tokio::test]
-#[ignore = "an open control: the fault does not show every time, so it proves nothing yet"]
 async fn hubs_that_are_polite_on_their_own_hold_several() {
-    if postgres_server().is_some() {
-        assert!(most_at_once("bug=pacing_per_process").await > 1, "the test cannot see it");
+    if postgres_server().is_none() {
+        return;
     }
+    let (cell, site, hubs) = two_hubs("bug=pacing_per_process").await;
+    site.in_flight.forget();
+    site.hold(true);
+    cell.nudge().await;
+    until("both hubs to talk to the host", || async { (site.in_flight.most() > 1).then_some(()) })
+        .await;
+    site.hold(false);
+    cell.quiet().await;
+    assert_eq!(site.in_flight.most(), 2, "each is polite still");
+    drop(hubs);
+    cell.close().await;
 }
 
 const AWAY: Duration = Duration::from_secs(8);

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use simulators::{Account, AccountSpec, Act, Calendar, CalendarSpec, Clock, Fault, Sleeper, World};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 #[derive(Clone, Copy, Debug)]
 struct WallClock;
@@ -61,6 +61,8 @@ pub struct Site {
     pub world: World,
     pub anna: Account,
     pub in_flight: InFlight,
+    /// Whether answers are held back.
+    held: watch::Sender<bool>,
     address: SocketAddr,
     task: JoinHandle<()>,
 }
@@ -72,20 +74,22 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let in_flight = InFlight::default();
-        let counter = in_flight.clone();
+        let (counter, held) = (in_flight.clone(), watch::Sender::new(false));
+        let gate = held.subscribe();
         let router = world.router().layer(middleware::from_fn(
             move |request: Request, next: middleware::Next| {
-                let counter = counter.clone();
+                let (counter, mut gate) = (counter.clone(), gate.clone());
                 async move {
                     let now = counter.0.0.fetch_add(1, Ordering::SeqCst) + 1;
                     counter.0.1.fetch_max(now, Ordering::SeqCst);
                     let _answering = Answering(counter);
+                    let _ = gate.wait_for(|held| !held).await;
                     next.run(request).await
                 }
             },
         ));
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { world, anna, in_flight, address, task }
+        Self { world, anna, in_flight, held, address, task }
     }
 
     pub fn calendar(&self, name: &str) -> Calendar {
@@ -104,6 +108,11 @@ impl Site {
     /// Makes every answer take this long.
     pub fn slow(&self, ms: u64) {
         self.world.fault(Fault::new(Act::Latency { ms }));
+    }
+
+    /// Holds back every answer from now on, or gives them all.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     pub fn requests(&self) -> usize {

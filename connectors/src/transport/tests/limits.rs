@@ -155,6 +155,18 @@ fn pauses_are_read_in_both_forms() {
 }
 
 #[test]
+fn a_date_to_come_back_at_is_meant_by_the_clock_that_wrote_it() {
+    let pause = |date: &str| {
+        let headers = [("retry-after", "Sun, 14 Mar 2027 09:00:00 GMT"), ("date", date)];
+        retry_after(reply(503, &headers, "").headers())
+    };
+    let wait = |seconds| Some(RetryAfter::In(Duration::from_secs(seconds)));
+    assert_eq!(pause("Sun, 14 Mar 2027 08:59:00 GMT"), wait(60));
+    assert_eq!(pause("Sun, 14 Mar 2027 09:01:00 GMT"), wait(0));
+    assert_eq!(pause("Sun, 14 Mar 2021 09:01:00 GMT"), wait(86_400));
+}
+
+#[test]
 fn statuses_are_sorted() {
     let pause = Some(RetryAfter::In(Duration::from_secs(5)));
     for (status, after, expected) in [
