@@ -105,6 +105,13 @@ pub trait Writer: Send + Sync {
 pub trait Known: Send + Sync {
     /// Every item the hub has of the calendar, with its version.
     async fn versions(&self) -> Result<Versions>;
+
+    /// Those items that could not be read so far ([`Version::tries`]).
+    async fn unread(&self) -> Result<Versions> {
+        let mut all = self.versions().await?;
+        all.retain(|_, version| version.as_ref().and_then(Version::tries).is_some());
+        Ok(all)
+    }
 }
 
 /// Item versions by item.

@@ -29,6 +29,22 @@ macro_rules! opaque {
 }
 opaque!(ItemRef, Version);
 
+impl Version {
+    /// The mark of an item that nobody has been able to read so far, with how often it was tried. It is no
+    /// state of the item: what is kept under it is asked for again at the next pull, also when no delta names it.
+    pub const UNREAD: &str = "unread:";
+
+    /// Marks an item that could not be read for the `tries`th time.
+    pub fn unread(tries: u32) -> Self {
+        Self(format!("{}{tries}", Self::UNREAD))
+    }
+
+    /// How often the item could not be read, or `None` for the version of one that was.
+    pub fn tries(&self) -> Option<u32> {
+        self.0.strip_prefix(Self::UNREAD)?.parse().ok()
+    }
+}
+
 /// One thing a provider keeps under one version: for CalDAV a resource (a master with its overrides),
 /// for a feed all components of one UID, for Google one event.
 #[derive(Clone, Debug, PartialEq, Eq)]

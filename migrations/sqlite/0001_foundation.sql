@@ -121,6 +121,8 @@ CREATE TABLE events (
     FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars ON DELETE CASCADE
 ) WITHOUT ROWID;
 CREATE INDEX events_by_series ON events (tenant_id, calendar_id, series);
+-- Asked for with every delta; connectors::Version::UNREAD.
+CREATE INDEX events_unread ON events (tenant_id, calendar_id) WHERE substr(version, 1, 7) = 'unread:';
 
 CREATE TABLE busy (
     tenant_id   TEXT NOT NULL,

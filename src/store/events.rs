@@ -193,6 +193,17 @@ impl Events<'_> {
         Ok(pairs.into_iter().map(|Pair(item, version)| (item, version)).collect())
     }
 
+    /// Reads the version of every item that could not be read so far, which is how often that was tried.
+    pub async fn unread(
+        &mut self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+    ) -> Result<HashMap<String, Option<String>>> {
+        let args = [tenant.into(), calendar.into()];
+        let pairs: Vec<Pair> = self.0.all(include_str!("sql/event_unread.sql"), &args).await?;
+        Ok(pairs.into_iter().map(|Pair(item, version)| (item, version)).collect())
+    }
+
     /// Tells which series those of `items` that are stored belong to.
     pub async fn series_of_items(
         &mut self,

@@ -14,13 +14,15 @@ use super::{
 };
 use crate::{
     error::{Error, Kind, Result},
-    event::{Item, ItemRef, Version},
+    event::{Item, ItemRef},
 };
 
 const CHUNK: usize = 50;
 const SMALLEST_CHUNK: usize = 5;
 /// A chunk that came to more than this halves the next one.
 const LARGE_REPLY: usize = 4 << 20;
+/// Requests of one pull for single items that could not be read before, and that multiget does not tell.
+const AGAIN_ALONE: usize = 5;
 
 /// What became of one href.
 #[derive(Clone, Debug)]
@@ -32,15 +34,26 @@ pub(super) enum Fetched {
 impl Caldav {
     /// Fetches every href, in any order.
     pub(super) async fn fetch(&self, at: &Collection, hrefs: &[String]) -> Result<Vec<Fetched>> {
+        self.fetch_with(at, hrefs, &[]).await
+    }
+
+    /// Fetches every href and, with the same requests and a few more, what could not be read before.
+    pub(super) async fn fetch_with(
+        &self,
+        at: &Collection,
+        hrefs: &[String],
+        again: &[String],
+    ) -> Result<Vec<Fetched>> {
         let mut fetched = Vec::with_capacity(hrefs.len());
-        let mut left: VecDeque<String> = hrefs.iter().cloned().collect();
+        let mut left: VecDeque<String> = hrefs.iter().chain(again).cloned().collect();
+        let mut alone: Vec<String> = Vec::new();
         let mut chunk = CHUNK;
+        // A server that refused the REPORT is asked for a single body without it.
+        let mut refuses = left.len() == 1 && self.session.capabilities().multiget == Some(false);
         while !left.is_empty() {
             let wanted: Vec<String> = left.drain(..chunk.min(left.len())).collect();
-            if self.session.capabilities().multiget == Some(false) {
-                for path in &wanted {
-                    fetched.push(self.fetch_one(at, path).await?);
-                }
+            if refuses {
+                alone.extend(wanted);
                 continue;
             }
             match self.multiget(at, &wanted).await {
@@ -48,33 +61,42 @@ impl Caldav {
                     if size > LARGE_REPLY {
                         chunk = (chunk / 2).max(SMALLEST_CHUNK);
                     }
-                    let missing: Vec<_> =
-                        wanted.into_iter().filter(|path| !found.contains_key(path)).collect();
+                    self.learn_multiget(true);
+                    alone.extend(wanted.into_iter().filter(|path| !found.contains_key(path)));
                     fetched.extend(found.into_values());
-                    for path in missing {
-                        fetched.push(self.fetch_one(at, &path).await?);
-                    }
                 }
                 Err(Trouble::TooMuch) if wanted.len() > 1 => {
                     chunk = (wanted.len() / 2).max(1);
                     wanted.into_iter().rev().for_each(|path| left.push_front(path));
                 }
-                Err(Trouble::TooMuch) => {
-                    for path in &wanted {
-                        fetched.push(self.fetch_one(at, path).await?);
-                    }
-                }
-                Err(Trouble::Unsupported(error)) => {
-                    // Only if GET works is it the REPORT that the server cannot do.
-                    let Some((first, rest)) = wanted.split_first() else { return Err(error) };
-                    fetched.push(self.fetch_one(at, first).await?);
-                    self.session.learn(|known| known.multiget = Some(false));
-                    rest.iter().rev().for_each(|path| left.push_front(path.clone()));
+                Err(Trouble::TooMuch) => alone.extend(wanted),
+                // Refused for once or for ever, its bodies can be had one by one; that it is for ever is
+                // never believed, because one request saves many.
+                Err(Trouble::Refused) => {
+                    refuses = true;
+                    alone.extend(wanted);
                 }
                 Err(Trouble::Failed(error)) => return Err(error),
             }
         }
+        let mut most = AGAIN_ALONE;
+        for path in alone {
+            if again.contains(&path) {
+                let Some(less) = most.checked_sub(1) else { continue };
+                most = less;
+            }
+            fetched.push(self.fetch_one(at, &path).await?);
+        }
+        if refuses {
+            self.learn_multiget(false);
+        }
         Ok(fetched)
+    }
+
+    fn learn_multiget(&self, works: bool) {
+        if self.session.capabilities().multiget != Some(works) {
+            self.session.learn(|known| known.multiget = Some(works));
+        }
     }
 
     async fn multiget(
@@ -90,7 +112,7 @@ impl Caldav {
             Err(error) => return Err(Trouble::Failed(error)),
         };
         if matches!(reply.status().as_u16(), 400 | 403 | 405 | 415 | 500 | 501) {
-            return Err(Trouble::Unsupported(listing::refused(at, "multiget", &reply)));
+            return Err(Trouble::Refused);
         }
         let read = expect_multistatus(&reply, "multiget", &at.url).map_err(Trouble::Failed)?;
         let mut found = rows(at, &read);
@@ -163,8 +185,7 @@ pub(super) fn rows(at: &Collection, read: &Multistatus) -> HashMap<String, Fetch
 }
 
 fn unreadable(path: &str, fault: &str) -> Fetched {
-    let none: Option<Version> = None;
-    Fetched::There(translate::faulty(ItemRef::new(path), none, fault.to_owned()), Vec::new())
+    Fetched::There(translate::unread(ItemRef::new(path), fault.to_owned()), Vec::new())
 }
 
 /// Why a multiget gave nothing.
@@ -172,6 +193,6 @@ enum Trouble {
     /// Its reply is too large to take.
     TooMuch,
     /// The server may not know the REPORT.
-    Unsupported(Error),
+    Refused,
     Failed(Error),
 }

@@ -30,6 +30,14 @@ pub(super) struct Listing {
     pub(super) until: Until,
 }
 
+impl Listing {
+    /// Of a calendar that has not changed.
+    pub(super) fn nothing(at: &Place) -> Self {
+        let (members, gone) = (BTreeMap::new(), Vec::new());
+        Self { members, gone, until: Until::Done(Box::new(at.clone())) }
+    }
+}
+
 /// Listings in the middle of a round, so that the next page need not list again. Losing one costs a request.
 #[derive(Debug, Default)]
 pub(super) struct Listings(Mutex<HashMap<CalendarRef, Kept>>);
@@ -96,7 +104,10 @@ impl Caldav {
     async fn without_deltas(&self, at: &Collection) -> Result<Listing> {
         // Only if this works is it the REPORT that the server cannot do.
         let listing = self.session.note_detour(self.list_etags(at).await)?;
-        self.session.learn(|known| known.sync_collection = Some(false));
+        // One refusal does not undo that it worked before.
+        if self.session.capabilities().sync_collection.is_none() {
+            self.session.learn(|known| known.sync_collection = Some(false));
+        }
         Ok(listing)
     }
 

@@ -22,6 +22,10 @@ use crate::{
 const FETCHES_PER_PAGE: usize = 500;
 /// Rows of one page, fetched or not.
 const ROWS_PER_PAGE: usize = 5000;
+/// Items asked for once more beside a delta.
+const AGAIN_PER_PAGE: usize = 50;
+/// How often an item that cannot be read is asked for beside deltas: a day of polls.
+const TRIES: u32 = 96;
 
 impl Caldav {
     pub(super) async fn pull_page(
@@ -31,9 +35,11 @@ impl Caldav {
         known: &dyn Known,
     ) -> Result<Page> {
         let at = self.collection(calendar).await?;
+        let mut unread = Versions::new();
         let round = match cursor.map(Place::read).transpose()? {
             None => Round { full: true, since: None, after: String::new(), until: None },
             Some(Place::Token(token)) => {
+                unread = known.unread().await?;
                 Round { full: false, since: Some(token), after: String::new(), until: None }
             }
             Some(Place::Ctag(ctag)) => {
@@ -41,7 +47,7 @@ impl Caldav {
                 if ctag.is_some() {
                     let now = self.ctag(&at).await?;
                     if now == ctag {
-                        return Ok(nothing_new(&Place::Ctag(ctag)));
+                        return self.nothing_new(&at, &Place::Ctag(ctag), known).await;
                     }
                     self.keep_ctag(&at, now);
                 }
@@ -49,7 +55,17 @@ impl Caldav {
             }
             Some(Place::Round(round)) => round,
         };
-        self.round_page(calendar, &at, round, known).await
+        self.round_page(calendar, &at, round, known, unread).await
+    }
+
+    /// A page of a calendar that has not changed: only what could not be read before may have become readable.
+    async fn nothing_new(&self, at: &Collection, place: &Place, known: &dyn Known) -> Result<Page> {
+        let unread = known.unread().await?;
+        let again = again(&unread, &Listing::nothing(place));
+        let fetched = self.fetch_with(at, &[], &again).await?;
+        let changes = fetched.into_iter().map(|fetched| change(fetched, &unread)).collect();
+        let next = Next::Resume(Some(place.to_cursor()));
+        Ok(Page { changes, coverage: Coverage::Delta, next, calendar: None })
     }
 
     async fn round_page(
@@ -58,18 +74,19 @@ impl Caldav {
         at: &Collection,
         round: Round,
         known: &dyn Known,
+        unread: Versions,
     ) -> Result<Page> {
         let listing = self.listing(calendar, at, &round).await?;
         let needs_versions =
             round.full || (self.session.capabilities().repeats_rows && !listing.members.is_empty());
-        let versions = if needs_versions { known.versions().await? } else { Versions::new() };
+        let versions = if needs_versions { known.versions().await? } else { unread.clone() };
         if round.full && round.since.is_none() && listing.members.is_empty() && !versions.is_empty()
         {
             self.confirm_empty(at).await?;
         }
         let plan = plan(&listing, &round.after, &versions);
         let mut changes: Vec<Change> = plan.unchanged.into_iter().map(Change::Unchanged).collect();
-        for fetched in self.fetch(at, &plan.wanted).await? {
+        for fetched in self.fetch_with(at, &plan.wanted, &again(&unread, &listing)).await? {
             changes.push(change(fetched, &versions));
         }
         let until = round.until.clone().unwrap_or_else(|| listing.until.clone());
@@ -185,9 +202,22 @@ fn present(fetched: impl Iterator<Item = Fetched>) -> Vec<Item> {
         .collect()
 }
 
-fn nothing_new(place: &Place) -> Page {
-    let next = Next::Resume(Some(place.to_cursor()));
-    Page { changes: Vec::new(), coverage: Coverage::Delta, next, calendar: None }
+/// What to ask for once more, though the listing does not name it: the least tried first. After a day of trying in
+/// vain, the daily listing of everything is enough.
+fn again(unread: &Versions, listing: &Listing) -> Vec<String> {
+    let tries = |version: &Option<Version>| version.as_ref().and_then(Version::tries);
+    let mut again: Vec<(u32, &str)> = unread
+        .iter()
+        .filter_map(|(item, version)| Some((tries(version)?, item.as_str())))
+        .filter(|(tries, path)| {
+            let is_told =
+                listing.members.contains_key(*path) || listing.gone.iter().any(|gone| gone == path);
+            *tries < TRIES && !is_told
+        })
+        .collect();
+    again.sort_unstable();
+    again.truncate(AGAIN_PER_PAGE);
+    again.into_iter().map(|(_, path)| path.to_owned()).collect()
 }
 
 /// What one page covers.
@@ -211,10 +241,9 @@ fn plan(listing: &Listing, after: &str, versions: &Versions) -> Plan {
         }
         let item = ItemRef::new(path);
         let stored = versions.get(&item).and_then(Option::as_ref);
-        let is_known = etag
-            .as_deref()
-            .zip(stored)
-            .is_some_and(|(listed, stored)| translate::same_version(&Version::new(listed), stored));
+        let is_known = etag.as_deref().zip(stored).is_some_and(|(listed, stored)| {
+            stored.tries().is_none() && translate::same_version(&Version::new(listed), stored)
+        });
         if is_known {
             plan.unchanged.push(item);
         } else {
@@ -228,8 +257,12 @@ fn plan(listing: &Listing, after: &str, versions: &Versions) -> Plan {
 fn change(fetched: Fetched, versions: &Versions) -> Change {
     match fetched {
         Fetched::NotThere(path) => Change::Gone(ItemRef::new(path)),
-        Fetched::There(item, _) => {
+        Fetched::There(mut item, _) => {
             let stored = versions.get(&item.item).and_then(Option::as_ref);
+            if item.version.as_ref().is_some_and(|version| version.tries().is_some()) {
+                let before = stored.and_then(Version::tries).unwrap_or(0);
+                item.version = Some(Version::unread(before.saturating_add(1)));
+            }
             // Without ETags the content itself says that nothing changed.
             let is_known =
                 item.version.as_ref().zip(stored).is_some_and(|(found, stored)| {

@@ -140,16 +140,17 @@ pub(super) fn item(at: &Collection, path: &str, etag: Option<&str>, body: &[u8])
             }
             item
         }
-        Err(error) => faulty(reference, stated, error.detail),
+        Err(error) => unread(reference, error.detail),
     }
 }
 
-/// An item of which only its existence is known.
-pub(super) fn faulty(item: ItemRef, version: Option<Version>, fault: String) -> Item {
+/// An item of which only its existence is known. It goes without the version it may have had beside it: what was
+/// not read must not be taken for known.
+pub(super) fn unread(item: ItemRef, fault: String) -> Item {
     Item {
         series: item.clone(),
         item,
-        version,
+        version: Some(Version::unread(1)),
         events: Vec::new(),
         zones: Vec::new(),
         faults: vec![fault],

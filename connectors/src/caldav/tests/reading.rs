@@ -209,7 +209,95 @@ async fn one_item_that_cannot_be_read_does_not_stop_the_rest() {
         _ => None,
     });
     let faulty = faulty.unwrap();
-    assert!(faulty.events.is_empty() && faulty.faults.len() == 1 && faulty.version.is_none());
+    assert!(faulty.events.is_empty() && faulty.faults.len() == 1);
+    assert_eq!(faulty.version, Some(Version::unread(1)), "not the version it was listed with");
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_asked_for_beside_the_next_delta() {
+    let token = Some(r#"{"token":"t"}"#);
+    let known = [("/dav/cal/a.ics", "\"1\""), ("/dav/cal/b.ics", "unread:1")];
+    let server = Server::new([
+        reply(207, listing(&[("/dav/cal/c.ics", "\"1\"")], Some("t2"))),
+        reply(207, multiget(&[("/dav/cal/b.ics", "\"1\"", "b"), ("/dav/cal/c.ics", "\"1\"", "c")])),
+    ]);
+    let page = pull(&server, token, &known).await.unwrap();
+    assert_eq!(told(&page), ["present /dav/cal/b.ics", "present /dav/cal/c.ics"]);
+    assert_eq!(server.asked().len(), 2, "with the same requests");
+
+    let again = [reply(207, listing(&[], Some("t2"))), reply(207, multiget(&[])), reply(403, "")];
+    let page = pull(&Server::new(again), token, &known).await.unwrap();
+    let [Change::Present(item)] = page.changes.as_slice() else { panic!("{:?}", page.changes) };
+    assert_eq!(item.version, Some(Version::unread(2)));
+
+    let gone = Server::new([
+        reply(207, listing(&[], Some("t2"))),
+        reply(207, multiget(&[])),
+        reply(404, ""),
+    ]);
+    let page = pull(&gone, token, &known).await.unwrap();
+    assert_eq!(told(&page), ["gone /dav/cal/b.ics"]);
+
+    let quiet = Server::new([reply(207, listing(&[], Some("t2")))]);
+    let tired = [("/dav/cal/b.ics", "unread:96")];
+    assert!(pull(&quiet, token, &tired).await.unwrap().changes.is_empty(), "after a day of tries");
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_asked_for_though_nothing_has_changed() {
+    let server = Server::new([
+        reply(207, state("c1")),
+        reply(207, multiget(&[("/dav/cal/b.ics", "\"1\"", "b")])),
+    ]);
+    let known = [("/dav/cal/b.ics", "unread:3")];
+    let page = pull(&server, Some(r#"{"ctag":"c1"}"#), &known).await.unwrap();
+    assert_eq!(told(&page), ["present /dav/cal/b.ics"]);
+    assert_eq!(page.coverage, Coverage::Delta);
+}
+
+#[tokio::test]
+async fn many_unreadable_items_cost_few_requests() {
+    let names: Vec<String> = (0..80).map(|n| format!("/dav/cal/{n:02}.ics")).collect();
+    let known: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "unread:1")).collect();
+    let mut answers = vec![reply(207, listing(&[], Some("t2"))), reply(207, multiget(&[]))];
+    answers.extend((0..5).map(|_| reply(403, "")));
+    let server = Server::new(answers);
+    let page = pull(&server, Some(r#"{"token":"t"}"#), &known).await.unwrap();
+    assert_eq!(page.changes.len(), 5);
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_calendar_is_no_version() {
+    let page = "<!doctype html><title>Sign in</title>";
+    let server = Server::new([
+        reply(207, listing(&[("/dav/cal/a.ics", "\"1\"")], Some("t"))),
+        reply(207, multiget(&[])),
+        super::with(reply(200, page), "etag", "\"1\""),
+    ]);
+    let page = pull(&server, None, &[]).await.unwrap();
+    let [Change::Present(item)] = page.changes.as_slice() else { panic!("{:?}", page.changes) };
+    assert_eq!(item.version, Some(Version::unread(1)));
+}
+
+#[tokio::test]
+async fn a_multiget_refused_once_is_tried_again() {
+    let rows = [("/dav/cal/a.ics", "\"1\""), ("/dav/cal/b.ics", "\"1\"")];
+    let alone = |uid: &str| super::with(reply(200, super::event(uid)), "etag", "\"1\"");
+    let both = [("/dav/cal/a.ics", "\"1\"", "a"), ("/dav/cal/b.ics", "\"1\"", "b")];
+    let server = Server::new([
+        reply(207, listing(&rows, Some("t"))),
+        reply(403, ""),
+        alone("a"),
+        alone("b"),
+        reply(207, listing(&rows, Some("t2"))),
+        reply(207, multiget(&both)),
+    ]);
+    let connector = connected(&server, &json!({}));
+    for _ in 0..2 {
+        let read = connector.pull(&calendar(), window(), None, &Stored::default()).await.unwrap();
+        assert_eq!(read.changes.len(), 2);
+    }
+    assert_eq!(connector.learned()["capabilities"]["multiget"], true);
 }
 
 #[tokio::test]
