@@ -35,6 +35,8 @@ pub struct Balance {
     gained: Vec<Span>,
     /// The series that an operator has judged already count no more.
     spared: BTreeSet<String>,
+    /// By series, what an earlier look found given for what it takes: that is in store since.
+    given_before: BTreeMap<String, usize>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,22 +71,38 @@ impl Balance {
     /// the round gives, under whatever name; and a series that moves gives as many as it takes. One calendar
     /// swapped for another of the same size does neither.
     fn losses(&self) -> BTreeMap<&str, (usize, Vec<Span>)> {
+        let weighed = self.weighed().into_iter();
+        weighed
+            .filter(|(_, (lost, ..))| *lost > 0)
+            .map(|(it, (n, _, open))| (it, (n, open)))
+            .collect()
+    }
+
+    /// Of each series that takes: how much is lost, how much was given for it, and the spans that nothing covers.
+    fn weighed(&self) -> BTreeMap<&str, (usize, usize, Vec<Span>)> {
         let given =
             union(self.gained.iter().map(|span| (span.start_us(), span.end_us())).collect());
-        let mut losses = BTreeMap::new();
+        let mut all = BTreeMap::new();
         for (series, tally) in &self.series {
             if self.spared.contains(&short(series)) {
                 continue;
             }
+            let removed = tally.removed.len();
             let open: Vec<Span> =
                 tally.removed.iter().copied().filter(|span| !covers(&given, *span)).collect();
-            let kept = tally.added.max(tally.removed.len() - open.len());
-            let lost = tally.removed.len().saturating_sub(kept);
-            if lost > 0 {
-                losses.insert(series.as_str(), (lost, open));
-            }
+            let before = self.given_before.get(&short(series)).copied().unwrap_or(0);
+            let kept = (tally.added + before).max(removed - open.len()).min(removed);
+            all.insert(series.as_str(), (removed - kept, kept, open));
         }
-        losses
+        all
+    }
+
+    /// What was given for what is taken, by series, unless there are too many to name.
+    fn given(&self) -> BTreeMap<String, usize> {
+        let weighed = self.weighed();
+        let given = weighed.iter().filter(|(_, (_, kept, _))| *kept > 0);
+        let given: BTreeMap<_, _> = given.map(|(it, (_, kept, _))| (short(it), *kept)).collect();
+        if given.len() > NAMED { BTreeMap::new() } else { given }
     }
 
     fn lost(&self) -> usize {
@@ -138,6 +156,10 @@ pub struct Held {
     pub spans: Vec<(Timestamp, Timestamp)>,
     /// One short hash for each series that would lose something; empty when there are too many to name.
     series: BTreeSet<String>,
+    /// The other series whose removals wait too, though as much was given for them; that is stored already, so
+    /// the next look does not see it given.
+    #[serde(default)]
+    given: BTreeMap<String, usize>,
     digest: String,
 }
 
@@ -164,7 +186,8 @@ impl Held {
         let series: BTreeSet<String> = losses.into_keys().map(short).collect();
         let digest = digest(&series);
         let series = if series.len() > NAMED { BTreeSet::new() } else { series };
-        Self { since, lost, before: balance.before, word, spans, series, digest }
+        let given = balance.given();
+        Self { since, lost, before: balance.before, word, spans, series, given, digest }
     }
 
     /// Whether the removals of this series are held back: all, or those that an operator rejected.
@@ -232,7 +255,10 @@ pub fn judge(balance: &Balance, held: Option<&Held>, is_whole: bool, now: Timest
             None => judge_afresh(balance, None, now),
             Some(kept) => Verdict::Hold(kept),
         },
-        Word::None => judge_afresh(balance, Some(note), now),
+        Word::None => {
+            let given_before = note.given.clone();
+            judge_afresh(&Balance { given_before, ..balance.clone() }, Some(note), now)
+        }
     }
 }
 
@@ -397,6 +423,24 @@ mod tests {
             panic!("expected a quarantine")
         };
         assert_eq!(again.since, at(90));
+    }
+
+    #[test]
+    fn a_move_beside_a_loss_needs_no_third_look() {
+        let mut first = balance(40, 20);
+        first.count("moved", &Diff { inserts: hours(90..91), deletes: hours(80..81) }, at(0));
+        first.count("renamed", &Diff { inserts: vec![], deletes: hours(85..86) }, at(0));
+        first.count("name", &Diff { inserts: hours(85..86), deletes: vec![] }, at(0));
+        let held = note(&first, 0);
+        assert_eq!(held.lost, 20);
+        // What was given is in store; what was taken waits still.
+        let mut second = balance(42, 20);
+        second.count("moved", &Diff { inserts: vec![], deletes: hours(80..81) }, at(0));
+        second.count("renamed", &Diff { inserts: vec![], deletes: hours(85..86) }, at(0));
+        assert_eq!(judge(&second, Some(&held), at(60)), Verdict::Apply);
+        second.count("moved", &Diff { inserts: vec![], deletes: hours(90..91) }, at(0));
+        let gone = judge(&second, Some(&held), at(60));
+        assert!(matches!(gone, Verdict::Hold(again) if again.since == at(60)), "the move too");
     }
 
     #[test]
