@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use calhub::{
     index::{Index, Link as IndexLink, query},
-    model::{ids::TenantId, interval::Span, policy::DEFAULT_RULES},
+    model::{busy::BusyClass, ids::TenantId, interval::Span, policy::DEFAULT_RULES},
     store::{BusyRow, CalendarFilter, CalendarRow, ChangeRow, Tx},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -254,8 +254,11 @@ impl Auditor {
         step: Step,
     ) {
         let now = self.time.hub();
+        // An all-day note or a declined meeting takes no time, so none is lost with it.
+        let takes = |class: u8| DEFAULT_RULES.kind(BusyClass::from_code(class.into())).is_some();
         let future = |rows: &[Row]| -> Vec<Row> {
-            rows.iter().copied().filter(|row| row.1 > now.as_microsecond()).collect()
+            let is_future = |row: &&Row| row.1 > now.as_microsecond() && takes(row.2);
+            rows.iter().filter(is_future).copied().collect()
         };
         let (was, is) = (future(&before.rows), future(rows));
         let lost = was.iter().filter(|row| !is.contains(row)).count();
@@ -292,7 +295,9 @@ async fn stored(tx: &mut Tx, tenant: &TenantId, calendar: &CalendarRow) -> Vec<R
     let busy = tx.events().busy_of_calendar(tenant, &calendar.calendar_id).await.unwrap();
     let mut rows: Vec<Row> = busy
         .iter()
-        .map(|b: &BusyRow| (b.span.start_us(), b.span.end_us(), b.class as u8))
+        .map(|b: &BusyRow| {
+            (b.span.start_us(), b.span.end_us(), u8::try_from(b.class.code()).unwrap())
+        })
         .collect();
     rows.sort_unstable();
     rows

@@ -59,7 +59,7 @@ pub struct Fleet {
 }
 
 /// Runs seeds on all cores; stops handing out new ones after a few failures.
-pub fn sail(seeds: Range<u64>, but: &[u64], bugs: &[Bug], twice: Twice, told: bool) -> Fleet {
+pub fn sail(seeds: Range<u64>, bugs: &[Bug], twice: Twice, told: bool) -> Fleet {
     let next = AtomicU64::new(seeds.start);
     let fleet = Mutex::new(Fleet::default());
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -71,9 +71,6 @@ pub fn sail(seeds: Range<u64>, but: &[u64], bugs: &[Bug], twice: Twice, told: bo
                     let enough = fleet.lock().unwrap().failed.len() >= 10;
                     if seed >= seeds.end || enough {
                         return;
-                    }
-                    if but.contains(&seed) {
-                        continue;
                     }
                     let mut outcome = one(seed, bugs);
                     if twice.is_for(seed) {
