@@ -9,7 +9,7 @@
     reason = "a measuring program"
 )]
 
-#[path = "../tests/it/hostile/bombs/corpus.rs"]
+#[path = "../tests/it/hostile/bombs/corpus/mod.rs"]
 mod corpus;
 #[path = "../tests/it/hostile/bombs/path.rs"]
 mod path;
