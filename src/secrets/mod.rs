@@ -10,10 +10,12 @@ mod error;
 mod kek;
 mod rotate;
 mod seal;
+mod standing;
 mod vault;
 
 pub use error::SecretsError;
 pub use kek::Kek;
-pub use rotate::{Rotated, Standing, Step, answer_row};
+pub use rotate::{Rotated, Step, answer_row};
 pub use seal::mint_secret;
+pub use standing::Standing;
 pub use vault::{Place, Vault, fits};

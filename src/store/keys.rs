@@ -7,6 +7,7 @@ use super::{
     args::json_array,
     columns::{Columns, Stored},
     error::Result,
+    tx::Sql,
 };
 use crate::model::ids::TenantId;
 
@@ -79,6 +80,15 @@ impl Keys<'_> {
     ) -> Result<Vec<KeyRow>> {
         let args = [tenant.into(), after.into(), limit.into()];
         self.0.all(include_str!("sql/key_list.sql"), &args).await
+    }
+
+    /// The valid keys that may make others, kept as they are until the transaction ends.
+    pub async fn admins(&mut self, tenant: &TenantId, now: Timestamp) -> Result<Vec<KeyRow>> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/key_admins.sqlite.sql"),
+            include_str!("sql/key_admins.postgres.sql"),
+        );
+        self.0.all(SQL, &[tenant.into(), now.into()]).await
     }
 
     pub async fn delete(&mut self, tenant: &TenantId, key_id: &str) -> Result<bool> {

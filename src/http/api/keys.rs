@@ -22,6 +22,9 @@ pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(remove))
 }
 
+const LAST_ADMIN: &str = "This is the tenant's last key that may make keys. Make another one with the scope `admin` \
+    first. Without any, only an `instance` key or `calhub keys` on the hub's machine could make one.";
+
 /// A key to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -128,7 +131,8 @@ async fn list(
     Ok(Json(Page::cut(rows, page.limit()?, |row| row.key_id.clone()).map(KeyView::from)))
 }
 
-/// Revokes a key. The hub that is asked stops honouring it at once, the others within three seconds.
+/// Revokes a key. The hub that is asked stops honouring it at once, the others within three seconds. The last key of a
+/// tenant that may make others is revoked only by an `instance` key: `409 conflict` otherwise.
 #[utoipa::path(delete, path = "/v1/keys/{id}", tag = "Keys and tenants",
     security(("key" = ["admin"])), params(("id" = String, Path)),
     responses((status = 204, description = "Revoked."), (status = "default", body = Problem)))]
@@ -138,6 +142,12 @@ async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let mut tx = api.hub.store.begin().await?;
+    if !caller.may(Scope::Instance) {
+        let admins = tx.keys().admins(&caller.tenant, api.hub.clock.now()).await?;
+        if matches!(admins.as_slice(), [last] if last.key_id == id) {
+            return Err(Problem::new("conflict", LAST_ADMIN));
+        }
+    }
     let gone = tx.keys().delete(&caller.tenant, &id).await?;
     tx.commit().await?;
     api.keyring.forget(&id);

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use axum::http::Method;
 use calhub::model::states::Provider;
-use serde_json::json;
+use connectors::transport::{Settings, Transport};
+use serde_json::{Value, json};
 
 use super::world::{KEY, NOW, TestHub, at};
+use crate::support::engines::on_each_engine;
 
 /// A request each, with the scopes of which one is enough; `admin` and `instance` always are.
 const MATRIX: &[(&str, &str, &[&str])] = &[
@@ -175,6 +177,54 @@ async fn a_key_ends_when_it_expires_or_is_revoked() {
     hub.call(Method::GET, "/v1/keys", None, &headers).await.expect(200);
     hub.delete(&format!("/v1/keys/{}", made.id())).await.expect(204);
     hub.call(Method::GET, "/v1/keys", None, &headers).await.problem(401, "unauthenticated");
+}
+
+/// The last key that may make keys, and the hub's owner, who needs none.
+#[tokio::test]
+async fn a_tenant_keeps_a_key_that_may_make_others() {
+    on_each_engine(async |bed| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let transport = Transport::over_network(Settings::default()).unwrap();
+        let hub = TestHub::over(bed.store.clone(), transport, &[]).await;
+        let (tenant, first) = hub.other_tenant().await;
+        let acting = [("calhub-tenant", tenant.as_str())];
+        let as_first = [("authorization", first.as_str())];
+        let id_of = |key: &str| key.split('_').nth(1).unwrap().to_owned();
+        let path_of = |key: &str| format!("/v1/keys/{}", id_of(key));
+        let make = async |scope: &str, more: Value| {
+            let mut body = json!({"name": "k", "scopes": [scope]});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let made = hub.call(Method::POST, "/v1/keys", Some(body), &acting).await.expect(201);
+            format!("Bearer {}", made.body["key"].as_str().unwrap())
+        };
+        // Neither a narrow key nor one that has expired makes another one.
+        make("ops", json!({})).await;
+        let end = at(NOW) + Duration::from_secs(1);
+        make("admin", json!({"expires_at": end.to_string()})).await;
+        hub.advance(2).await;
+        let refused = hub.call(Method::DELETE, &path_of(&first), None, &as_first).await;
+        let told = refused.problem(409, "conflict");
+        assert!(told.text.contains("Make another one"), "{}", told.text);
+        // Of two that revoke each other at once, one stays.
+        let second = make("admin", json!({})).await;
+        let as_second = [("authorization", second.as_str())];
+        let (path_one, path_two) = (path_of(&first), path_of(&second));
+        let both = tokio::join!(
+            hub.call(Method::DELETE, &path_two, None, &as_first),
+            hub.call(Method::DELETE, &path_one, None, &as_second),
+        );
+        let mut statuses = [both.0.status.as_u16(), both.1.status.as_u16()];
+        statuses.sort_unstable();
+        assert!([[204, 401], [204, 409]].contains(&statuses), "{statuses:?}");
+        let left = hub.call(Method::GET, "/v1/keys", None, &acting).await.expect(200);
+        let mut left = left.body["items"].as_array().unwrap().clone();
+        left.retain(|key| key["scopes"] == json!(["admin"]) && key["expires_at"].is_null());
+        assert_eq!(left.len(), 1, "{left:?}");
+        // Who runs the hub can always make another, and so may take the last one.
+        let path = format!("/v1/keys/{}", left[0]["id"].as_str().unwrap());
+        hub.call(Method::DELETE, &path, None, &acting).await.expect(204);
+    })
+    .await;
 }
 
 #[tokio::test]
