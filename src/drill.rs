@@ -114,6 +114,8 @@ pub enum Bug {
     TenantUnchecked,
     /// A calendar is looked up by its id alone.
     LookUpWithoutTenant,
+    /// The secret half of a feed's address is not compared.
+    FeedSecretUnchecked,
     /// What a pull writes is checked neither against its lease nor against what it was planned from.
     FenceUnchecked,
     /// The entry in the change log is committed after the data that it tells of, in a transaction of its own.

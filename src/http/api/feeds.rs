@@ -17,6 +17,7 @@ use super::{
     resources::find,
 };
 use crate::{
+    drill::{Bug, is_back},
     http::{
         Api, Problem,
         auth::Caller,
@@ -245,7 +246,10 @@ async fn secret_file(
     let feed: FeedId = id(&feed, "feed")?;
     let secret = secret.strip_suffix(".ics").unwrap_or(&secret);
     let rows = api.hub.store.read().await?.feeds().find(&feed).await?;
-    let row = rows.into_iter().find(|row| api.hub.vault.matches(&row.hash, secret));
+    let is_it = |row: &FeedRow| {
+        api.hub.vault.matches(&row.hash, secret) || is_back(Bug::FeedSecretUnchecked)
+    };
+    let row = rows.into_iter().find(is_it);
     let row = row.ok_or_else(|| Problem::not_found("feed"))?;
     file(&api, &row.tenant_id, &row.resource_id, &query)
 }

@@ -16,7 +16,10 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::pair::dump;
+use super::{
+    pair::dump,
+    plain_keys::{grep_bytes, opened},
+};
 use crate::support::{
     engines::{create_database, drop_database, postgres_server},
     hub::{HubProcess, KEY, calhub, until},
@@ -308,17 +311,20 @@ fn words(kek: &str) -> Vec<String> {
 async fn searched(database_url: Option<&str>) {
     let mut scene = Scene::new(database_url).await;
     live(&mut scene).await;
+    let engine = if database_url.is_some() { Engine::Postgres } else { Engine::Sqlite };
+    let file = format!("sqlite:{}", scene.hub.dir.path().join("calhub.db").display());
+    let rows = dump(database_url.unwrap_or(&file), engine).await;
     let kek = std::fs::read_to_string(scene.hub.dir.path().join("kek")).unwrap();
-    let words = words(kek.trim());
+    let keys = opened(&rows, &BASE64.decode(kek.trim()).unwrap());
+    assert!(keys.len() >= 2, "the tenant's data key and the hash key");
+    let mut words = words(kek.trim());
+    words.extend(keys.iter().flat_map(|key| key.words()));
     let mut hits = Vec::new();
     for (what, answer) in &scene.answers {
         let answer = answer.to_ascii_lowercase();
         let found = words.iter().filter(|word| answer.contains(&word.to_ascii_lowercase()));
         hits.extend(found.map(|word| format!("{word} in the answer to {what}: {answer}")));
     }
-    let engine = if database_url.is_some() { Engine::Postgres } else { Engine::Sqlite };
-    let file = format!("sqlite:{}", scene.hub.dir.path().join("calhub.db").display());
-    let rows = dump(database_url.unwrap_or(&file), engine).await;
     for row in &rows {
         let lower = row.to_ascii_lowercase();
         let found = words.iter().filter(|word| lower.contains(&word.to_ascii_lowercase()));
@@ -340,6 +346,15 @@ async fn searched(database_url: Option<&str>) {
     let bytes = bytes_of(database_url, scene.hub.dir.path()).await;
     hits.extend(grep(&words, &logs));
     hits.extend(grep(&words, &bytes));
+    for key in &keys {
+        hits.extend(grep_bytes(&key.plain, &logs));
+        hits.extend(grep_bytes(&key.plain, &bytes));
+    }
+    let is_seen = keys.iter().any(|key| !grep_bytes(&key.sealed, &bytes).is_empty());
+    assert!(
+        bytes.is_empty() || is_seen,
+        "the search of keys is blind: not even their seals are found"
+    );
     // The search finds what is there: a word that the platform itself gave, and lines of a talkative log.
     let planted = vec![PLANTED.to_owned()];
     assert!(rows.iter().any(|row| row.contains(PLANTED)));

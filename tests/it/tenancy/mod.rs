@@ -5,6 +5,7 @@ mod erasing;
 mod inventory;
 mod matrix;
 mod pair;
+mod plain_keys;
 mod rotating_hub;
 mod rotation;
 mod stored;
