@@ -150,7 +150,7 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
     let clock = time.clock();
     let kek = Kek::load_or_create(&config.kek_path(), &*entropy)?;
     let vault = Vault::open(kek, &store, Arc::clone(&clock), Arc::clone(&entropy)).await?;
-    let traffic = Arc::new(Traffic::default());
+    let traffic = Arc::new(Traffic::by_clock(Arc::clone(&clock)));
     let settings = Settings {
         allow_net: config.allow_net.clone(),
         observer: Some(Arc::clone(&traffic) as _),

@@ -4,6 +4,7 @@
 //! thin shell around them.
 
 mod advance;
+mod clocks;
 mod clockwork;
 pub mod connect;
 pub mod digest;
@@ -31,6 +32,7 @@ mod traffic;
 pub mod window;
 pub mod words;
 
+pub use clocks::Ahead;
 pub(crate) use connect::allowed_networks;
 pub use connect::{Connectors, Login};
 pub(crate) use engine::login_place;

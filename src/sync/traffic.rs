@@ -2,12 +2,16 @@
 //!
 //! No label ever holds a host, an account or an id.
 
-use std::{cell::Cell, fmt, time::Duration};
+use std::{cell::Cell, fmt, sync::Arc, time::Duration};
 
 use connectors::transport::{Exchange, Observer};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, core::Collector};
 
-use super::engine::Lane;
+use super::{
+    clocks::{Ahead, Clocks},
+    engine::Lane,
+};
+use crate::clock::Clock;
 
 /// A collector with the type under which it is documented.
 pub type Counted = (&'static str, Box<dyn Collector>);
@@ -41,6 +45,7 @@ pub struct Traffic {
     requests: IntCounterVec,
     seconds: HistogramVec,
     received: IntCounterVec,
+    clocks: Option<Clocks>,
 }
 
 impl fmt::Debug for Traffic {
@@ -66,11 +71,22 @@ impl Default for Traffic {
                 "Bytes received from providers, before decompression.",
                 &["provider"],
             ),
+            clocks: None,
         }
     }
 }
 
 impl Traffic {
+    /// Compares this clock with those of the servers that answer, too.
+    pub fn by_clock(clock: Arc<dyn Clock>) -> Self {
+        Self { clocks: Some(Clocks::new(clock)), ..Self::default() }
+    }
+
+    /// How far this machine's clock is ahead of the providers', once one has answered.
+    pub fn clock_ahead(&self) -> Option<Ahead> {
+        self.clocks.as_ref()?.ahead()
+    }
+
     /// What `/metrics` registers.
     pub fn collectors(&self) -> Vec<Counted> {
         vec![
@@ -98,6 +114,9 @@ impl Observer for Traffic {
         self.received
             .with_label_values(&provider)
             .inc_by(u64::try_from(exchange.received_bytes).unwrap_or(u64::MAX));
+        if let Some(clocks) = &self.clocks {
+            clocks.note(exchange);
+        }
         // Outside of work that is counted, nobody wants to know.
         let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
     }

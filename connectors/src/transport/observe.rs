@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
+
 /// One request and what came of it; a redirect is an exchange of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange<'a> {
@@ -14,6 +16,8 @@ pub struct Exchange<'a> {
     pub host: &'a str,
     /// `None` when no answer was received.
     pub status: Option<u16>,
+    /// When the answerer's clock says that it answered.
+    pub dated: Option<Timestamp>,
     pub sent_bytes: usize,
     pub received_bytes: usize,
     pub duration: Duration,

@@ -49,6 +49,15 @@ pub(crate) fn http_date(text: &str) -> Option<jiff::Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()
 }
 
+/// When the answerer's clock says that it answered: `Date`, and how long a copy lay somewhere since.
+pub(super) fn dated(headers: &HeaderMap) -> Option<jiff::Timestamp> {
+    let seconds =
+        |name| headers.get(name).and_then(|age| age.to_str().ok()?.trim().parse::<u32>().ok());
+    let date = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
+    let age = jiff::SignedDuration::from_secs(seconds(header::AGE).unwrap_or(0).into());
+    date.checked_add(age).ok()
+}
+
 /// The media type without its parameters, in lower case.
 pub fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;

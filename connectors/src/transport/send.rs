@@ -22,6 +22,7 @@ use super::{
     Call, Counters, Counts, Cut, Exchange, Fixed, Guard, Landed, Limits, Observer, Resolver,
     Service, ServiceRecord, Settings, SystemResolver, body,
     network::{self, Network},
+    reply::dated,
 };
 use crate::error::{Effect, Error, Kind, Result};
 
@@ -237,6 +238,7 @@ impl Transport {
             operation: call.operation,
             host: &host,
             status,
+            dated: outcome.as_ref().ok().and_then(|reply| dated(reply.headers())),
             sent_bytes,
             received_bytes: outcome.as_ref().map_or(0, |reply| reply.body().len()),
             duration,

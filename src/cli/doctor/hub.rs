@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::{
     calendars,
     check::Check,
-    classes::{HUB_NOT_READY, HUB_NOT_RUNNING, NOT_A_HUB, NOT_ALLOWED},
+    classes::{CLOCK_WRONG, HUB_NOT_READY, HUB_NOT_RUNNING, NOT_A_HUB, NOT_ALLOWED},
     connections,
     files::told,
 };
 use crate::cli::{
     client::{Client, Failure},
-    show::field,
+    show::{count, field},
 };
 
 /// What could be learned from a hub.
@@ -32,6 +32,7 @@ pub(crate) async fn ask(client: Result<Client, Failure>, now: Timestamp) -> Hear
     match found {
         Ok((client, (status, body))) => {
             let mut checks = vec![readiness(status, &body)];
+            checks.extend(clock(&body["clock"]));
             checks.extend(tenants(&client, now).await);
             Heard { runs: true, checks }
         }
@@ -70,6 +71,30 @@ fn readiness(status: u16, body: &Value) -> Check {
         "bring the database back; the hub goes on by itself. `calhub doctor` on the hub's machine says what is wrong with it"
     };
     Check::action(HUB_NOT_READY, "hub", format!("not ready: {says}"), fix)
+}
+
+/// The hub's clock, as those see it whom it asks. One server alone may be the one that is wrong.
+fn clock(told: &Value) -> Option<Check> {
+    const NAME: &str = "hub's clock";
+    /// An answer is dated in whole seconds and is some time on its way.
+    const NOTED_S: f64 = 5.0;
+    const BAD_S: f64 = 30.0;
+    let (ahead, servers) =
+        (told["ahead"].as_f64()?, usize::try_from(told["servers"].as_u64()?).ok()?);
+    let off = ahead.abs();
+    let way = if ahead > 0.0 { "ahead of" } else { "behind" };
+    let says = format!("{off:.0} s {way} the clocks of {} that it asks", count(servers, "server"));
+    let fix = "set the hub's machine: `timedatectl set-ntp true`";
+    Some(if off > BAD_S && servers > 1 {
+        Check::action(CLOCK_WRONG, NAME, says, fix)
+    } else if off > NOTED_S {
+        let fix = format!(
+            "compare with `timedatectl`: it is this machine's or theirs. This one's: {fix}"
+        );
+        Check::note(CLOCK_WRONG, NAME, says, fix)
+    } else {
+        Check::ok(NAME, format!("agrees with {} that it asks", count(servers, "server")))
+    })
 }
 
 /// Every tenant that the caller may see, else its own.

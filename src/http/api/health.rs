@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     http::{Api, Problem},
     model::time::tzdb,
+    sync::Ahead,
 };
 
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -41,7 +42,7 @@ async fn healthz() -> Json<Health> {
 /// Whether the hub can answer, and which part cannot.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"status": "ready", "database": "ok", "migrations": "ok", "index": "ok", "index_lag": 0.2,
-    "tzdb_version": "2026a", "version": "0.1.0"}))]
+    "clock": {"ahead": 0.4, "servers": 3}, "tzdb_version": "2026a", "version": "0.1.0"}))]
 struct Readiness {
     /// `ready` or `not_ready`.
     status: &'static str,
@@ -51,8 +52,26 @@ struct Readiness {
     index: &'static str,
     /// Seconds.
     index_lag: Option<f64>,
+    /// What the answers of providers say of this hub's clock; absent until one has answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<ClockView>,
     tzdb_version: &'static str,
     version: &'static str,
+}
+
+/// This hub's clock as the answers of providers (their `Date`) see it.
+#[derive(Debug, Serialize, ToSchema)]
+struct ClockView {
+    /// Seconds by which this hub's clock is ahead of the middle one of those servers; negative when it is behind.
+    ahead: f64,
+    /// How many servers were compared.
+    servers: usize,
+}
+
+impl From<Ahead> for ClockView {
+    fn from(ahead: Ahead) -> Self {
+        Self { ahead: ahead.by.as_secs_f64(), servers: ahead.hosts }
+    }
 }
 
 /// Answers 200 once database, migrations and index are there, and 503 while they are not.
@@ -79,6 +98,7 @@ async fn readyz(State(api): State<Api>) -> impl IntoResponse {
         migrations: "ok",
         index,
         index_lag: lag.map(|lag| lag.as_secs_f64()),
+        clock: hub.traffic.clock_ahead().map(ClockView::from),
         tzdb_version: tzdb().version(),
         version: env!("CARGO_PKG_VERSION"),
     };
