@@ -10,7 +10,7 @@ use sqlx::{
 
 use super::{
     Engine,
-    open::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, unfit_server},
+    open::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, postgres_options, unfit_server},
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -154,8 +154,8 @@ async fn examine_sqlite(url: &str) -> Result<Option<Examination>, Unfit> {
 }
 
 async fn examine_postgres(url: &str) -> Result<Examination, Unfit> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|_| Unfit::Address("the PostgreSQL URL cannot be read"))?;
+    let options =
+        postgres_options(url).map_err(|_| Unfit::Address("the PostgreSQL URL cannot be read"))?;
     let options = options.application_name("calhub doctor");
     // Unprepared, so that a pooler that loses what is prepared is told as that below.
     let plain = options.clone().statement_cache_capacity(0);

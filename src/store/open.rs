@@ -249,8 +249,14 @@ fn take_file(database: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// How a server is connected to. Without the parameter that PgBouncer refuses unless it is told to ignore it; we store no
+/// floating-point number that it would matter to.
+pub(super) fn postgres_options(url: &str) -> sqlx::Result<PgConnectOptions> {
+    Ok(PgConnectOptions::from_str(url)?.extra_float_digits(None))
+}
+
 async fn open_postgres(url: &str, options: &Options) -> Result<Pools> {
-    let connect = PgConnectOptions::from_str(url)
+    let connect = postgres_options(url)
         .map_err(|_| StoreError::Refused("the PostgreSQL URL cannot be read".to_owned()))?
         .application_name("calhub")
         .statement_cache_capacity(options.statement_cache);

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, PgConnection, Row, SqliteConnection,
-    postgres::{PgConnectOptions, PgRow},
+    postgres::PgRow,
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
 use super::{
     super::{
         StoreError,
+        open::postgres_options,
         tables::{Column, Kind, TABLES, postgres_columns, sqlite_columns},
     },
     Chunk, FORM, Header, Result, Summary, TableHeader, Told,
@@ -150,7 +151,7 @@ async fn sqlite(url: &str) -> Result<Source> {
 }
 
 async fn postgres(url: &str) -> Result<Source> {
-    let options = PgConnectOptions::from_str(url)
+    let options = postgres_options(url)
         .map_err(|_| StoreError::Refused("the PostgreSQL URL cannot be read".to_owned()))?;
     let options = options.application_name("calhub backup").statement_cache_capacity(0);
     let mut conn = options.connect().await.map_err(StoreError::from)?;

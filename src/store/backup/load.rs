@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::{
     super::{
         Options, Store, StoreError, Tx,
+        open::postgres_options,
         restored::HUB_SESSIONS,
         tables::{Column, Kind, TABLES, postgres_columns, sqlite_columns},
         tx::On,
@@ -75,8 +76,7 @@ pub async fn restore(
 ///
 /// When somebody serves it, or it does not answer.
 async fn refuse_if_served(url: &str) -> Result<(), StoreError> {
-    let options: PgConnectOptions = url
-        .parse()
+    let options = postgres_options(url)
         .map_err(|_| StoreError::Refused("the PostgreSQL URL cannot be read".to_owned()))?;
     let mut conn = PgConnection::connect_with(&options.application_name("calhub restore")).await?;
     let hubs: i64 = sqlx::query_scalar(HUB_SESSIONS).fetch_one(&mut conn).await?;
