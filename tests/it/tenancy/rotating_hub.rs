@@ -1,11 +1,20 @@
 //! `calhub secrets rotate` beside a hub that pulls: no pull fails, no key stops working.
+//!
+//! `scripts/secrets-rotation` runs it with 100,000 logins.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc, time::Instant};
 
+use calhub::{
+    clock::{SystemClock, SystemEntropy},
+    model::ids::{ConnectionId, TenantId},
+    secrets::{Kek, Place, Vault},
+    store::{Options, Store},
+};
 use serde_json::{Value, json};
 use simulators::{AccountSpec, CalendarSpec, World, serve};
 use tokio::net::TcpListener;
 
+use super::rotation::row_of;
 use crate::support::{
     engines::{create_database, drop_database, postgres_server},
     hub::{HubProcess, calhub, until},
@@ -13,6 +22,34 @@ use crate::support::{
 };
 
 const ACCOUNTS: usize = 6;
+
+/// Logins besides those that are pulled.
+fn stored() -> usize {
+    let asked = std::env::var("CALHUB_TEST_TOKENS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(1_000)
+}
+
+/// Puts logins into the store of a hub that runs, sealed as it seals.
+async fn store_logins(dir: &Path, database_url: Option<&str>, tenant: &TenantId) {
+    let file = format!("sqlite:{}", dir.join("calhub.db").display());
+    let options = Options { exclusive: false, ..Options::default() };
+    let store = Store::open(database_url.unwrap_or(&file), &options, &SystemEntropy).await.unwrap();
+    let kek = Kek::load(&dir.join("kek")).unwrap();
+    let vault =
+        Vault::open(kek, &store, Arc::new(SystemClock), Arc::new(SystemEntropy)).await.unwrap();
+    let all: Vec<usize> = (0..stored()).collect();
+    for some in all.chunks(250) {
+        let mut tx = store.begin().await.unwrap();
+        for n in some {
+            let id: ConnectionId = format!("con_stored{n:06}").parse().unwrap();
+            let place = Place { tenant, row: id.as_str(), column: "login" };
+            let login = vault.seal(&mut tx, place, b"somebody's login").await.unwrap();
+            tx.connections().insert(&row_of(tenant, &id, login)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+    store.close().await;
+}
 
 fn secrets(dir: &Path, database_url: Option<&str>, line: &[&str]) -> Value {
     let mut command = calhub(dir);
@@ -47,6 +84,14 @@ async fn failures(hub: &HubProcess) -> Vec<String> {
     found
 }
 
+/// Asks for pulls of these connections; the stored logins lead nowhere.
+async fn sync_all(hub: &HubProcess, connections: &[Value]) {
+    let asked = connections.iter().map(|id| async move {
+        hub.post("/v1/ops/sync", &json!({"connection_id": id})).await;
+    });
+    futures::future::join_all(asked).await;
+}
+
 async fn rotated(database_url: Option<&str>) {
     let world = World::new(jiff::Timestamp::now());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -54,6 +99,7 @@ async fn rotated(database_url: Option<&str>) {
     tokio::spawn(serve(world.clone(), listener));
     let hub = HubProcess::start_on(database_url).await;
     let dir = hub.dir.path().to_owned();
+    let mut pulled = Vec::new();
     for n in 0..ACCOUNTS {
         let user = format!("user{n}");
         let account = world.add_account(AccountSpec::new(&user, "right"));
@@ -63,18 +109,27 @@ async fn rotated(database_url: Option<&str>) {
         let (status, linked) = hub.post("/v1/connections", &body).await;
         assert_eq!(status, 201, "{linked}");
         hub.synced(linked["id"].as_str().unwrap()).await;
+        pulled.push(linked["id"].clone());
     }
+    let (_, tenants) = hub.get("/v1/tenants").await;
+    let tenant = tenants["items"][0]["id"].as_str().unwrap().parse().unwrap();
+    store_logins(&dir, database_url, &tenant).await;
     let before = world.count(|_| true);
     // Pulls go on all the time.
     let pulling = async {
         loop {
-            hub.post("/v1/ops/sync", &json!({"all": true})).await;
+            sync_all(&hub, &pulled).await;
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
         }
     };
     let (path, url) = (dir.clone(), database_url.map(str::to_owned));
     let rotations = tokio::task::spawn_blocking(move || {
-        let run = |line: &[&str]| secrets(&path, url.as_deref(), line);
+        let run = |line: &[&str]| {
+            let began = Instant::now();
+            let told = secrets(&path, url.as_deref(), line);
+            println!("{line:?} took {:?}: {told}", began.elapsed());
+            told
+        };
         let mut all = vec![run(&["rotate"]), run(&["rotate", "--new-kek"])];
         run(&["new-kek"]);
         let waiting = run(&["status"]);
@@ -96,13 +151,15 @@ async fn rotated(database_url: Option<&str>) {
         assert_eq!(one["kek_changed"], json!(n > 0), "{one}");
         assert_eq!(one["data_keys_made"], 1, "{one}");
         assert_eq!(one["data_keys_dropped"], 1, "{one}");
-        assert!(one["secrets_resealed"].as_u64().unwrap() >= ACCOUNTS as u64, "{one}");
+        let all = (ACCOUNTS + stored()) as u64;
+        assert!(one["secrets_resealed"].as_u64().unwrap() >= all, "{one}");
         assert_eq!(one["unreadable"], json!([]), "{one}");
     }
     let during = world.count(|_| true);
-    assert!(during > before + ACCOUNTS, "the hub pulled meanwhile");
+    println!("{} requests of pulls meanwhile", during - before);
+    assert!(during > before, "the hub pulled meanwhile");
     // By the newest keys alone, in the same process.
-    hub.post("/v1/ops/sync", &json!({"all": true})).await;
+    sync_all(&hub, &pulled).await;
     until("a pull after the rotation", || async { (world.count(|_| true) > during).then_some(()) })
         .await;
     until("quiet", || async {
