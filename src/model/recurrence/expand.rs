@@ -10,7 +10,7 @@ use super::{
     clock::Start,
     component::{Component, newest},
     found::Found,
-    set::{Gaps, Original, Set},
+    set::{Gaps, Set},
 };
 use crate::model::{
     busy::{BusyClass, BusyInterval},
@@ -94,7 +94,7 @@ pub fn starts(
     match gaps.missing {
         Some((_, why)) => Err(why),
         None => {
-            let instants = originals.into_iter().map(|original| at_second(original.start.instant));
+            let instants = originals.starts.into_iter().map(|start| at_second(start.instant));
             let mut starts: Vec<_> =
                 instants.filter(|at| window.start() <= *at && *at < window.end()).collect();
             starts.dedup();
@@ -200,10 +200,12 @@ fn expand_stretch(
     }
     let (originals, Gaps { missing, doubtful }) = set.search(search_from, search_to, budget);
     let class = if doubtful.is_some() { BusyClass::Unexpandable } else { class };
-    if let Some(why) = doubtful.filter(|_| !originals.is_empty()) {
+    if let Some(why) = doubtful.filter(|_| !originals.starts.is_empty()) {
         found.doubt(why);
     }
-    for Original { start, extent } in originals {
+    found.expect(originals.starts.len());
+    for &start in &originals.starts {
+        let extent = originals.length(start);
         match range.as_deref_mut() {
             None => {
                 let extent = extent.unwrap_or(set.master.extent);

@@ -35,6 +35,11 @@ impl Found {
         (self.window.start().as_second() - 1, self.window.end().as_second() + 1)
     }
 
+    /// Makes room for so many instances.
+    pub(super) fn expect(&mut self, instances: usize) {
+        self.intervals.reserve(instances);
+    }
+
     /// Adds an instance. Where its zone is not known, it is busy in the owner's zone and unknown wherever
     /// else on earth it may be.
     pub(super) fn instance(
@@ -69,8 +74,11 @@ impl Found {
     }
 
     pub(super) fn into_expansion(mut self) -> Expansion {
-        self.intervals.sort_unstable();
-        self.intervals.dedup();
+        // As most series give them.
+        if !self.intervals.is_sorted_by(|one, next| one < next) {
+            self.intervals.sort_unstable();
+            self.intervals.dedup();
+        }
         Expansion { intervals: self.intervals, unexpandable: self.trouble }
     }
 

@@ -24,7 +24,9 @@ pub(in crate::model) fn onsets(
         Some(Until::Instant(instant)) => instant + offset_from,
     };
     let mut found = Vec::new();
-    walk(&Pattern::new(rule, start), First::Always, (from, to.min(last)), budget, &mut found)
-        .ok()?;
+    walk(&Pattern::new(rule, start), First::Always, (from, to.min(last)), budget, &mut |at| {
+        found.push(at);
+    })
+    .ok()?;
     Some(found)
 }

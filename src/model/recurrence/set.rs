@@ -14,11 +14,26 @@ use crate::model::{
     time::DAY_S,
 };
 
-/// A start of the set, with its own length when an RDATE gives one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Original {
-    pub start: Start,
-    pub extent: Option<Extent>,
+/// Starts of the set: sorted, each once. There may be many, so what few have is kept apart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Originals {
+    pub starts: Vec<Start>,
+    /// The lengths that RDATEs give their own starts, sorted by start.
+    lengths: Vec<(Start, Extent)>,
+}
+
+impl Originals {
+    /// A start's own length, if it has one.
+    pub(super) fn length(&self, start: Start) -> Option<Extent> {
+        let at = self.lengths.binary_search_by_key(&place(start), |(of, _)| place(*of)).ok()?;
+        self.lengths.get(at).map(|(_, extent)| *extent)
+    }
+}
+
+/// What starts are sorted by. Those that a clock change lays on one instant stay apart: a day that was skipped is
+/// not the day after it.
+fn place(start: Start) -> (i64, i64) {
+    (start.instant, start.wall)
 }
 
 /// What a search found out besides the starts.
@@ -46,8 +61,8 @@ impl<'a> Set<'a> {
     pub(super) fn new(master: Component<'a>, replaced: impl Iterator<Item = &'a Moment>) -> Self {
         let longest = master.extent.longest();
         let mut set = Self { master, instants: Vec::new(), days: Vec::new(), longest };
-        for Original { extent, .. } in set.extras() {
-            set.longest = set.longest.max(extent.map_or(0, Extent::longest));
+        for (_, extent) in set.extras().lengths {
+            set.longest = set.longest.max(extent.longest());
         }
         let exdates = &set.master.event.exdates;
         for at in exdates.iter().chain(replaced) {
@@ -68,20 +83,20 @@ impl<'a> Set<'a> {
     }
 
     /// The starts whose instants lie in `[from, to]` (and a few around), sorted, each once.
-    pub(super) fn search(
-        &mut self,
-        from: i64,
-        to: i64,
-        budget: &mut Budget,
-    ) -> (Vec<Original>, Gaps) {
+    pub(super) fn search(&mut self, from: i64, to: i64, budget: &mut Budget) -> (Originals, Gaps) {
         let span = self.master.clock.reach(from, to);
         let event = self.master.event;
         let mut gaps = Gaps::default();
-        let mut starts = vec![self.master.start];
+        let Originals { mut starts, lengths } = self.extras();
         for rule in &event.rules {
             if let Err(missing) = self.follow(rule, First::Always, span, budget, &mut starts) {
                 gaps.missing = gaps.missing.into_iter().chain([missing]).min_by_key(|(at, _)| *at);
             }
+        }
+        // Rules give DTSTART as their first start, in its place; but for a rule that ends before it.
+        let first = self.master.start;
+        if (from..=to).contains(&first.instant) && !starts.contains(&first) {
+            starts.push(first);
         }
         let mut excluded = Vec::new();
         for rule in &event.exrules {
@@ -91,19 +106,16 @@ impl<'a> Set<'a> {
             }
         }
         excluded.sort_unstable_by_key(|start| start.instant);
-        let mut originals = self.extras();
-        originals.extend(starts.into_iter().map(|start| Original { start, extent: None }));
-        // Of several for one start, the one with its own length comes first and stays. Starts that a clock
-        // change lays on one instant stay apart: a day that was skipped is not the day after it.
-        let place = |original: &Original| (original.start.instant, original.start.wall);
-        originals.sort_by_key(|original| (place(original), original.extent.is_none()));
-        originals.dedup_by_key(|original| place(original));
-        originals.retain(|original| {
-            (from..=to).contains(&original.start.instant)
-                && !self.excludes(original.start)
-                && excluded.binary_search_by_key(&original.start.instant, |s| s.instant).is_err()
+        if !starts.is_sorted_by(|one, next| place(*one) < place(*next)) {
+            starts.sort_unstable_by_key(|start| place(*start));
+            starts.dedup();
+        }
+        starts.retain(|start| {
+            (from..=to).contains(&start.instant)
+                && !self.excludes(*start)
+                && excluded.binary_search_by_key(&start.instant, |it| it.instant).is_err()
         });
-        (originals, gaps)
+        (Originals { starts, lengths }, gaps)
     }
 
     fn excludes(&self, start: Start) -> bool {
@@ -111,14 +123,19 @@ impl<'a> Set<'a> {
             || self.days.binary_search(&start.wall.div_euclid(DAY_S)).is_ok()
     }
 
-    fn extras(&mut self) -> Vec<Original> {
-        let rdates = &self.master.event.rdates;
-        let extra = |Extra { at, length }: &Extra| {
+    /// What RDATEs add, as they stand. Of several lengths for one start the first stays.
+    fn extras(&mut self) -> Originals {
+        let mut extras = Originals::default();
+        for Extra { at, length } in &self.master.event.rdates {
             let start = self.read(at);
-            let extent = length.as_ref().map(|length| self.master.clock.extent(start, length));
-            Original { start, extent }
-        };
-        rdates.iter().map(extra).collect()
+            extras.starts.push(start);
+            if let Some(length) = length {
+                extras.lengths.push((start, self.master.clock.extent(start, length)));
+            }
+        }
+        extras.lengths.sort_by_key(|(start, _)| place(*start));
+        extras.lengths.dedup_by_key(|(start, _)| place(*start));
+        extras
     }
 
     /// Adds the starts of one rule, or says from which instant on they are missing, and why.
@@ -138,14 +155,21 @@ impl<'a> Set<'a> {
         let rule = rule.map_err(|why| (instant, Trouble::Rule(why)))?;
         let until = rule.until;
         let to = until.map_or(to, |until| to.min(self.last_wall(until)));
-        let mut walls = Vec::new();
-        let walked = walk(&Pattern::new(rule, wall), first, (from, to), budget, &mut walls);
         let clock = &mut self.master.clock;
-        starts.extend(walls.into_iter().map(|wall| clock.at(wall)).filter(|s| match until {
-            // An all-day series goes by the date that was written, or by the instant where that is later.
-            Some(Until::Instant(last)) => s.instant <= last || is_all_day && s.wall <= last,
-            _ => true,
-        }));
+        let mut take = |wall: i64| {
+            let start = clock.at(wall);
+            let counts = match until {
+                // An all-day series goes by the date that was written, or by the instant where that is later.
+                Some(Until::Instant(last)) => {
+                    start.instant <= last || is_all_day && start.wall <= last
+                }
+                _ => true,
+            };
+            if counts {
+                starts.push(start);
+            }
+        };
+        let walked = walk(&Pattern::new(rule, wall), first, (from, to), budget, &mut take);
         walked.map_err(|Spent { at }| (self.master.clock.at(at).instant, Trouble::Budget))
     }
 

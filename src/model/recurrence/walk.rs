@@ -16,17 +16,17 @@ pub(super) enum First {
     IfMatched,
 }
 
-/// Adds to `found` the starts in `[from, to]`, sorted.
+/// Gives to `found` the starts in `[from, to]`, sorted.
 ///
 /// # Errors
 ///
-/// [`Spent`] when the budget ends first; `found` then holds every start before the wall-clock time it names.
+/// [`Spent`] when the budget ends first; `found` was then given every start before the wall-clock time it names.
 pub(super) fn walk(
     pattern: &Pattern,
     first: First,
     (from, to): (i64, i64),
     budget: &mut Budget,
-    found: &mut Vec<i64>,
+    found: &mut impl FnMut(i64),
 ) -> Result<(), Spent> {
     let start = pattern.start();
     let from = from.max(start);
@@ -36,7 +36,7 @@ pub(super) fn walk(
         First::IfMatched => (start - 1, pattern.count()),
     };
     if first == First::Always && from == start && start <= to {
-        found.push(start);
+        found(start);
     }
     if let Some(lone) = Lone::of(pattern) {
         return walk_lone(pattern, lone, (after, limit), (from, to), budget, found);
@@ -68,7 +68,7 @@ fn walk_lone(
     (after, limit): (i64, Option<i64>),
     (from, to): (i64, i64),
     budget: &mut Budget,
-    found: &mut Vec<i64>,
+    found: &mut impl FnMut(i64),
 ) -> Result<(), Spent> {
     let mut number = pattern.period_at(from);
     let in_first = i64::from(lone.start(pattern, 0) > after);
@@ -84,7 +84,7 @@ fn walk_lone(
         if start > after {
             if start >= from {
                 budget.spend().ok_or(spent)?;
-                found.push(start);
+                found(start);
             }
             left -= 1;
         }
@@ -135,11 +135,11 @@ fn choose(
     left: Option<i64>,
     after: i64,
     budget: &mut Budget,
-    found: &mut Vec<i64>,
+    found: &mut impl FnMut(i64),
 ) -> Result<(), Spent> {
     let take = |wall| {
         budget.spend().ok_or(Spent { at: wall })?;
-        found.push(wall);
+        found(wall);
         Ok(())
     };
     if let Some(places) = pattern.places(period.len()) {

@@ -4,7 +4,7 @@
 use jiff::{
     Timestamp,
     civil::{Date, DateTime},
-    tz::{AmbiguousOffset, TimeZone},
+    tz::{AmbiguousOffset, Offset, TimeZone},
 };
 
 pub(crate) const DAY_S: i64 = 86_400;
@@ -38,6 +38,7 @@ fn held(at: DateTime) -> Timestamp {
 }
 
 /// Maps wall-clock seconds of one zone to instants, remembering the stretch between two clock changes it is in.
+/// Finding a stretch costs several single questions, so it is done only for times that lie close to each other.
 ///
 /// With the rules above, the instant is `wall - offset`, where the offset is a step function of the wall
 /// clock: it steps at the later of the two wall-clock readings of each change.
@@ -49,11 +50,16 @@ pub(crate) struct WallClock {
     offset: i64,
     /// The clock change that ends the stretch.
     change: i64,
+    /// The time that was asked about last.
+    last: i64,
 }
+
+/// Times further apart than this rarely lie in one stretch.
+const FAR_S: i64 = 100 * DAY_S;
 
 impl WallClock {
     pub(crate) fn new(zone: TimeZone) -> Self {
-        Self { zone, from: 0, to: 0, offset: 0, change: 0 }
+        Self { zone, from: 0, to: 0, offset: 0, change: 0, last: i64::MIN }
     }
 
     pub(crate) fn zone(&self) -> &TimeZone {
@@ -63,8 +69,12 @@ impl WallClock {
     /// The instant, in seconds since 1970, of a wall clock that shows `wall` seconds since 1970.
     pub(crate) fn instant(&mut self, wall: i64) -> i64 {
         if !(self.from <= wall && wall < self.to) {
-            self.enter(wall);
+            let is_far = wall.saturating_sub(self.last).saturating_abs() > FAR_S;
+            if !(is_far && self.ask(wall)) {
+                self.enter(wall);
+            }
         }
+        self.last = wall;
         wall.saturating_sub(self.offset)
     }
 
@@ -88,6 +98,19 @@ impl WallClock {
 
     fn offset_at(&self, instant: i64) -> i64 {
         i64::from(self.zone.to_offset(at_second(instant)).seconds())
+    }
+
+    /// Finds the offset for this one second, and whether that was all there is to know.
+    fn ask(&mut self, wall: i64) -> bool {
+        let at = Offset::UTC.to_datetime(at_second(wall));
+        let offset = match self.zone.to_ambiguous_timestamp(at).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset,
+            AmbiguousOffset::Fold { before, .. } => before,
+            AmbiguousOffset::Gap { .. } => return false,
+        };
+        (self.from, self.to) = (wall, wall.saturating_add(1));
+        (self.offset, self.change) = (i64::from(offset.seconds()), i64::MAX);
+        true
     }
 
     fn enter(&mut self, wall: i64) {
@@ -123,4 +146,39 @@ impl WallClock {
 pub(crate) fn at_second(second: i64) -> Timestamp {
     let held = second.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
     Timestamp::from_second(held).expect("the bounds of Timestamp are valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::model::time::tzdb;
+
+    #[test]
+    fn a_remembered_clock_answers_like_a_single_question_near_and_far() {
+        for name in
+            ["Europe/Berlin", "America/New_York", "Pacific/Apia", "Australia/Lord_Howe", "UTC"]
+        {
+            let zone = tzdb().zone(name).unwrap();
+            let (mut clock, mut days) =
+                (WallClock::new(zone.clone()), WallClock::new(zone.clone()));
+            let first = date(2009, 1, 1).at(2, 30, 0, 0);
+            for (hours, times) in
+                [(1, 9_000), (24, 1_500), (24 * 91, 90), (24 * 365, 80), (-8_762, 80)]
+            {
+                for turn in 0..times {
+                    let at = first + jiff::SignedDuration::from_hours(hours * turn);
+                    assert_eq!(
+                        clock.instant(wall_s(at)),
+                        instant(at, &zone).as_second(),
+                        "{name} {at}"
+                    );
+                    let midnight = wall_s(at.date().to_datetime(jiff::civil::Time::midnight()));
+                    let begins = day_start(at.date(), &zone).as_second();
+                    assert_eq!(days.day_start(midnight), begins, "{name} {at}");
+                }
+            }
+        }
+    }
 }
