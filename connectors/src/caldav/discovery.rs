@@ -9,7 +9,8 @@ use super::{
     auth::{PROVIDER, Session},
     href,
     requests::{self, Depth, properties},
-    wire::{self, Multistatus, Ns, Row},
+    tree::{Element, Ns},
+    wire::{self, Multistatus, Row},
 };
 use crate::{
     error::{Error, Kind, Result},
@@ -294,7 +295,7 @@ async fn from_principal(session: &Session, base: Url, principal: Url) -> Result<
 
 /// The home sets that may see the login, each once.
 fn homes(session: &Session, base: &Url, row: &Row) -> Vec<Url> {
-    let links = row.property(Ns::CalDav, "calendar-home-set").map(wire::Element::hrefs);
+    let links = row.property(Ns::CalDav, "calendar-home-set").map(Element::hrefs);
     let mut homes = Vec::new();
     for home in links.into_iter().flatten().filter_map(|link| href::resolve(base, &link)) {
         if !session.trusts(&home) {
@@ -311,7 +312,7 @@ fn homes(session: &Session, base: &Url, row: &Row) -> Vec<Url> {
 }
 
 fn own_addresses(session: &Session, row: &Row) -> Vec<String> {
-    let stated = row.property(Ns::CalDav, "calendar-user-address-set").map(wire::Element::hrefs);
+    let stated = row.property(Ns::CalDav, "calendar-user-address-set").map(Element::hrefs);
     let mut addresses: Vec<String> = stated
         .into_iter()
         .flatten()

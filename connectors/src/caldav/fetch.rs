@@ -10,7 +10,8 @@ use super::{
     href, listing,
     requests::{self, Depth},
     translate,
-    wire::{Multistatus, Ns},
+    tree::Ns,
+    wire::Multistatus,
 };
 use crate::{
     error::{Error, Kind, Result},

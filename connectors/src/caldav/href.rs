@@ -5,8 +5,20 @@ use url::Url;
 /// Resolves an href against the URL that was asked, and gives its path in one spelling: unreserved characters
 /// and `@` decoded, hex digits in upper case, everything else (also `%2F`) as it was.
 pub(super) fn normalise(asked: &Url, href: &str) -> Option<String> {
+    if is_spelled(href.trim()) && matches!(asked.scheme(), "http" | "https") {
+        return Some(href.trim().to_owned());
+    }
     let target = resolve(asked, href)?;
     Some(spell(target.path()))
+}
+
+/// Whether an href is plainly a path in its one spelling already, as nearly all are.
+fn is_spelled(href: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~@./".contains(&byte);
+    href.starts_with('/')
+        && !href.starts_with("//")
+        && href.bytes().all(plain)
+        && !href.as_bytes().windows(2).any(|pair| pair == b"/.")
 }
 
 /// Resolves an href into a full URL with its path in one spelling.

@@ -12,7 +12,8 @@ use super::{
     discovery::expect_multistatus,
     href,
     requests::{self, Depth, properties},
-    wire::{Multistatus, Ns, preconditions},
+    tree::Ns,
+    wire::{Multistatus, preconditions},
 };
 use crate::{
     connector::CalendarRef,
@@ -230,13 +231,14 @@ pub(super) fn sort_rows(
     read: &Multistatus,
 ) -> (BTreeMap<String, Option<String>>, Vec<String>, bool) {
     let (mut members, mut gone, mut is_cut) = (BTreeMap::new(), Vec::new(), false);
+    let own = href::normalise(&at.url, at.url.as_str());
     for row in &read.rows {
-        if is_collection(at, &row.href) {
+        let Some(path) = href::normalise(&at.url, &row.href) else { continue };
+        if own.as_deref().is_some_and(|own| href::same(&path, own)) {
             is_cut |= row.status == Some(507)
                 || row.errors.iter().any(|name| name == "number-of-matches-within-limits");
             continue;
         }
-        let Some(path) = href::normalise(&at.url, &row.href) else { continue };
         let kind = row.property(Ns::Dav, "resourcetype");
         // Collections inside a calendar are not ours to walk.
         if path.ends_with('/')

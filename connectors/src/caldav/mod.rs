@@ -1,6 +1,6 @@
 //! CalDAV (RFC 4791) with its discovery (RFC 6764) and deltas (RFC 6578), and what real servers make of them.
 //!
-//! One way through: [`discovery`] finds the places, `requests` builds, `auth` sends, `wire` reads the XML,
+//! One way through: [`discovery`] finds the places, `requests` builds, `auth` sends, `tree` and `wire` read the XML,
 //! `translate` gives our words, `pull` and `writer` decide. What a server can and cannot do is kept in
 //! `capabilities`, seeded by hints and corrected by evidence; nothing branches on a server's name.
 
@@ -16,6 +16,7 @@ mod listing;
 mod pull;
 mod requests;
 mod translate;
+mod tree;
 mod wire;
 mod writer;
 

@@ -7,7 +7,8 @@ use url::Url;
 use super::{
     connector::Collection,
     href,
-    wire::{Element, Multistatus, Ns, Row},
+    tree::{Element, Ns},
+    wire::{Multistatus, Row},
 };
 use crate::{
     connector::{CalendarRef, RemoteCalendar},

@@ -9,7 +9,8 @@ use crate::{
         cursor::{Place, Until},
         fetch::{self, Fetched},
         href, listing, translate,
-        wire::{self, Ns},
+        tree::Ns,
+        wire,
     },
     connector::RemoteCalendar,
     error::Kind,
@@ -95,6 +96,40 @@ fn bodies_survive_cdata_line_ends_doubles_and_control_characters() {
         assert_eq!(item.events[0].uid, uid);
         assert_eq!(item.version.as_ref().unwrap().as_str(), etag);
         assert!(item.faults.is_empty(), "{:?}", item.faults);
+    }
+}
+
+#[test]
+fn an_href_that_looks_plain_is_spelled_as_the_url_parser_does() {
+    let asked: Url = "https://cal.example/dav/cal/".parse().unwrap();
+    for href in
+        ["/", "/a//b.ics", "/a/./b", "/a/../b", "/.a", "/a.b/c..d", "//host/x", "/~anna@x/", "/a/."]
+    {
+        let resolved = href::resolve(&asked, href).map(|url| url.path().to_owned());
+        assert_eq!(href::normalise(&asked, href), resolved, "{href}");
+    }
+}
+
+#[test]
+fn references_are_resolved_wherever_they_stand() {
+    let row = |etag: &str| {
+        format!(
+            "<d:multistatus xmlns:d='DAV:'><d:response><d:href>/a</d:href><d:propstat><d:prop><d:getetag>{etag}</d:getetag></d:prop></d:propstat></d:response></d:multistatus>"
+        )
+    };
+    for (written, read) in [
+        ("a&#13;&#10;b&#xD;c", "a\r\nb\rc"),
+        ("&lt;&amp;&gt;&quot;&apos;", "<&>\"'"),
+        ("x<![CDATA[&#13;<]]>y&amp;", "x&#13;<y&"),
+        ("x<!-- & -->y", "xy"),
+        ("&#7;a&#x1F600;", "a\u{1f600}"),
+        ("&amp;#13;", "&#13;"),
+    ] {
+        let found = wire::multistatus(row(written).as_bytes()).unwrap();
+        assert_eq!(found.rows[0].text(Ns::Dav, "getetag"), Some(read), "{written}");
+    }
+    for broken in ["a&b", "&;", "&nbsp;", "&#13 ;&", "a & b;", "&amp"] {
+        assert!(wire::multistatus(row(broken).as_bytes()).is_err(), "{broken}");
     }
 }
 
