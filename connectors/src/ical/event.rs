@@ -1,9 +1,11 @@
 //! One VEVENT while it is being read, and what becomes of it.
 
+use std::borrow::Cow;
+
 use jiff::{Timestamp, civil};
 
 use super::{
-    lines::{Content, Line},
+    lines::{Content, Line, param_value, value},
     read::ParseOptions,
     values,
 };
@@ -17,6 +19,9 @@ const MOST_DATES: usize = 10_000;
 /// The most rules of one component; more than one is already odd.
 const MOST_RULES: usize = 100;
 
+/// Where the names of all properties of an event begin that are looked at.
+const INITIALS: &[u8] = b"ADERSTUX";
+
 /// Where an event's DTSTART stands.
 #[derive(Debug, Default)]
 enum Start {
@@ -29,7 +34,7 @@ enum Start {
 /// A VEVENT being read.
 #[derive(Debug, Default)]
 pub(super) struct EventParts<'a> {
-    uid: Option<String>,
+    uid: Option<Cow<'a, str>>,
     recurrence_id: Option<RecurrenceId>,
     start: Start,
     end: Option<RemoteTime>,
@@ -75,6 +80,11 @@ impl<'a> EventParts<'a> {
         }
     }
 
+    /// Whether a property whose name begins with this letter may be one that [`Self::take`] looks at.
+    pub(super) fn may_take(initial: u8) -> bool {
+        INITIALS.contains(&initial)
+    }
+
     /// Takes one property; those that say nothing about busy time are passed over without a look.
     pub(super) fn take(&mut self, name: &str, line: Line<'a>, options: &ParseOptions) {
         match name {
@@ -90,7 +100,10 @@ impl<'a> EventParts<'a> {
                         return push_rule(&mut self.rules, "RRULE:TOO-LONG");
                     }
                 }
-                self.take_core(name, &line.text());
+                match name {
+                    "UID" => self.uid = Some(value(line.text())).filter(|uid| !uid.is_empty()),
+                    name => self.take_core(name, &line.text()),
+                }
             }
             "X-MICROSOFT-CDO-BUSYSTATUS" | "X-MICROSOFT-CDO-ALLDAYEVENT"
                 if options.vendor_properties =>
@@ -106,14 +119,10 @@ impl<'a> EventParts<'a> {
 
     fn take_core(&mut self, name: &str, text: &str) {
         match name {
-            "UID" => {
-                let uid = Content::of(text).value;
-                self.uid = (!uid.is_empty()).then(|| uid.to_owned());
-            }
             "STATUS" => self.status = status(Content::of(text).value),
             "TRANSP" => {
-                let value = Content::of(text).value.to_ascii_uppercase();
-                self.transparent = value.starts_with("TRANSPARENT");
+                let word = Content::of(text).value.as_bytes().get(.."TRANSPARENT".len());
+                self.transparent = word.is_some_and(|it| it.eq_ignore_ascii_case(b"TRANSPARENT"));
             }
             "SEQUENCE" => self.sequence = Content::of(text).value.parse().unwrap_or(0),
             "X-HUB-BOOKING" => self.marker = Some(Content::of(text).value.to_owned()),
@@ -133,9 +142,17 @@ impl<'a> EventParts<'a> {
     }
 
     fn take_time(&mut self, name: &str, content: Content<'_>) {
-        let tzid = content.param("TZID");
+        let (mut tzid, mut kind, mut range) = (None, None, None);
+        for (key, value) in content.params() {
+            for (name, first) in [("TZID", &mut tzid), ("VALUE", &mut kind), ("RANGE", &mut range)]
+            {
+                if first.is_none() && key.eq_ignore_ascii_case(name) {
+                    *first = Some(param_value(value));
+                }
+            }
+        }
         let tzid = tzid.as_deref();
-        let is_date = content.param("VALUE").is_some_and(|v| v.eq_ignore_ascii_case("DATE"));
+        let is_date = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("DATE"));
         let time = || values::time(content.value, tzid, is_date);
         match name {
             // The first of several stands; a second is as wrong as the first is right.
@@ -148,7 +165,6 @@ impl<'a> EventParts<'a> {
             },
             "RECURRENCE-ID" => match time() {
                 Some(at) => {
-                    let range = content.param("RANGE");
                     let this_and_future =
                         range.is_some_and(|r| r.eq_ignore_ascii_case("THISANDFUTURE"));
                     self.recurrence_id = Some(RecurrenceId { at, this_and_future });
@@ -224,7 +240,7 @@ impl<'a> EventParts<'a> {
             Start::Missing => return Finished::Timeless,
             Start::Unreadable => {
                 let fault = "DTSTART cannot be read".to_owned();
-                return Finished::Unreadable { uid: self.uid, fault };
+                return Finished::Unreadable { uid: self.uid.map(Cow::into_owned), fault };
             }
         };
         let end = match (self.end, self.duration) {
@@ -234,7 +250,7 @@ impl<'a> EventParts<'a> {
             (None, None) => RemoteEnd::Unstated,
         };
         let mut event = RemoteEvent {
-            uid: self.uid.unwrap_or_default(),
+            uid: self.uid.unwrap_or_default().into_owned(),
             recurrence_id: self.recurrence_id,
             start,
             end,
@@ -268,10 +284,13 @@ fn push_rule(rules: &mut Vec<String>, text: &str) {
 }
 
 fn status(value: &str) -> Status {
-    match value.to_ascii_uppercase().as_str() {
-        "CANCELLED" | "CANCELED" | "DELETED" => Status::Cancelled,
-        "TENTATIVE" => Status::Tentative,
-        _ => Status::Confirmed,
+    let is = |word: &str| value.eq_ignore_ascii_case(word);
+    if is("CANCELLED") || is("CANCELED") || is("DELETED") {
+        Status::Cancelled
+    } else if is("TENTATIVE") {
+        Status::Tentative
+    } else {
+        Status::Confirmed
     }
 }
 

@@ -2,13 +2,18 @@
 
 use std::borrow::Cow;
 
+use memchr::{Memchr2, memchr, memchr2_iter, memrchr};
+
 /// The longest unfolded line that is read; a longer one is as good as unreadable.
 pub(super) const LONGEST_LINE: usize = 1024 * 1024;
 
 /// The content lines of a text. Line ends may be CRLF, LF or CR, also mixed; blank lines are skipped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lines<'a> {
-    rest: &'a str,
+    text: &'a str,
+    /// Where the next physical line begins.
+    at: usize,
+    ends: Memchr2<'a>,
 }
 
 /// One content line with its folds still in it.
@@ -21,17 +26,19 @@ pub(super) struct Line<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn of(text: &'a str) -> Self {
-        Self { rest: text }
+        Self { text, at: 0, ends: memchr2_iter(b'\r', b'\n', text.as_bytes()) }
     }
 
-    /// Cuts one physical line off the front and answers it with its length including the line end.
-    fn cut(text: &'a str) -> (&'a str, usize) {
-        let bytes = text.as_bytes();
-        let Some(at) = bytes.iter().position(|b| *b == b'\n' || *b == b'\r') else {
-            return (text, text.len());
+    /// Goes past one physical line and answers where it ends.
+    fn pass(&mut self) -> usize {
+        let from = self.at;
+        let Some(end) = self.ends.by_ref().find(|end| *end >= from) else {
+            self.at = self.text.len();
+            return self.at;
         };
-        let crlf = bytes.get(at..at + 2) == Some(b"\r\n");
-        (text.get(..at).unwrap_or_default(), at + if crlf { 2 } else { 1 })
+        let crlf = self.text.as_bytes().get(end..end + 2) == Some(b"\r\n");
+        self.at = end + if crlf { 2 } else { 1 };
+        end
     }
 }
 
@@ -40,22 +47,18 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<Line<'a>> {
         loop {
-            let whole = self.rest;
-            if whole.is_empty() {
+            let begin = self.at;
+            if begin >= self.text.len() {
                 return None;
             }
-            let (first, mut used) = Self::cut(whole);
-            let mut length = first.len();
-            self.rest = whole.get(used..).unwrap_or_default();
-            while self.rest.starts_with([' ', '\t']) {
-                let (more, cut) = Self::cut(self.rest);
-                length = used + more.len();
-                used += cut;
-                self.rest = whole.get(used..).unwrap_or_default();
+            let first = self.pass();
+            let mut end = first;
+            while matches!(self.text.as_bytes().get(self.at), Some(b' ' | b'\t')) {
+                end = self.pass();
             }
-            if length > 0 {
-                let raw = whole.get(..length).unwrap_or_default();
-                return Some(Line { raw, first: first.len() });
+            if end > begin {
+                let raw = self.text.get(begin..end).unwrap_or_default();
+                return Some(Line { raw, first: first - begin });
             }
         }
     }
@@ -72,6 +75,11 @@ impl<'a> Line<'a> {
         self.raw.get(..self.first).unwrap_or_default()
     }
 
+    /// Its first byte, in upper case.
+    pub(super) fn initial(self) -> u8 {
+        self.raw.bytes().next().unwrap_or_default().to_ascii_uppercase()
+    }
+
     pub(super) fn is_too_long(self) -> bool {
         self.raw.len() > LONGEST_LINE
     }
@@ -82,27 +90,50 @@ impl<'a> Line<'a> {
             return Cow::Borrowed(self.head());
         }
         let mut joined = String::with_capacity(self.raw.len());
-        let mut rest = self.raw;
-        while !rest.is_empty() {
-            let (piece, cut) = Lines::cut(rest);
-            joined.push_str(piece);
-            rest = rest.get(cut..).unwrap_or_default();
-            rest = rest.strip_prefix([' ', '\t']).unwrap_or(rest);
+        let mut lines = Lines::of(self.raw);
+        while lines.at < self.raw.len() {
+            // The space that makes a fold is no text.
+            let begin = lines.at + usize::from(lines.at > 0);
+            let end = lines.pass();
+            joined.push_str(self.raw.get(begin..end).unwrap_or_default());
         }
         Cow::Owned(joined)
     }
 
-    /// The property name, spaces trimmed, in the case it was written in. Empty when this is no content line.
+    /// The property name in upper case, spaces trimmed. Empty when this is no content line.
     pub(super) fn name(self) -> Cow<'a, str> {
-        match self.head().find([':', ';']) {
-            Some(at) => Cow::Borrowed(self.head().get(..at).unwrap_or_default().trim()),
+        match name_of(self.head()) {
+            Some(name) => name,
             None if self.first == self.raw.len() => Cow::Borrowed(""),
-            None => {
-                let text = self.text();
-                let name = text.find([':', ';']).and_then(|at| text.get(..at));
-                Cow::Owned(name.unwrap_or_default().trim().to_owned())
-            }
+            None => Cow::Owned(name_of(&self.text()).unwrap_or_default().into_owned()),
         }
+    }
+}
+
+/// What stands before the first colon or semicolon, in upper case and without space around it.
+fn name_of(text: &str) -> Option<Cow<'_, str>> {
+    let is_plain = |b: &u8| b.is_ascii_uppercase() || *b == b'-';
+    let plain = text.bytes().position(|b| !is_plain(&b)).unwrap_or(text.len());
+    if let Some(b':' | b';') = text.as_bytes().get(plain) {
+        return text.get(..plain).map(Cow::Borrowed);
+    }
+    let name = text.get(..name_end(text)?).unwrap_or_default();
+    Some(upper(Cow::Borrowed(name.trim())))
+}
+
+pub(super) fn upper(name: Cow<'_, str>) -> Cow<'_, str> {
+    if name.bytes().any(|b| b.is_ascii_lowercase()) {
+        Cow::Owned(name.to_ascii_uppercase())
+    } else {
+        name
+    }
+}
+
+/// As [`str::trim`]; most values have nothing to trim, and that is seen at once.
+pub(super) fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 
@@ -117,41 +148,74 @@ impl<'t> Content<'t> {
     /// Takes an unfolded line apart at the first colon outside quotes, or at the first colon of all when
     /// the quotes do not balance.
     pub(super) fn of(text: &'t str) -> Self {
-        let rest = text.find([':', ';']).and_then(|at| text.get(at..)).unwrap_or_default();
+        let rest = name_end(text).and_then(|at| text.get(at..)).unwrap_or_default();
         Self::split(rest, colon_outside_quotes(rest).or_else(|| rest.find(':')))
     }
 
     /// Takes apart a line whose value never holds a colon, such as a date: the *last* colon parts, so that
     /// `TZID=(UTC+01:00) Amsterdam` without quotes is read as it was meant.
     pub(super) fn of_colonless(text: &'t str) -> Self {
-        let rest = text.find([':', ';']).and_then(|at| text.get(at..)).unwrap_or_default();
-        Self::split(rest, rest.rfind(':'))
+        let rest = name_end(text).and_then(|at| text.get(at..)).unwrap_or_default();
+        Self::split(rest, memrchr(b':', rest.as_bytes()))
     }
 
     fn split(rest: &'t str, colon: Option<usize>) -> Self {
         let Some(at) = colon else { return Self { params: rest, value: "" } };
         Self {
             params: rest.get(..at).unwrap_or_default(),
-            value: rest.get(at + 1..).unwrap_or_default().trim(),
+            value: trim(rest.get(at + 1..).unwrap_or_default()),
         }
     }
 
     /// The value of a parameter, quotes taken off and RFC 6868 escapes resolved.
     pub(super) fn param(&self, name: &str) -> Option<Cow<'t, str>> {
-        if self.params.is_empty() {
-            return None;
-        }
-        let balanced = self.params.bytes().filter(|b| *b == b'"').count() % 2 == 0;
-        let mut quoted = false;
-        let mut pieces = self.params.split(|c: char| {
-            quoted ^= balanced && c == '"';
-            c == ';' && !quoted
+        let (_, value) = self.params().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(param_value(value))
+    }
+
+    /// Keys and values as they stand between the semicolons, other than those in quotes if the quotes balance.
+    pub(super) fn params(&self) -> impl Iterator<Item = (&'t str, &'t str)> {
+        let text = self.params.as_bytes();
+        let quotes = memchr(b'"', text).map_or(0, |_| text.iter().filter(|b| **b == b'"').count());
+        let counts = quotes > 0 && quotes % 2 == 0;
+        let mut rest = Some(self.params);
+        let pieces = std::iter::from_fn(move || {
+            let whole = rest.filter(|rest| !rest.is_empty())?;
+            let mut quoted = false;
+            let end = whole.bytes().position(|b| {
+                quoted ^= counts && b == b'"';
+                b == b';' && !quoted
+            });
+            rest = end.and_then(|at| whole.get(at + 1..));
+            whole.get(..end.unwrap_or(whole.len()))
         });
-        pieces.find_map(|piece| {
-            let (key, value) = piece.split_once('=')?;
-            key.trim().eq_ignore_ascii_case(name).then(|| uncaret(value.trim().trim_matches('"')))
+        pieces.filter_map(|piece| {
+            let (key, value) = piece.split_at_checked(memchr(b'=', piece.as_bytes())?)?;
+            Some((trim(key), value.get(1..)?))
         })
     }
+}
+
+/// The value of a parameter, quotes taken off and RFC 6868 escapes resolved.
+pub(super) fn param_value(value: &str) -> Cow<'_, str> {
+    uncaret(unquoted(value))
+}
+
+/// The value of an unfolded line, borrowed where the line is.
+pub(super) fn value(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(Content::of(text).value),
+        Cow::Owned(text) => Cow::Owned(Content::of(&text).value.to_owned()),
+    }
+}
+
+fn name_end(text: &str) -> Option<usize> {
+    text.bytes().position(|b| b == b':' || b == b';')
+}
+
+fn unquoted(text: &str) -> &str {
+    let text = trim(text);
+    if memchr(b'"', text.as_bytes()).is_none() { text } else { text.trim_matches('"') }
 }
 
 fn colon_outside_quotes(text: &str) -> Option<usize> {
@@ -164,7 +228,7 @@ fn colon_outside_quotes(text: &str) -> Option<usize> {
 
 /// RFC 6868: `^n`, `^'` and `^^`.
 fn uncaret(text: &str) -> Cow<'_, str> {
-    if !text.contains('^') {
+    if memchr(b'^', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
@@ -207,7 +271,7 @@ mod tests {
         let line = Lines::of("DTST\r\n ART:x").next().unwrap();
         assert_eq!(line.name(), "DTSTART");
         assert_eq!(Lines::of("None\r\nUID:1").next().unwrap().name(), "");
-        assert_eq!(Lines::of("dtstart : 1").next().unwrap().name(), "dtstart");
+        assert_eq!(Lines::of("dtstart : 1").next().unwrap().name(), "DTSTART");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
     event::{EventParts, Finished},
     free_busy::FreeBusyParts,
     group::Groups,
-    lines::{Content, Line, Lines},
+    lines::{Content, Line, Lines, upper, value},
     values,
     zones::{ObservanceParts, ZoneParts},
 };
@@ -116,7 +116,7 @@ pub fn parse(bytes: &[u8], options: &ParseOptions) -> Result<Parsed> {
     if !announces_calendar(&text) {
         return Err(Kind::BadReply.error("the reply is no iCalendar"));
     }
-    let mut reader = Reader::new(options);
+    let mut reader = Reader::new(options, Groups::for_text(text.len()));
     for line in Lines::of(&text) {
         reader.take(line)?;
     }
@@ -132,7 +132,7 @@ fn announces_calendar(text: &str) -> bool {
 /// An open component.
 #[derive(Debug)]
 struct Open<'a> {
-    name: String,
+    name: Cow<'a, str>,
     part: Part<'a>,
 }
 
@@ -164,14 +164,14 @@ struct Reader<'a, 'o> {
 }
 
 impl<'a, 'o> Reader<'a, 'o> {
-    fn new(options: &'o ParseOptions) -> Self {
+    fn new(options: &'o ParseOptions, groups: Groups) -> Self {
         Self {
             options,
             stack: Vec::new(),
             buried: 0,
             components: 0,
             calendar: 0,
-            groups: Groups::default(),
+            groups,
             facts: CalendarFacts::default(),
             faults: Vec::new(),
             notes: Vec::new(),
@@ -180,15 +180,31 @@ impl<'a, 'o> Reader<'a, 'o> {
     }
 
     fn take(&mut self, line: Line<'a>) -> Result<()> {
-        let name = upper(line.name());
+        if self.passes_over(line.initial()) {
+            return Ok(());
+        }
+        let name = line.name();
         match name.as_ref() {
             "" => {}
-            "BEGIN" => self.begin(&component_name(line))?,
+            "BEGIN" => self.begin(component_name(line))?,
             "END" => self.end(&component_name(line)),
             _ if self.buried > 0 => {}
             name => self.property(name, line),
         }
         Ok(())
+    }
+
+    /// Whether a name that begins so can only be a property that says nothing to the open component.
+    fn passes_over(&self, initial: u8) -> bool {
+        // BEGIN and END; what begins with no letter wants a closer look.
+        if !initial.is_ascii_uppercase() || matches!(initial, b'B' | b'E') {
+            return false;
+        }
+        match self.stack.last().map(|open| &open.part) {
+            Some(Part::Event(_)) => !EventParts::may_take(initial),
+            Some(Part::Other) | None => true,
+            Some(_) => false,
+        }
     }
 
     fn property(&mut self, name: &str, line: Line<'a>) {
@@ -203,7 +219,7 @@ impl<'a, 'o> Reader<'a, 'o> {
         }
     }
 
-    fn begin(&mut self, name: &str) -> Result<()> {
+    fn begin(&mut self, name: Cow<'a, str>) -> Result<()> {
         if name != "VALARM" {
             self.components += 1;
         }
@@ -222,7 +238,7 @@ impl<'a, 'o> Reader<'a, 'o> {
         if name == "VEVENT" {
             self.close_unended_event();
         }
-        let part = match (name, self.stack.last().map(|open| &open.part)) {
+        let part = match (name.as_ref(), self.stack.last().map(|open| &open.part)) {
             ("VCALENDAR", _) => Part::Calendar,
             ("VEVENT", _) => Part::Event(Box::default()),
             ("VFREEBUSY", _) => Part::FreeBusy(FreeBusyParts::default()),
@@ -236,7 +252,7 @@ impl<'a, 'o> Reader<'a, 'o> {
             }
             _ => Part::Other,
         };
-        self.stack.push(Open { name: name.to_owned(), part });
+        self.stack.push(Open { name, part });
         Ok(())
     }
 
@@ -351,16 +367,8 @@ fn push_once(list: &mut Vec<String>, text: &str) {
     }
 }
 
-fn upper(name: Cow<'_, str>) -> Cow<'_, str> {
-    if name.bytes().any(|b| b.is_ascii_lowercase()) {
-        Cow::Owned(name.to_ascii_uppercase())
-    } else {
-        name
-    }
-}
-
-fn component_name(line: Line<'_>) -> String {
-    Content::of(&line.text()).value.to_ascii_uppercase()
+fn component_name(line: Line<'_>) -> Cow<'_, str> {
+    upper(value(line.text()))
 }
 
 fn calendar_property(facts: &mut CalendarFacts, name: &str, line: Line<'_>) {

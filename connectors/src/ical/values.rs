@@ -1,19 +1,23 @@
 //! Property values: dates, times, durations, offsets. Lenient where the meaning is plain, `None` where not.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{Timestamp, civil, tz::Offset};
 
+use super::lines::trim;
 use crate::event::{RemoteDate, RemoteDuration, RemoteEnd, RemoteTime};
 
 /// Reads a DATE or DATE-TIME. The form of the value decides over what `VALUE=` claims, except that a
 /// midnight declared a date is one; `Z` decides over `TZID`; a zone on a date means nothing.
 pub(super) fn time(value: &str, tzid: Option<&str>, declared_date: bool) -> Option<RemoteTime> {
-    let value = value.trim();
-    let (value, utc) = match value.strip_suffix(['Z', 'z']) {
-        Some(local) => (local, true),
-        None => (value, false),
+    let value = trim(value);
+    let (value, utc) = match *value.as_bytes() {
+        [ref local @ .., b'Z' | b'z'] => (local, true),
+        ref local => (local, false),
     };
-    let (date, clock) = match value.split_once(['T', 't']) {
-        Some((date, clock)) => (parse_date(date)?, Some(parse_clock(clock)?)),
+    let (date, clock) = match value.iter().position(|b| matches!(b, b'T' | b't')) {
+        Some(at) => {
+            let (date, clock) = value.split_at_checked(at)?;
+            (parse_date(date)?, Some(parse_clock(clock.get(1..)?)?))
+        }
         None => (parse_date(value)?, None),
     };
     let Some((clock, next_day)) = clock else { return Some(RemoteTime::Date(date)) };
@@ -22,7 +26,7 @@ pub(super) fn time(value: &str, tzid: Option<&str>, declared_date: bool) -> Opti
         return Some(RemoteTime::Date(date));
     }
     let at = date.to_datetime(clock);
-    Some(match tzid.map(str::trim).filter(|name| !name.is_empty()) {
+    Some(match tzid.map(trim).filter(|name| !name.is_empty()) {
         _ if utc => RemoteTime::Utc(instant(at)),
         Some(tzid) => RemoteTime::Zoned { at, tzid: tzid.to_owned() },
         None => RemoteTime::Floating(at),
@@ -32,11 +36,11 @@ pub(super) fn time(value: &str, tzid: Option<&str>, declared_date: bool) -> Opti
 /// The instant of a UTC wall-clock time; beyond the range of instants, the last or first one there is.
 fn instant(at: civil::DateTime) -> Timestamp {
     let bound = if at.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
-    TimeZone::UTC.to_timestamp(at).unwrap_or(bound)
+    Offset::UTC.to_timestamp(at).unwrap_or(bound)
 }
 
-fn parse_date(text: &str) -> Option<civil::Date> {
-    match *text.as_bytes() {
+fn parse_date(text: &[u8]) -> Option<civil::Date> {
+    match *text {
         [a, b, c, d, e, f, g, h] | [a, b, c, d, b'-', e, f, b'-', g, h] => {
             let year = digits(&[a, b, c, d])?;
             let (month, day) = (digits(&[e, f])?, digits(&[g, h])?);
@@ -47,8 +51,8 @@ fn parse_date(text: &str) -> Option<civil::Date> {
 }
 
 /// Reads `HHMMSS` or `HHMM`; 24:00 is the next day's midnight and a leap second is the 59th.
-fn parse_clock(text: &str) -> Option<(civil::Time, bool)> {
-    let (hour, minute, second) = match *text.as_bytes() {
+fn parse_clock(text: &[u8]) -> Option<(civil::Time, bool)> {
+    let (hour, minute, second) = match *text {
         [a, b, c, d, e, f] | [a, b, b':', c, d, b':', e, f] => {
             (digits(&[a, b])?, digits(&[c, d])?, digits(&[e, f])?)
         }
