@@ -4,5 +4,5 @@ SELECT
     covered_from_us, covered_until_us, poll_every_s, expected_max_age_s, failures, last_error,
     quarantine, revision, created_us, touched_us
 FROM calendars
-WHERE tenant_id = $1 AND calendar_id IN (SELECT jsonb_array_elements_text($2::jsonb))
+WHERE tenant_id = $1 AND calendar_id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)))
 ORDER BY calendar_id
