@@ -36,13 +36,14 @@ pub(crate) fn measure(size: Size, runtime: &Runtime, report: &mut Report) -> Res
     for (engine, url) in urls {
         runtime.block_on(one(engine, &url, dir.path(), size, report))?;
     }
-    report.note("The provider is simulated in the same process and on the same core; its own time is part of the figures of whole pulls. SQLite commits with synchronous=FULL.");
+    report.note("The provider is simulated in the same process and on the same core; its own time is part of the figures of whole pulls. SQLite commits with synchronous=FULL; CPU is that of this program, not PostgreSQL's.");
     Ok(())
 }
 
-/// What one settling of the engine took: seconds, requests, items written.
+/// What one settling of the engine took: seconds, of which the processor worked for some, requests, items written.
 struct Pull {
     seconds: f64,
+    cpu: f64,
     requests: usize,
     written: i64,
 }
@@ -53,12 +54,22 @@ async fn pull(stage: &Stage, database: &mut Database) -> Result<Pull> {
     stage.pass(std::time::Duration::from_secs(1));
     let all = calhub::sync::Selector::All;
     stage.engine.request_sync(&stage.tenant, &all, false).await?;
-    let began = Instant::now();
+    let (began, cpu) = (Instant::now(), cpu());
     stage.settle().await;
-    let seconds = began.elapsed().as_secs_f64();
+    let (seconds, cpu) = (began.elapsed().as_secs_f64(), self::cpu() - cpu);
     let requests = stage.world.log().len();
     let written = touched(stage, database, before).await?;
-    Ok(Pull { seconds, requests, written })
+    Ok(Pull { seconds, cpu, requests, written })
+}
+
+/// Seconds that this program's threads have worked, the simulated provider's part included.
+fn cpu() -> f64 {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return f64::NAN };
+    let worked = |thread: std::io::Result<std::fs::DirEntry>| {
+        let told = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        told.split(' ').next()?.parse::<f64>().ok()
+    };
+    threads.filter_map(worked).sum::<f64>() / 1e9
 }
 
 /// The time on the stage's clock, in the database's unit.
@@ -80,10 +91,10 @@ async fn one(engine: &str, url: &str, _dir: &Path, size: Size, report: &mut Repo
     for n in 0..events {
         work.put(&name(n), object(n));
     }
-    let began = Instant::now();
+    let (began, worked) = (Instant::now(), cpu());
     stage.link(&account).await;
     stage.settle().await;
-    let first = began.elapsed().as_secs_f64();
+    let (first, worked) = (began.elapsed().as_secs_f64(), cpu() - worked);
     let stored = database.number("SELECT count(*) FROM events").await?;
     ensure!(stored == i64::try_from(events)?, "{stored} events stored");
     let busy = database.number("SELECT count(*) FROM busy").await?;
@@ -91,7 +102,7 @@ async fn one(engine: &str, url: &str, _dir: &Path, size: Size, report: &mut Repo
         name: format!("{engine}: first pull of {events} events over CalDAV ({busy} intervals)"),
         limit: "-".to_owned(),
         ours: format!(
-            "{first:.2} s, {} events/s",
+            "{first:.2} s ({worked:.2} s CPU), {} events/s",
             figure(f64::from(u32::try_from(events)?) / first)
         ),
         ratio: "-".to_owned(),
@@ -132,10 +143,16 @@ async fn one_change(
     ensure!(idle.written == 0, "{} items written for none", idle.written);
     report.add(Line {
         name: format!("{engine}: pull of one changed event among {events}, CalDAV"),
-        limit: format!("nothing changed: {:.1} ms, {} requests", idle.seconds * 1e3, idle.requests),
+        limit: format!(
+            "nothing changed: {:.1} ms ({:.1} ms CPU), {} requests",
+            idle.seconds * 1e3,
+            idle.cpu * 1e3,
+            idle.requests
+        ),
         ours: format!(
-            "{:.1} ms, {} requests, {} item written",
+            "{:.1} ms ({:.1} ms CPU), {} requests, {} item written",
             changed.seconds * 1e3,
+            changed.cpu * 1e3,
             changed.requests,
             changed.written
         ),
@@ -174,8 +191,14 @@ async fn feed(
         name: format!("{engine}: a feed of {events} events, {:.1} MB", body.len() as f64 / 1e6),
         limit: format!("not modified: {:.1} ms", idle.seconds * 1e3),
         ours: format!(
-            "first {:.2} s; one event changed: {:.0} ms, {} item written; only stamps changed: {:.0} ms, {} written",
-            first, changed.seconds * 1e3, changed.written, restamped.seconds * 1e3, restamped.written
+            "first {:.2} s; one event changed: {:.0} ms ({:.0} ms CPU), {} item written; only stamps changed: {:.0} ms ({:.0} ms CPU), {} written",
+            first,
+            changed.seconds * 1e3,
+            changed.cpu * 1e3,
+            changed.written,
+            restamped.seconds * 1e3,
+            restamped.cpu * 1e3,
+            restamped.written
         ),
         ratio: "-".to_owned(),
         target: "unchanged events write 0 rows",
