@@ -157,7 +157,7 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
 
 /// While a table has no statistics, PostgreSQL plans the subquery as a loop over all rows for each of its names.
 #[test]
-fn lists_of_names_are_arrays_to_postgresql() {
+fn lists_of_names_are_no_subquery_of_in_to_postgresql() {
     for (name, sql) in statements() {
         assert!(!sql.contains("IN (SELECT jsonb_array_elements"), "{name}");
     }

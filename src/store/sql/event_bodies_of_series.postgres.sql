@@ -1,5 +1,10 @@
-SELECT item, series, version, body, faults
-FROM events
-WHERE tenant_id = $1 AND calendar_id = $2
-    AND series = ANY (ARRAY(SELECT jsonb_array_elements_text($3::jsonb)))
-ORDER BY series, item
+-- OFFSET 0: see busy_of_series.
+SELECT found.item, found.series, found.version, found.body, found.faults
+FROM (SELECT DISTINCT jsonb_array_elements_text($3::jsonb) AS series) AS wanted
+CROSS JOIN LATERAL (
+    SELECT item, series, version, body, faults
+    FROM events
+    WHERE tenant_id = $1 AND calendar_id = $2 AND series = wanted.series
+    OFFSET 0
+) AS found
+ORDER BY found.series, found.item
