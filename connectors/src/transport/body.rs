@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use bytes::Bytes;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use http::{HeaderMap, Response, StatusCode, header};
 
 use super::Limits;
@@ -11,6 +11,8 @@ use crate::error::{Error, Kind};
 
 /// Below this size no ratio is judged: small calendars repeat themselves a lot.
 const RATIO_FLOOR: usize = 256 << 10;
+/// Compressed parts of one body, each of which costs a decoder of its own. Servers send one.
+const MOST_PARTS: usize = 1_000;
 /// Decompressed at a time.
 const PART: usize = 32 << 10;
 
@@ -91,12 +93,26 @@ fn coding(headers: &HeaderMap) -> Option<String> {
 }
 
 fn gunzip(body: &Bytes, limits: &Limits, host: &str) -> Result<Vec<u8>, Error> {
-    if body.is_empty() {
-        return Ok(Vec::new());
+    let (mut decoded, mut rest) = (Vec::new(), body.as_ref());
+    for _ in 0..MOST_PARTS {
+        if rest.is_empty() {
+            return Ok(decoded);
+        }
+        rest = gunzip_part(rest, &mut decoded, body.len(), limits, host)?;
     }
-    let mut decoder = MultiGzDecoder::new(body.as_ref());
-    let mut decoded = Vec::new();
-    let mut part = vec![0; PART];
+    if rest.is_empty() { Ok(decoded) } else { Err(too_large(host)) }
+}
+
+/// Unpacks one part of a body of `whole` bytes; answers what follows it.
+fn gunzip_part<'b>(
+    packed: &'b [u8],
+    decoded: &mut Vec<u8>,
+    whole: usize,
+    limits: &Limits,
+    host: &str,
+) -> Result<&'b [u8], Error> {
+    let mut decoder = GzDecoder::new(packed);
+    let mut part = [0; PART];
     loop {
         let read = decoder.read(&mut part).map_err(|error| {
             Kind::BadReply
@@ -104,11 +120,11 @@ fn gunzip(body: &Bytes, limits: &Limits, host: &str) -> Result<Vec<u8>, Error> {
                 .caused_by(error)
         })?;
         if read == 0 {
-            return Ok(decoded);
+            return Ok(decoder.into_inner());
         }
         decoded.extend_from_slice(part.get(..read).unwrap_or_default());
         // Judged as it grows: a bomb is never held whole.
-        let taken = body.len() - decoder.get_ref().len();
+        let taken = whole - decoder.get_ref().len();
         let most = taken.saturating_mul(limits.ratio).max(RATIO_FLOOR).min(limits.decoded);
         if decoded.len() > most {
             return Err(too_large(host));
