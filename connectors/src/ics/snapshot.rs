@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     connector::{CalendarFacts, Change, Versions},
     error::{Kind, Result},
-    event::{Item, ItemRef, Version},
+    event::{Item, ItemRef, RemoteEvent, Version},
     ical::{self, ParseOptions},
 };
 
@@ -40,7 +40,7 @@ impl Snapshot {
         }
         let mut items = parsed.items;
         for item in &mut items {
-            item.version = Some(version_of(item));
+            item.version = Some(nameless_version(item));
             item.item = name_of(&item.item);
             item.series = name_of(&item.series);
         }
@@ -94,13 +94,15 @@ pub(super) fn name_of(uid: &ItemRef) -> ItemRef {
     ItemRef::new(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-/// The content without the UID, which is the item's name already.
-fn version_of(item: &Item) -> Version {
-    let mut nameless = item.clone();
-    for event in &mut nameless.events {
-        event.uid.clear();
+/// The version of the content without the UID, which is the item's name already.
+fn nameless_version(item: &mut Item) -> Version {
+    let take = |event: &mut RemoteEvent| std::mem::take(&mut event.uid);
+    let uids: Vec<String> = item.events.iter_mut().map(take).collect();
+    let version = ical::fingerprint(item);
+    for (event, uid) in item.events.iter_mut().zip(uids) {
+        event.uid = uid;
     }
-    ical::fingerprint(&nameless)
+    version
 }
 
 fn of_the_whole(faults: Vec<String>) -> Item {
