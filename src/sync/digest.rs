@@ -20,9 +20,9 @@ use super::{
 use crate::{
     model::{
         busy::{BusyClass, BusyInterval},
-        event::{Event, Series},
+        event::Event,
         interval::Span,
-        recurrence::{Budget, Trouble, expand},
+        recurrence::{Budget, Trouble, expand_events},
     },
     store::{BusyRow, EventRow},
 };
@@ -145,11 +145,11 @@ pub fn intervals<'a>(
     rows: impl IntoIterator<Item = &'a EventRow>,
     frame: &Frame,
 ) -> Vec<BusyInterval> {
-    let series = Series { events: rows.into_iter().flat_map(|row| row.events.clone()).collect() };
+    let events = rows.into_iter().flat_map(|row| &row.events);
     let granted = frame.allowance.grant();
     let expanded = catch_unwind(AssertUnwindSafe(|| {
         let mut budget = Budget::of(granted);
-        let expansion = expand(&series, frame.window, &frame.zone, &mut budget);
+        let expansion = expand_events(events, frame.window, &frame.zone, &mut budget);
         let is_exhausted = expansion.unexpandable == Some(Trouble::Budget);
         frame.allowance.take(granted.saturating_sub(budget.left()), is_exhausted);
         expansion.intervals

@@ -1,6 +1,6 @@
 //! What a round changes: stored against wanted, in plain values. Nothing here reads or writes.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use crate::model::{busy::BusyInterval, interval::Span};
 
@@ -25,13 +25,29 @@ impl Diff {
 
 /// Compares what is stored of a series with what it expands to.
 pub fn diff(stored: &[BusyInterval], wanted: &[BusyInterval]) -> Diff {
-    let stored: HashSet<BusyInterval> = stored.iter().copied().collect();
-    let wanted: HashSet<BusyInterval> = wanted.iter().copied().collect();
-    let mut inserts: Vec<BusyInterval> = wanted.difference(&stored).copied().collect();
-    let mut deletes: Vec<BusyInterval> = stored.difference(&wanted).copied().collect();
-    inserts.sort_unstable();
-    deletes.sort_unstable();
-    Diff { inserts, deletes }
+    let (stored, wanted) = (sorted(stored), sorted(wanted));
+    Diff { inserts: without(&wanted, &stored), deletes: without(&stored, &wanted) }
+}
+
+fn sorted(intervals: &[BusyInterval]) -> Cow<'_, [BusyInterval]> {
+    // Told once is enough, and an expansion is sorted already.
+    if intervals.is_sorted_by(|a, b| a < b) {
+        return Cow::Borrowed(intervals);
+    }
+    let mut sorted = intervals.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    Cow::Owned(sorted)
+}
+
+/// What stands in `these` and not in `those`; both are sorted.
+fn without(these: &[BusyInterval], those: &[BusyInterval]) -> Vec<BusyInterval> {
+    let mut those = those.iter().peekable();
+    let is_new = |busy: &&BusyInterval| {
+        while those.next_if(|other| *other < *busy).is_some() {}
+        those.peek() != Some(busy)
+    };
+    these.iter().filter(is_new).copied().collect()
 }
 
 /// The items that a complete listing did not show and that nobody touched since it began.

@@ -33,9 +33,19 @@ pub struct Expansion {
 ///
 /// What is not understood or lies beyond the budget is [`BusyClass::Unexpandable`] over the span concerned.
 pub fn expand(series: &Series, window: Span, owner: &TimeZone, budget: &mut Budget) -> Expansion {
+    expand_events(&series.events, window, owner, budget)
+}
+
+/// As [`expand`], of events that stand in several places.
+pub fn expand_events<'a>(
+    events: impl IntoIterator<Item = &'a Event>,
+    window: Span,
+    owner: &TimeZone,
+    budget: &mut Budget,
+) -> Expansion {
     let mut found = Found::new(window);
     let mut parts: BTreeMap<u32, Vec<&Event>> = BTreeMap::new();
-    for event in &series.events {
+    for event in events {
         parts.entry(event.part).or_default().push(event);
     }
     for events in parts.into_values() {

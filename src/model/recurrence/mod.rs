@@ -34,7 +34,7 @@ mod tests;
 mod walk;
 
 pub use budget::Budget;
-pub use expand::{Expansion, expand, starts};
+pub use expand::{Expansion, expand, expand_events, starts};
 pub use rule::RuleError;
 
 pub(super) use onsets::onsets;

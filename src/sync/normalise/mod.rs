@@ -54,14 +54,12 @@ pub struct Normalised {
 /// understood is listed in [`Normalised::faults`].
 pub fn normalise(item: &Item, judging: Judging<'_>) -> Normalised {
     let mut words = Words::of(item, judging);
-    let mut uids: Vec<&str> = Vec::new();
+    let mut parts: HashMap<&str, u32> = HashMap::new();
     let mut events: Vec<Event> = Vec::with_capacity(item.events.len());
     for event in &item.events {
-        let part = uids.iter().position(|uid| *uid == event.uid).unwrap_or(uids.len());
-        if part == uids.len() {
-            uids.push(&event.uid);
-        }
-        events.push(Event { part: u32::try_from(part).unwrap_or(u32::MAX), ..words.event(event) });
+        let next = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        let part = *parts.entry(&event.uid).or_insert(next);
+        events.push(Event { part, ..words.event(event) });
     }
     if item.unplaced {
         events.push(Event::unplaced());
