@@ -123,7 +123,8 @@ pub fn parse(bytes: &[u8], options: &ParseOptions) -> Result<Parsed> {
     Ok(reader.finish())
 }
 
-fn announces_calendar(text: &str) -> bool {
+/// Whether a text is a calendar at all: it begins one somewhere near its start.
+pub(super) fn announces_calendar(text: &str) -> bool {
     let text = text.trim_start();
     let head = text.as_bytes().get(..PROLOGUE).unwrap_or(text.as_bytes());
     head.windows(b"BEGIN:VCALENDAR".len()).any(|w| w.eq_ignore_ascii_case(b"BEGIN:VCALENDAR"))

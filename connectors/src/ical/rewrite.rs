@@ -4,6 +4,7 @@ use icalendar::Property;
 
 use super::{
     lines::{Content, Line, Lines},
+    read::announces_calendar,
     write,
 };
 use crate::connector::Draft;
@@ -11,7 +12,7 @@ use crate::connector::Draft;
 /// Replaces what we own of our event in `body`, keeping unknown properties and components line by line.
 ///
 /// Ours is the event that carries `X-HUB-BOOKING`, or else the first that is no override. `None` when there
-/// is none of these, or it does not end. A description or location is kept when the draft has none of its own.
+/// is none of these, it does not end, or what comes out is no calendar. A description or location is kept when the draft has none of its own.
 pub fn rewrite(body: &str, draft: &Draft) -> Option<String> {
     let body = body.strip_prefix('\u{feff}').unwrap_or(body);
     let target = target(body)?;
@@ -30,7 +31,8 @@ pub fn rewrite(body: &str, draft: &Draft) -> Option<String> {
             keep(&mut out, line);
         }
     }
-    replaced.then_some(out)
+    // A calendar may be announced in the middle of a line that was replaced; what is left is none.
+    (replaced && announces_calendar(&out)).then_some(out)
 }
 
 fn is_ours(name: &str, ours: &[Property]) -> bool {
