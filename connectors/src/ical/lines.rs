@@ -177,7 +177,7 @@ impl<'t> Content<'t> {
     pub(super) fn params(&self) -> impl Iterator<Item = (&'t str, &'t str)> {
         let text = self.params.as_bytes();
         let quotes = memchr(b'"', text).map_or(0, |_| text.iter().filter(|b| **b == b'"').count());
-        let counts = quotes > 0 && quotes % 2 == 0;
+        let counts = quotes > 0 && quotes.is_multiple_of(2);
         let mut rest = Some(self.params);
         let pieces = std::iter::from_fn(move || {
             let whole = rest.filter(|rest| !rest.is_empty())?;
