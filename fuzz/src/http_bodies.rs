@@ -10,7 +10,7 @@ use axum::{
 use calhub::{
     clock::{ManualClock, SeededEntropy},
     config::{Environment, Overrides, load},
-    http::{Api, document, router},
+    http::{Api, document, service},
     secrets::{Kek, Vault},
     serve::{Parts, assemble, first_run},
     store::{Options, Store},
@@ -81,7 +81,7 @@ async fn start() -> Router {
     // Leaked: a sender that is gone means "stop".
     let (stop, stopping) = tokio::sync::watch::channel(false);
     std::mem::forget(stop);
-    router(Api::new(hub, stopping))
+    Router::new().fallback_service(service(Api::new(hub, stopping)))
 }
 
 /// The first byte chooses the operation, the second the headers; then a line that fills the path's parameters and

@@ -8,9 +8,8 @@ use std::{
 };
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, Request, State},
-    http::{HeaderValue, header, request::Parts},
-    middleware::Next,
+    extract::{ConnectInfo, FromRequestParts, Request},
+    http::{HeaderName, HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +28,11 @@ use crate::{
     secrets::Vault,
     store::{KeyRow, Store},
 };
+
+const CALHUB_TENANT: HeaderName = HeaderName::from_static("calhub-tenant");
+const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// What a key allows.
 #[derive(
@@ -231,34 +235,32 @@ impl Keyring {
 pub struct Local;
 
 /// Lets in who shows a good key, and counts every request against its caller's limit.
-pub(super) async fn gate(State(api): State<Api>, request: Request, next: Next) -> Response {
+pub(super) async fn admit(
+    api: &Api,
+    request: Request,
+) -> Result<(Request, Option<Verdict>), Box<Response>> {
     let now = api.hub.clock.now();
     let (mut parts, body) = request.into_parts();
-    let caller = match identify(&api, &parts, now).await {
+    let caller = match identify(api, &parts, now).await {
         Ok(caller) => caller,
         Err(problem) if problem.status == 401 => {
-            let stranger = parts
-                .extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map_or_else(|| "-".to_owned(), |info| origin(info.0.ip()));
+            let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+            let stranger = peer.map_or_else(|| "-".to_owned(), |info| origin(info.0.ip()));
             let verdict = api.strangers.take(&stranger, now);
-            return match verdict.filter(|verdict| !verdict.allowed) {
+            let refused = match verdict.filter(|verdict| !verdict.allowed) {
                 Some(verdict) => too_many(&verdict),
                 None => problem.into_response(),
             };
+            return Err(Box::new(refused));
         }
-        Err(problem) => return problem.into_response(),
+        Err(problem) => return Err(Box::new(problem.into_response())),
     };
     let verdict = api.limiter.take(&caller.actor, now);
     if let Some(verdict) = verdict.filter(|verdict| !verdict.allowed) {
-        return too_many(&verdict);
+        return Err(Box::new(too_many(&verdict)));
     }
     parts.extensions.insert(caller);
-    let mut response = next.run(Request::from_parts(parts, body)).await;
-    if let Some(verdict) = verdict {
-        tell_limit(&verdict, &mut response);
-    }
-    response
+    Ok((Request::from_parts(parts, body), verdict))
 }
 
 async fn identify(api: &Api, request: &Parts, now: Timestamp) -> Result<Caller, Problem> {
@@ -313,7 +315,7 @@ fn good(vault: &Vault, rows: &[KeyRow], token: Token<'_>, now: Timestamp) -> Opt
 
 /// `Calhub-Tenant` lets an instance key act for a tenant.
 async fn acting_for(api: &Api, request: &Parts, caller: Caller) -> Result<Caller, Problem> {
-    let Some(header) = request.headers.get("calhub-tenant") else { return Ok(caller) };
+    let Some(header) = request.headers.get(CALHUB_TENANT) else { return Ok(caller) };
     let wrong = || Problem::parameter("Calhub-Tenant", "there is no such tenant");
     let tenant: TenantId =
         header.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
@@ -337,9 +339,9 @@ fn too_many(verdict: &Verdict) -> Response {
 
 pub(super) fn tell_limit(verdict: &Verdict, response: &mut Response) {
     let headers = response.headers_mut();
-    headers.insert("ratelimit-limit", HeaderValue::from(verdict.limit));
-    headers.insert("ratelimit-remaining", HeaderValue::from(verdict.remaining));
-    headers.insert("ratelimit-reset", HeaderValue::from(verdict.reset_s));
+    headers.insert(RATELIMIT_LIMIT, HeaderValue::from(verdict.limit));
+    headers.insert(RATELIMIT_REMAINING, HeaderValue::from(verdict.remaining));
+    headers.insert(RATELIMIT_RESET, HeaderValue::from(verdict.reset_s));
 }
 
 #[cfg(test)]

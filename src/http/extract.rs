@@ -1,6 +1,6 @@
 //! Reading requests: bodies, queries, ids, pages and preconditions, each refusal a problem document.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -289,7 +289,18 @@ pub(super) fn words(text: Option<&str>) -> Vec<String> {
 }
 
 /// `Prefer: wait=2`, in seconds, at most ten.
-pub(super) fn preferred_wait(headers: &HeaderMap) -> Option<std::time::Duration> {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PreferredWait(pub Option<Duration>);
+
+impl<S: Send + Sync> FromRequestParts<S> for PreferredWait {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(preferred_wait(&parts.headers)))
+    }
+}
+
+fn preferred_wait(headers: &HeaderMap) -> Option<Duration> {
     headers
         .get_all("prefer")
         .iter()
@@ -297,7 +308,7 @@ pub(super) fn preferred_wait(headers: &HeaderMap) -> Option<std::time::Duration>
         .flat_map(|text| text.split([',', ';']))
         .filter_map(|part| part.trim().strip_prefix("wait="))
         .find_map(|text| text.trim_matches('"').parse::<u64>().ok())
-        .map(|seconds| std::time::Duration::from_secs(seconds.min(10)))
+        .map(|seconds| Duration::from_secs(seconds.min(10)))
 }
 
 /// Checks `metadata`: a map of strings, at most twenty keys.

@@ -8,9 +8,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -45,34 +44,40 @@ struct Kept {
     body: String,
 }
 
-/// Runs a mutating request once a key.
-pub(super) async fn once(State(api): State<Api>, request: Request, next: Next) -> Response {
+/// Whether a request may change something, so that repeating it matters.
+pub(super) fn concerns(request: &Request) -> bool {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     // A question asked by POST changes nothing.
-    if is_read || request.uri().path() == "/v1/freebusy" {
-        return next.run(request).await;
-    }
+    !is_read && request.uri().path() != "/v1/freebusy"
+}
+
+/// Runs a mutating request once a key.
+pub(super) async fn once<F: Future<Output = Response>>(
+    api: &Api,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let key = match key_of(request.headers()) {
         Ok(Some(key)) => key,
-        Ok(None) => return next.run(request).await,
+        Ok(None) => return next(request).await,
         Err(problem) => return problem.into_response(),
     };
     let Some(caller) = request.extensions().get::<Caller>().cloned() else {
-        return next.run(request).await;
+        return next(request).await;
     };
     let route = format!("{} {}", request.method(), request.uri().path());
     let key = IdempotencyKey { tenant_id: caller.tenant, route, key };
-    answer(&api, &key, &caller.scopes, request, next)
+    answer(api, &key, &caller.scopes, request, next)
         .await
         .unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn answer(
+async fn answer<F: Future<Output = Response>>(
     api: &Api,
     key: &IdempotencyKey,
     scopes: &[Scope],
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     let body = arrived(to_bytes(body, MOST_BYTES), PATIENCE)
@@ -110,7 +115,7 @@ async fn answer(
         }
     }
     reach(Point::KeyTaken).await;
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = next(Request::from_parts(parts, Body::from(body))).await;
     reach(Point::AnswerMade).await;
     keep(api, key, response).await
 }

@@ -51,7 +51,10 @@ impl Limiter {
         if buckets.len() >= MOST_BUCKETS {
             buckets.clear();
         }
-        let bucket = buckets.entry(caller.to_owned()).or_insert(Bucket { left: full, at: now });
+        if !buckets.contains_key(caller) {
+            buckets.insert(caller.to_owned(), Bucket { left: full, at: now });
+        }
+        let bucket = buckets.get_mut(caller)?;
         let passed = now.duration_since(bucket.at).as_secs_f64().max(0.0);
         bucket.left = (bucket.left + passed * per_second).min(full);
         bucket.at = now;

@@ -1,7 +1,7 @@
 //! The HTTP API: the only module that names axum. A route parses, calls one function, renders.
 //!
-//! From the outside in, every request passes [`request`] (id, trace, errors in one shape), and those
-//! under `/v1` then [`auth`] (key, tenant, limits), [`scopes`] and [`idempotency`], before a function in [`api`].
+//! [`pipeline`] is the way of a request: [`request`] (id, trace, errors in one shape), for those under `/v1` then
+//! [`auth`] (key, tenant, limits), the scopes of [`routes`] and [`idempotency`], and at last a function in [`api`].
 
 mod api;
 mod auth;
@@ -11,9 +11,10 @@ mod idempotency;
 mod limits;
 mod meters;
 mod openapi;
+mod pipeline;
 mod problem;
 mod request;
-mod scopes;
+mod routes;
 mod serving;
 mod text;
 mod unread;
@@ -21,16 +22,15 @@ mod wire;
 
 use std::{ops::Deref, sync::Arc};
 
-use axum::{Router, extract::DefaultBodyLimit, middleware};
 use tokio::sync::watch;
-use tower_http::compression::CompressionLayer;
 
 pub use auth::{Caller, Local, Scope, Token};
+pub use pipeline::service;
 pub use problem::{CODES, Problem};
 pub use serving::{Listeners, serve};
 
-use self::{auth::Keyring, limits::Limiter, meters::Meters, scopes::Needed};
-use crate::{changes::Relay, hub::Hub};
+use self::{auth::Keyring, limits::Limiter, meters::Meters};
+use crate::{changes::Relay, clock::SeededEntropy, hub::Hub};
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 1 << 20;
@@ -50,6 +50,8 @@ pub struct Parts {
     meters: Meters,
     /// Reads the change log once for all live streams.
     relay: Arc<Relay>,
+    /// What the ids of requests are made of. They need only differ, and the machine is not asked for each.
+    chance: SeededEntropy,
     /// Turns true when the hub is told to stop, so that endless answers end.
     stopping: watch::Receiver<bool>,
 }
@@ -65,41 +67,21 @@ impl Deref for Api {
 impl Api {
     pub fn new(hub: Arc<Hub>, stopping: watch::Receiver<bool>) -> Self {
         let limits = &hub.config.http;
+        let mut seed = [0; 8];
+        hub.entropy.fill(&mut seed);
         let parts = Parts {
             keyring: Keyring::default(),
             limiter: Limiter::new(limits.requests_per_minute, limits.burst),
             refreshes: Limiter::new(limits.refreshes_per_minute, limits.refreshes_per_minute),
             strangers: Limiter::new(60, 300),
             meters: Meters::new(&hub),
+            chance: SeededEntropy::new(u64::from_be_bytes(seed)),
             relay: Relay::new(hub.store.clone()),
             stopping,
             hub,
         };
         Self(Arc::new(parts))
     }
-}
-
-/// Every route of the hub.
-pub fn router(api: Api) -> Router {
-    let (routes, document) = api::keyed().split_for_parts();
-    let needed = Arc::new(Needed::of(&document));
-    let keyed = routes
-        .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
-        .layer(middleware::from_fn_with_state(needed, scopes::check))
-        .layer(middleware::from_fn_with_state(api.clone(), auth::gate));
-    let (open, open_document) = api::open().split_for_parts();
-    let mut document = document;
-    document.merge(open_document);
-    let pages = openapi::router(&openapi::complete(document));
-    Router::new()
-        .merge(keyed)
-        .merge(open)
-        .merge(pages)
-        .fallback(request::nothing_here)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn_with_state(api.clone(), request::frame))
-        .layer(CompressionLayer::new())
-        .with_state(api)
 }
 
 /// Every metric of a hub as a table in Markdown, for its documentation.

@@ -60,7 +60,7 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 /// The pages of this module itself.
-const PAGES: [(&str, &str, &str); 2] = [
+pub(super) const PAGES: [(&str, &str, &str); 2] = [
     ("/openapi.json", "This document.", "application/json"),
     ("/docs", "This document for people; it loads nothing from anywhere.", "text/html"),
 ];
@@ -91,7 +91,8 @@ pub(super) fn router(document: &OpenApi) -> Router<Api> {
         let page = Arc::clone(&page);
         async move { html(&page) }
     });
-    Router::new().route("/openapi.json", json).route("/docs", docs)
+    let [at_json, at_docs] = PAGES.map(|(path, ..)| path);
+    Router::new().route(at_json, json).route(at_docs, docs)
 }
 
 fn html(page: &str) -> Response {

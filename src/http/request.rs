@@ -3,10 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{
-    body::Body,
-    extract::{MatchedPath, Request, State},
+    extract::Request,
     http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures::FutureExt;
@@ -26,13 +24,16 @@ pub(super) fn current_request_id() -> Option<String> {
     REQUEST_ID.try_with(|id| id.to_string()).ok()
 }
 
-/// Gives the request its id and span, and sees that every error leaves as a problem document.
-pub(super) async fn frame(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let id: Arc<str> = Arc::from(request_id(&api, &request));
+/// Gives the request its id and span, and sees that every error leaves as a problem document. `route` is the pattern,
+/// never the path: a feed's path is a secret.
+pub(super) async fn frame<F: Future<Output = Response>>(
+    api: &Api,
+    route: &str,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let id: Arc<str> = Arc::from(request_id(api, &request));
     let method = request.method().clone();
-    // The pattern, never the path: a feed's path is a secret.
-    let route =
-        request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let trace = trace_id(&request);
     let span = tracing::info_span!("http.request", request.id = %id, method = %method, route, trace.id = trace);
     let began = Instant::now();
@@ -42,7 +43,7 @@ pub(super) async fn frame(State(api): State<Api>, request: Request, next: Next) 
             drop(request);
             Problem::new("body_too_large", "A body may have at most 1 MiB.").into_response()
         } else {
-            next.run(request).await
+            next(request).await
         };
         unread.hear_out().await;
         answer
@@ -61,7 +62,7 @@ pub(super) async fn frame(State(api): State<Api>, request: Request, next: Next) 
         .await;
     let status = response.status();
     let duration = began.elapsed();
-    api.meters.answered(&method, &route, status.as_u16(), duration);
+    api.meters.answered(&method, route, status.as_u16(), duration);
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     span.in_scope(|| tracing::debug!(status = status.as_u16(), duration_ms, "Answered."));
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -83,10 +84,9 @@ fn request_id(api: &Api, request: &Request) -> String {
         (1..=128).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    given.filter(is_plain).map_or_else(
-        || RequestId::mint(&*api.hub.clock, &*api.hub.entropy).to_string(),
-        str::to_owned,
-    )
+    given
+        .filter(is_plain)
+        .map_or_else(|| RequestId::mint(&*api.hub.clock, &api.chance).to_string(), str::to_owned)
 }
 
 /// The trace id of a W3C `traceparent`, when the header is one.
@@ -145,6 +145,6 @@ fn as_problem(response: Response) -> Response {
 }
 
 /// Answers what no route takes.
-pub(super) async fn nothing_here() -> Response<Body> {
+pub(super) fn nothing_here() -> Response {
     Problem::new("not_found", "There is nothing at this address.").into_response()
 }

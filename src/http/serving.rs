@@ -2,13 +2,14 @@
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
-use axum::Extension;
+use axum::{Extension, ServiceExt, extract::Request};
 use tokio::{
     net::{TcpListener, UnixListener},
     sync::watch,
 };
+use tower::Layer;
 
-use super::{Api, Local, router};
+use super::{Api, Local, service};
 
 /// Where the hub listens.
 #[derive(Debug)]
@@ -25,20 +26,20 @@ pub async fn serve(
     stopping: watch::Receiver<bool>,
     grace: Duration,
 ) -> io::Result<()> {
-    let routes = router(api);
+    let service = service(api);
     let stop = |mut stopping: watch::Receiver<bool>| async move {
         // A sender that is gone means the same as one that says stop.
         let _ = stopping.wait_for(|stop| *stop).await;
     };
     let tcp = axum::serve(
         listeners.tcp,
-        routes.clone().into_make_service_with_connect_info::<SocketAddr>(),
+        ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service.clone()),
     )
     .with_graceful_shutdown(stop(stopping.clone()));
     let local = async {
         let Some(listener) = listeners.local else { return Ok(()) };
-        let routes = routes.layer(Extension(Local));
-        axum::serve(listener, routes).with_graceful_shutdown(stop(stopping.clone())).await
+        let service = ServiceExt::<Request>::into_make_service(Extension(Local).layer(service));
+        axum::serve(listener, service).with_graceful_shutdown(stop(stopping.clone())).await
     };
     let mut told = stopping.clone();
     let both = async { tokio::try_join!(tcp.into_future(), local).map(|_| ()) };

@@ -4,11 +4,11 @@ mod bits;
 mod view;
 mod write;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue},
     response::Response,
 };
 use serde::Deserialize;
@@ -24,7 +24,7 @@ use crate::{
     http::{
         Api, Problem,
         auth::Caller,
-        extract::{Body, preferred_wait},
+        extract::{Body, PreferredWait},
         wire::{Instant, Iso},
     },
     index::{
@@ -186,12 +186,12 @@ impl Found {
 async fn ask(
     State(api): State<Api>,
     caller: Caller,
-    headers: HeaderMap,
+    PreferredWait(wait): PreferredWait,
     Body(ask): Body<Ask>,
 ) -> Result<Response, Problem> {
     let window = ask.check()?;
     let waited = if ask.refresh == Refresh::IfStale {
-        freshen(&api, &caller, &ask, &headers).await?
+        freshen(&api, &caller, &ask, wait).await?
     } else {
         None
     };
@@ -220,7 +220,7 @@ async fn freshen(
     api: &Api,
     caller: &Caller,
     ask: &Ask,
-    headers: &HeaderMap,
+    wait: Option<Duration>,
 ) -> Result<Option<u64>, Problem> {
     let max_staleness = ask.max_staleness.map(|age| age.0);
     let stale = |found: &Found| -> Vec<CalendarId> {
@@ -238,7 +238,7 @@ async fn freshen(
         ids
     };
     let asked = stale(&Found::of(&api.hub.index, &caller.tenant, ask));
-    let Some(wait) = preferred_wait(headers) else {
+    let Some(wait) = wait else {
         for calendar in &asked {
             api.hub.engine.refresh(&caller.tenant, calendar).await?;
         }

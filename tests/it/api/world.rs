@@ -10,7 +10,7 @@ use axum::{
 use calhub::{
     clock::{Clock, ManualClock, SeededEntropy},
     config::{Environment, Overrides, load},
-    http::{Api, router},
+    http::{Api, service},
     hub::Hub,
     model::{
         busy::BusyClass,
@@ -123,7 +123,7 @@ impl TestHub {
         first_run(&hub).await.unwrap();
         hub.tail.catch_up().await.unwrap();
         let (stop, stopping) = watch::channel(false);
-        let routes = router(Api::new(Arc::clone(&hub), stopping));
+        let routes = Router::new().fallback_service(service(Api::new(Arc::clone(&hub), stopping)));
         let tenant = hub.default_tenant().await.unwrap();
         Self { hub, clock, routes, tenant, stop, entropy }
     }

@@ -10,7 +10,7 @@ use axum::{
 use calhub::{
     clock::{ManualClock, SeededEntropy},
     config::{Environment, Overrides, load},
-    http::{Api, router},
+    http::{Api, service},
     hub::Hub,
     link::Linker,
     secrets::{Kek, Vault},
@@ -72,7 +72,7 @@ impl Theatre {
         first_run(&hub).await.unwrap();
         hub.tail.catch_up().await.unwrap();
         let (stop, stopping) = watch::channel(false);
-        let routes = router(Api::new(Arc::clone(&hub), stopping));
+        let routes = Router::new().fallback_service(service(Api::new(Arc::clone(&hub), stopping)));
         let tenant = hub.default_tenant().await.unwrap();
         let engine = Arc::clone(&hub.engine);
         let linker = Linker::new(Arc::clone(&engine));

@@ -6,7 +6,7 @@ use axum::{Router, body::to_bytes, http::Request};
 use calhub::{
     clock::{ManualClock, SeededEntropy},
     config::{Environment, Overrides, load},
-    http::{Api, metrics_table, router},
+    http::{Api, metrics_table, service},
     hub::Hub,
     model::ids::{ConnectionId, TenantId},
     secrets::{Kek, Vault},
@@ -92,7 +92,15 @@ impl Room {
         let tenant = hub.default_tenant().await.unwrap();
         let (stop, stopping) = watch::channel(false);
         let api = Api::new(Arc::clone(&hub), stopping);
-        Self { routes: router(api.clone()), api, hub, world, clock, tenant, _stop: stop }
+        Self {
+            routes: Router::new().fallback_service(service(api.clone())),
+            api,
+            hub,
+            world,
+            clock,
+            tenant,
+            _stop: stop,
+        }
     }
 
     pub async fn link(&self, account: &Account) -> ConnectionId {
