@@ -58,17 +58,28 @@ pub(super) fn duration(out: &mut Vec<u8>, duration: SignedDuration) {
     out.push(b'"');
 }
 
-/// Writes busy spans. Most begin and end on the day of the one before: then only the times of day are written
-/// anew, and the rest is copied.
+/// Writes busy spans. Most begin and end on the day of the one before: then all but the times of day is copied as it
+/// stands.
 #[derive(Debug)]
 pub(super) struct SpanText {
-    start: Stamp,
-    end: Stamp,
+    /// A whole span, with the days of the one before.
+    text: [u8; 76],
+    start_day: Day,
+    end_day: Day,
 }
+
+/// Where the parts of a span's text stand.
+const START: usize = 10;
+const END: usize = 39;
+const KIND: usize = 69;
+/// Of an instant: its date with the `T` behind it, then its time of day.
+const DATE: usize = 11;
+const TIME: usize = 8;
 
 impl SpanText {
     pub(super) fn new() -> Self {
-        Self { start: Stamp::new(), end: Stamp::new() }
+        let text = *b"{\"start\":\"0000-00-00T00:00:00Z\",\"end\":\"0000-00-00T00:00:00Z\",\"kind\":\"busy\"},";
+        Self { text, start_day: Day::NONE, end_day: Day::NONE }
     }
 
     /// Whether a second may be an end of what is written here.
@@ -78,55 +89,83 @@ impl SpanText {
 
     /// Appends a span of seconds that [fit](Self::fits) as an object, with a comma behind it.
     pub(super) fn span(&mut self, out: &mut Vec<u8>, (start, end, kind): (i64, i64, Kind)) {
-        let mut text =
-            *b"{\"start\":\"0000-00-00T00:00:00Z\",\"end\":\"0000-00-00T00:00:00Z\",\"kind\":\"";
-        text[10..30].copy_from_slice(self.start.at(start));
-        text[39..59].copy_from_slice(self.end.at(end));
-        out.extend_from_slice(&text);
+        let start = self.start_day.time(start, &mut self.text[START..START + DATE]);
+        let end = self.end_day.time(end, &mut self.text[END..END + DATE]);
+        let at = out.len();
+        out.extend_from_slice(&self.text);
+        if let Some(text) = out.last_chunk_mut::<76>() {
+            text[START + DATE..START + DATE + TIME].copy_from_slice(&start);
+            text[END + DATE..END + DATE + TIME].copy_from_slice(&end);
+        }
         let kind: &[u8] = match kind {
-            Kind::Busy => b"busy\"},",
+            Kind::Busy => return,
             Kind::Tentative => b"tentative\"},",
             Kind::OutOfOffice => b"out_of_office\"},",
         };
+        out.truncate(at + KIND);
         out.extend_from_slice(kind);
     }
 }
 
-/// An instant's text, of which only the time of day changes within a day.
+/// The day of the last instant, by the second it begins at.
 #[derive(Debug)]
-struct Stamp {
-    day_s: i64,
-    text: [u8; 20],
+struct Day(i64);
+
+impl Day {
+    /// No instant lies within the day that begins here.
+    const NONE: Self = Self(i64::MAX - DAY_S);
+
+    /// The time of day of an instant. On another day than the last one's, `date` becomes that day's.
+    #[inline]
+    fn time(&mut self, second: i64, date: &mut [u8]) -> [u8; TIME] {
+        let mut of_day = second.wrapping_sub(self.0);
+        if !(0..DAY_S).contains(&of_day) {
+            let known = std::mem::replace(&mut self.0, second - second.rem_euclid(DAY_S));
+            of_day = second - self.0;
+            if !later(date, self.0.wrapping_sub(known)) {
+                date.copy_from_slice(&date_text(self.0.div_euclid(DAY_S)));
+            }
+        }
+        time_text(of_day)
+    }
 }
 
-impl Stamp {
-    fn new() -> Self {
-        // No instant lies within the day that begins here.
-        Self { day_s: i64::MAX - DAY_S, text: *b"0000-00-00T00:00:00Z" }
+/// Moves a date forward where only the last digit changes: within nine days, up to the 28th.
+fn later(date: &mut [u8], by_s: i64) -> bool {
+    let [.., tens, ones, b'T'] = date else { return false };
+    let Some(days @ 1..=9) = u8::try_from(by_s / DAY_S).ok() else { return false };
+    let last = if *tens == b'2' { b'8' } else { b'9' };
+    let fits = *tens <= b'2' && *ones + days <= last;
+    if fits {
+        *ones += days;
     }
-
-    fn at(&mut self, second: i64) -> &[u8; 20] {
-        let mut of_day = second.wrapping_sub(self.day_s);
-        if !(0..DAY_S).contains(&of_day) {
-            let day = second.div_euclid(DAY_S);
-            self.day_s = day * DAY_S;
-            of_day = second - self.day_s;
-            self.text[..11].copy_from_slice(&date_text(day));
-        }
-        self.text[11..19].copy_from_slice(&time_text(of_day));
-        &self.text
-    }
+    fits
 }
 
 /// `HH:MM:SS` of a second of a day.
-fn time_text(of_day: i64) -> [u8; 8] {
+#[inline]
+fn time_text(of_day: i64) -> [u8; TIME] {
     let second = u32::try_from(of_day).unwrap_or(0);
     let minute = second / 60;
-    let hour = minute / 60;
-    let ([h, o], [m, i], [s, e]) =
-        (pair(hour), pair(minute - hour * 60), pair(second - minute * 60));
-    [h, o, b':', m, i, b':', s, e]
+    let of_minute = second - minute * 60;
+    let mut text = MINUTES.get(minute as usize).copied().unwrap_or_default();
+    if of_minute > 0 {
+        [text[6], text[7]] = pair(of_minute);
+    }
+    text
 }
+
+/// The text of every minute of a day: nearly all that is written begins and ends on one.
+static MINUTES: [[u8; TIME]; 1_440] = {
+    let mut texts = [*b"00:00:00"; 1_440];
+    let mut minute = 0;
+    while minute < 1_440 {
+        let ([h, o], [m, i]) = (pair(minute as u32 / 60), pair(minute as u32 % 60));
+        texts[minute] = [h, o, b':', m, i, b':', b'0', b'0'];
+        minute += 1;
+    }
+    texts
+};
 
 /// `YYYY-MM-DDT` of a day since 1970. The steps are those of the proleptic Gregorian calendar counted from 1 March, so
 /// that the leap day comes last.
@@ -146,9 +185,9 @@ fn date_text(day: i64) -> [u8; 11] {
 }
 
 /// The two digits of a number below 100.
-fn pair(number: u32) -> [u8; 2] {
-    let digit = |n: u32| b'0' + u8::try_from(n % 10).unwrap_or(0);
-    [digit(number / 10), digit(number)]
+#[expect(clippy::cast_possible_truncation, reason = "a digit fits, and a constant is made of it")]
+const fn pair(number: u32) -> [u8; 2] {
+    [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]
 }
 
 #[cfg(test)]

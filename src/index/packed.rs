@@ -78,6 +78,25 @@ impl Packed {
             .map(move |(start, end, class)| (base_s + start, base_s + end, class))
     }
 
+    /// The same, cut to the span and in seconds from its start.
+    #[inline]
+    pub fn within(&self, start_s: i64, end_s: i64) -> impl Iterator<Item = (u64, u64, u8)> + '_ {
+        let (ahead, long) =
+            (self.base_s.saturating_sub(start_s), end_s.saturating_sub(start_s).max(0));
+        let earliest = ahead.saturating_neg().saturating_sub(self.longest_s);
+        let from = self.entries.partition_point(|&entry| start_of(entry) < earliest);
+        // Looking for the last one costs more than walking up to it.
+        let near = self.entries.get(from..).unwrap_or_default().iter();
+        near.map_while(move |&entry| {
+            let start = start_of(entry) + ahead;
+            (start < long).then_some((start, entry))
+        })
+        .filter_map(move |(start, entry)| {
+            let end = (start + length_of(entry)).min(long);
+            (end > 0).then(|| (start.max(0).cast_unsigned(), end.cast_unsigned(), code_of(entry)))
+        })
+    }
+
     /// How many intervals [`touching`](Self::touching) may tell at most.
     pub fn most(&self, start_s: i64, end_s: i64) -> usize {
         self.near(start_s, end_s).len()
@@ -165,7 +184,22 @@ mod tests {
                 .map(|(start, end, class)| (start, end, i16::from(class)))
                 .collect();
             found.sort_unstable();
+            let cut: Vec<_> = found
+                .iter()
+                .map(|&(from, to, class)| (from.max(start) - start, to.min(start + long) - start, class))
+                .collect();
             prop_assert_eq!(found, expected);
+            let packed = Packed::new(0, rows.iter().map(|r| {
+                (r.0 * SECOND_US, r.1 * SECOND_US, BusyClass::from_code(r.2))
+            }));
+            let mut within: Vec<_> = packed
+                .within(start, start + long)
+                .map(|(from, to, class)| (from.cast_signed(), to.cast_signed(), i16::from(class)))
+                .collect();
+            let mut cut = cut;
+            cut.sort_unstable();
+            within.sort_unstable();
+            prop_assert_eq!(within, cut);
         }
     }
 }

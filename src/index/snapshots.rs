@@ -68,7 +68,7 @@ pub struct Tenant {
     connections: HashMap<ConnectionId, (Login, bool)>,
     calendars: HashMap<CalendarId, Arc<CalendarSnapshot>>,
     resources: HashMap<ResourceId, Arc<ResourceSnapshot>>,
-    by_external_id: HashMap<String, ResourceId>,
+    by_external_id: HashMap<String, Arc<ResourceSnapshot>>,
 }
 
 impl Default for Tenant {
@@ -93,7 +93,7 @@ impl Tenant {
     }
 
     pub fn resource_by_external_id(&self, external_id: &str) -> Option<Arc<ResourceSnapshot>> {
-        self.by_external_id.get(external_id).and_then(|id| self.resource(id))
+        self.by_external_id.get(external_id).map(Arc::clone)
     }
 
     pub fn calendars(&self) -> impl Iterator<Item = &Arc<CalendarSnapshot>> {
@@ -139,10 +139,11 @@ impl Tenant {
 
     pub fn set_resource(&mut self, snapshot: ResourceSnapshot) {
         self.remove_resource(&snapshot.resource.clone());
+        let snapshot = Arc::new(snapshot);
         if let Some(external_id) = &snapshot.external_id {
-            self.by_external_id.insert(external_id.clone(), snapshot.resource.clone());
+            self.by_external_id.insert(external_id.clone(), Arc::clone(&snapshot));
         }
-        self.resources.insert(snapshot.resource.clone(), Arc::new(snapshot));
+        self.resources.insert(snapshot.resource.clone(), snapshot);
     }
 
     pub fn remove_resource(&mut self, id: &ResourceId) {

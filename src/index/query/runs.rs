@@ -25,12 +25,16 @@ pub fn runs(question: &Question, basis: &Basis, mut tell: impl FnMut(Run)) {
     one_calendar(spans(&only.busy, kinds, bounds), &mut tell);
 }
 
-/// Tells the intervals of one resource or calendar in any order; they may overlap.
-pub fn touches(question: &Question, basis: &Basis, mut tell: impl FnMut(i64, i64)) {
-    let bounds = Seconds::of(question.window);
+/// Tells the intervals of one resource or calendar in any order, in seconds from the window's start; they may
+/// overlap.
+#[inline]
+pub fn touches(question: &Question, basis: &Basis, mut tell: impl FnMut(u64, u64)) {
+    let Seconds { from, until } = Seconds::of(question.window);
     for (kinds, snapshot) in basis.parts().filter(|(_, snapshot)| !snapshot.facts.is_transparent) {
-        for (start, end, _) in spans(&snapshot.busy, kinds, bounds) {
-            tell(start, end);
+        for (start, end, code) in snapshot.busy.within(from, until) {
+            if kinds.of(code).is_some() {
+                tell(start, end);
+            }
         }
     }
 }
@@ -69,59 +73,43 @@ pub(super) fn spans<'a>(
     })
 }
 
-/// Joins sorted spans as they come. Only where different kinds overlap they are collected and merged.
-fn one_calendar(spans: impl Iterator<Item = Run>, tell: &mut impl FnMut(Run)) {
-    let mut seams = Seams { held: None, tell };
-    let mut open: Option<Run> = None;
-    let mut tangle: Option<(Merge, i64)> = None;
-    for (start, end, kind) in spans {
-        if let Some((mut merge, ends)) = tangle.take() {
-            if start < ends {
-                merge.add(start, end, kind);
-                tangle = Some((merge, ends.max(end)));
-                continue;
+/// Joins sorted spans as they come. Only where different kinds meet or overlap they are collected and merged.
+fn one_calendar(mut spans: impl Iterator<Item = Run>, tell: &mut impl FnMut(Run)) {
+    let mut open = spans.next();
+    while let Some((from, to, kind)) = open {
+        open = match spans.next() {
+            Some((start, end, same)) if start <= to && same == kind => {
+                Some((from, to.max(end), kind))
             }
-            merge.finish().into_iter().for_each(|run| seams.push(run));
+            Some(other) if other.0 <= to => tangle([(from, to, kind), other], &mut spans, tell),
+            next => {
+                tell((from, to, kind));
+                next
+            }
+        };
+    }
+}
+
+/// Merges spans for as long as they hang together, and answers the first one behind them.
+#[cold]
+fn tangle(
+    first: [Run; 2],
+    spans: &mut impl Iterator<Item = Run>,
+    tell: &mut impl FnMut(Run),
+) -> Option<Run> {
+    let mut merge = Merge::default();
+    merge.absorb(&first);
+    let mut ends = first.into_iter().fold(i64::MIN, |ends, (_, end, _)| ends.max(end));
+    let behind = spans.find(|&(start, end, kind)| {
+        let is_behind = start > ends;
+        if !is_behind {
+            merge.add(start, end, kind);
+            ends = ends.max(end);
         }
-        open = match open {
-            None => Some((start, end, kind)),
-            Some((from, to, known)) if start > to || (start == to && kind != known) => {
-                seams.push((from, to, known));
-                Some((start, end, kind))
-            }
-            Some((from, to, known)) if kind == known => Some((from, to.max(end), known)),
-            Some((from, to, known)) => {
-                let mut merge = Merge::default();
-                merge.add(from, to, known);
-                merge.add(start, end, kind);
-                tangle = Some((merge, to.max(end)));
-                None
-            }
-        };
-    }
-    if let Some((merge, _)) = tangle {
-        merge.finish().into_iter().for_each(|run| seams.push(run));
-    }
-    open.into_iter().for_each(|run| seams.push(run));
-    seams.held.into_iter().for_each(tell);
-}
-
-/// Tells disjoint runs in order, those that meet and are of one kind as one.
-struct Seams<'t, F> {
-    held: Option<Run>,
-    tell: &'t mut F,
-}
-
-impl<F: FnMut(Run)> Seams<'_, F> {
-    fn push(&mut self, (start, end, kind): Run) {
-        self.held = match self.held {
-            Some((from, to, known)) if to == start && known == kind => Some((from, end, kind)),
-            held => {
-                held.into_iter().for_each(&mut *self.tell);
-                Some((start, end, kind))
-            }
-        };
-    }
+        is_behind
+    });
+    merge.finish().into_iter().for_each(tell);
+    behind
 }
 
 #[cfg(test)]

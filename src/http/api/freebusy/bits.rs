@@ -1,85 +1,86 @@
-//! Free/busy as base64 bits, written as text at once: a letter holds six steps, so a busy span is a run of letters.
+//! Free/busy as base64 bits.
 
-const STEP_S: u32 = 300;
-/// Steps a letter.
-const SIX: usize = 6;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// The scale that all rows of an answer share: bits from the first step on, in whole bytes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scale {
-    origin_s: i64,
-    steps: usize,
-}
+const STEP_S: u64 = 300;
 
-impl Scale {
-    pub(super) fn new(origin_us: i64, steps: usize) -> Self {
-        Self { origin_s: origin_us.div_euclid(1_000_000), steps }
-    }
-
-    /// Appends a row in quotes; `fill` tells the spans (whole seconds) whose steps are set.
-    pub(super) fn write(self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Row<'_>)) {
-        let bytes = self.steps.div_ceil(8);
-        let letters = (bytes * 8).div_ceil(SIX);
-        out.push(b'"');
-        let begins = out.len();
-        out.resize(begins + letters, 0);
-        if let Some(sextets) = out.get_mut(begins..) {
-            fill(&mut Row { scale: self, sextets });
-            sextets.iter_mut().for_each(|sextet| *sextet = letter(*sextet));
-        }
-        out.extend(std::iter::repeat_n(b'=', (3 - bytes % 3) % 3));
-        out.push(b'"');
-    }
-}
-
-/// One row, six steps in the low bits of each byte.
+/// A row of bits on the scale that all rows of an answer share: the first step in the most significant bit, in whole
+/// bytes.
 #[derive(Debug)]
-pub(super) struct Row<'a> {
-    scale: Scale,
-    sextets: &'a mut [u8],
+pub(super) struct Row {
+    /// From the beginning of the first step to the start of the window, in seconds.
+    lead_s: u64,
+    steps: usize,
+    /// Sixty-four steps each: hardly a busy span reaches beyond its word.
+    words: Vec<u64>,
 }
 
-impl Row<'_> {
-    /// Sets every step that `[start, end)` touches.
-    pub(super) fn touch(&mut self, start_s: i64, end_s: i64) {
-        let Scale { origin_s, steps } = self.scale;
-        // Windows are much shorter than 2^32 seconds, and dividing 32 bits is cheaper than 64.
-        let offset =
-            |at: i64| u32::try_from(at.saturating_sub(origin_s).max(0)).unwrap_or(u32::MAX);
-        if start_s >= end_s || end_s <= origin_s || steps == 0 {
-            return;
+impl Row {
+    /// An empty row of `steps` whose first one begins `lead_s` before the window.
+    pub(super) fn new(lead_s: u64, steps: usize) -> Self {
+        Self { lead_s, steps, words: vec![0; steps.div_ceil(64)] }
+    }
+
+    /// Sets every step that `[start, end)` touches, in seconds from the window's start and within it.
+    #[inline]
+    pub(super) fn touch(&mut self, start_s: u64, end_s: u64) {
+        let step = |at: u64| usize::try_from((at + self.lead_s) / STEP_S).unwrap_or(usize::MAX);
+        let (first, last) = (step(start_s), step(end_s.saturating_sub(1)));
+        if first / 64 < last / 64 {
+            self.touch_words(first, last);
+        } else if let Some(word) = self.words.get_mut(first / 64) {
+            *word |= head(first) & tail(last);
         }
-        let step_of = |at: i64| (offset(at) / STEP_S) as usize;
-        let (first, last) = (step_of(start_s), step_of(end_s - 1).min(steps - 1));
-        if first > last {
-            return;
-        }
-        let (head, tail) = (0x3F_u8 >> (first % SIX), 0x3F_u8 & (0x3F << (SIX - 1 - last % SIX)));
-        match self.sextets.get_mut(first / SIX..=last / SIX) {
-            Some([only]) => *only |= head & tail,
+    }
+
+    #[inline(never)]
+    fn touch_words(&mut self, first: usize, last: usize) {
+        let last = last.min(self.steps.saturating_sub(1));
+        match self.words.get_mut(first / 64..=last / 64) {
+            Some([only]) => *only |= head(first) & tail(last),
             Some([from, between @ .., to]) => {
-                *from |= head;
-                between.fill(0x3F);
-                *to |= tail;
+                *from |= head(first);
+                between.fill(u64::MAX);
+                *to |= tail(last);
             }
             _ => {}
         }
     }
+
+    /// Appends the row in quotes, and empties it.
+    pub(super) fn write(&mut self, out: &mut Vec<u8>) {
+        let begins = out.len() + 1;
+        let bytes = self.steps.div_ceil(8);
+        let letters = bytes.div_ceil(3) * 4;
+        out.push(b'"');
+        out.resize(begins + letters, b'A');
+        if self.words.iter().all(|&word| word == 0) {
+            let spare = (3 - bytes % 3) % 3;
+            let padding = out.len() - spare;
+            out.truncate(padding);
+            out.extend(std::iter::repeat_n(b'=', spare));
+        } else if let Some(text) = out.get_mut(begins..) {
+            let mut row: Vec<u8> = self.words.iter().flat_map(|word| word.to_be_bytes()).collect();
+            row.truncate(bytes);
+            STANDARD.encode_slice(row, text).expect("there is room for every letter");
+            self.words.fill(0);
+        }
+        out.push(b'"');
+    }
 }
 
-/// The letter of six bits, without a branch, so that a row is turned many letters at a time.
-fn letter(sextet: u8) -> u8 {
-    let above = |limit: u8| u8::from(sextet > limit);
-    (b'A' + sextet)
-        .wrapping_add(6 * above(25))
-        .wrapping_sub(75 * above(51))
-        .wrapping_sub(15 * above(61))
-        .wrapping_add(3 * above(62))
+/// The steps of a word from this one on.
+fn head(first: usize) -> u64 {
+    u64::MAX >> (first % 64)
+}
+
+/// The steps of a word up to this one.
+fn tail(last: usize) -> u64 {
+    u64::MAX << (63 - last % 64)
 }
 
 #[cfg(test)]
 mod tests {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
     use proptest::prelude::*;
 
     use super::*;
@@ -87,28 +88,32 @@ mod tests {
 
     #[test]
     fn a_step_is_as_long_as_the_bitmaps() {
-        assert_eq!(i64::from(STEP_S) * 1_000_000, STEP_US);
+        assert_eq!(i64::try_from(STEP_S).unwrap() * 1_000_000, STEP_US);
     }
 
     proptest! {
         #[test]
         fn a_row_is_the_base64_of_the_bitmap(
             start in -5_000_i64..2_000,
-            length in 0_i64..40_000,
-            spans in proptest::collection::vec((-6_000_i64..50_000, 0_i64..9_000), 0..12),
+            length in 1_u32..40_000,
+            spans in proptest::collection::vec((0_u32..40_000, 1_u32..9_000), 0..12),
         ) {
-            let us = 1_000_000;
-            let mut map = Bitmap::new(start * us, (start + length) * us);
-            let scale = Scale::new(map.origin_us(), map.steps());
+            let us = |offset: u32| (start + i64::from(offset)) * 1_000_000;
+            let mut map = Bitmap::new(us(0), us(length));
+            let lead = u64::try_from(us(0) - map.origin_us()).unwrap() / 1_000_000;
+            let mut row = Row::new(lead, map.steps());
+            for &(at, long) in spans.iter().filter(|span| span.0 < length) {
+                let end = (at + long).min(length);
+                map.touch(us(at), us(end));
+                row.touch(u64::from(at), u64::from(end));
+            }
             let mut out = Vec::new();
-            scale.write(&mut out, |row| {
-                for &(at, long) in &spans {
-                    map.touch(at * us, (at + long) * us);
-                    row.touch(at, at + long);
-                }
-            });
+            row.write(&mut out);
             let expected = format!("\"{}\"", STANDARD.encode(map.as_bytes()));
-            prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
+            prop_assert_eq!(String::from_utf8(std::mem::take(&mut out)).unwrap(), expected);
+            row.write(&mut out);
+            let empty = format!("\"{}\"", STANDARD.encode(vec![0; map.as_bytes().len()]));
+            prop_assert_eq!(String::from_utf8(out).unwrap(), empty);
         }
     }
 }

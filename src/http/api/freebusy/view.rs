@@ -1,4 +1,4 @@
-//! How an answer looks: the three formats, the evidence, and the words for what is unknown.
+//! How an answer looks: the formats, the evidence, and the words for what is unknown.
 //!
 //! These shapes are what is published; what is long is written without them, by [`write`](super::write).
 
@@ -26,6 +26,8 @@ pub(super) enum Format {
     Merged,
     /// Base64, a bit for every five minutes.
     Bitmap,
+    /// One row of bits for all: the union of what was asked.
+    MergedBitmap,
 }
 
 /// How much of the evidence is shown.
@@ -164,11 +166,11 @@ pub(super) struct AnswerView {
     pub(super) complete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) bitmap: Option<Scale>,
-    /// The union, with `format: merged`.
+    /// The union, with `format: merged` and `format: merged_bitmap`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) busy: Option<Vec<BusyView>>,
+    pub(super) busy: Option<Spans<BusyView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) unknown: Option<Vec<UnknownView>>,
+    pub(super) unknown: Option<Spans<UnknownView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) evidence: Option<Proof>,
     pub(super) resources: BTreeMap<String, SubjectView>,

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::{
     Ask, Found,
-    bits::Scale,
+    bits::Row,
     view::{Detail, Format, Missing, SummaryView, UnknownView},
 };
 use crate::{
@@ -59,6 +59,7 @@ pub(super) struct Writer {
     errors: BTreeMap<String, Missing>,
     spans: SpanWriter,
     scale: Bitmap,
+    row: Row,
     /// The step that comes next.
     step: usize,
 }
@@ -85,6 +86,7 @@ impl Writer {
             resources,
             errors: found.errors,
             spans: SpanWriter::of(&question),
+            row: Row::new(lead(&question, &scale), scale.steps()),
             scale,
             step: 0,
         }
@@ -108,7 +110,7 @@ impl Writer {
     /// How many resources and calendars have a part of their own.
     fn shown(&self) -> (usize, usize) {
         match self.format {
-            Format::Merged => (0, 0),
+            Format::Merged | Format::MergedBitmap => (0, 0),
             Format::Intervals | Format::Bitmap => {
                 (self.resources, self.subjects.len() - self.resources)
             }
@@ -153,13 +155,20 @@ impl Writer {
         out.extend_from_slice(b",\"complete\":");
         let is_complete = self.subjects.iter().all(|subject| subject.unknown.is_empty());
         out.extend_from_slice(if is_complete { b"true" } else { b"false" });
+        if matches!(self.format, Format::Bitmap | Format::MergedBitmap) {
+            out.extend_from_slice(b",\"bitmap\":{\"start\":");
+            instant(out, self.scale.origin_us());
+            let steps = self.scale.steps();
+            out.extend_from_slice(format!(",\"step\":\"PT5M\",\"steps\":{steps}}}").as_bytes());
+        }
         match self.format {
-            Format::Intervals => {}
-            Format::Bitmap => {
-                out.extend_from_slice(b",\"bitmap\":{\"start\":");
-                instant(out, self.scale.origin_us());
-                let steps = self.scale.steps();
-                out.extend_from_slice(format!(",\"step\":\"PT5M\",\"steps\":{steps}}}").as_bytes());
+            Format::Intervals | Format::Bitmap => {}
+            Format::MergedBitmap => {
+                let subjects = &self.subjects;
+                let bits = subjects.iter().map(|one| (&one.basis, &*one.unknown));
+                bitmaps(&self.question, bits, &mut self.row, out);
+                let calendars = subjects.iter().flat_map(|one| one.basis.calendars()).collect();
+                proof(&self.question, self.evidence, calendars, out);
             }
             Format::Merged => {
                 let bases = self.subjects.iter().map(|subject| &subject.basis);
@@ -190,16 +199,7 @@ impl Writer {
         out.extend_from_slice(b":{\"complete\":");
         out.extend_from_slice(if unknown.is_empty() { b"true" } else { b"false" });
         if self.format == Format::Bitmap {
-            let scale = Scale::new(self.scale.origin_us(), self.scale.steps());
-            out.extend_from_slice(b",\"busy\":");
-            scale.write(out, |row| touches(question, basis, |start, end| row.touch(start, end)));
-            out.extend_from_slice(b",\"unknown\":");
-            scale.write(out, |row| {
-                for span in unknown {
-                    let (start, end) = outwards(span.start_us, span.end_us);
-                    row.touch(start, end);
-                }
-            });
+            bitmaps(question, std::iter::once((basis, &**unknown)), &mut self.row, out);
         } else {
             out.extend_from_slice(b",\"busy\":[");
             let spans = &mut self.spans;
@@ -224,9 +224,9 @@ impl Iterator for Writer {
         if self.is_done() {
             return None;
         }
+        // Those ahead are taken to be like the first of them.
         let ahead = self.subjects.get(self.step.saturating_sub(2)..).unwrap_or_default();
-        let spans: usize =
-            ahead.iter().take(8).map(|subject| subject.basis.most(&self.question)).sum();
+        let spans = ahead.first().map_or(0, |next| next.basis.most(&self.question) * ahead.len());
         let mut out = Vec::with_capacity((1024 + spans * 80).min(PIECE + PIECE / 2));
         while out.len() < PIECE && !self.is_done() {
             self.advance(&mut out);
@@ -277,6 +277,27 @@ impl SpanWriter {
     }
 }
 
+/// Appends what is busy and what is unknown of all subjects, a row of bits each.
+fn bitmaps<'a>(
+    question: &Question,
+    subjects: impl Iterator<Item = (&'a Basis, &'a [Unknown])> + Clone,
+    row: &mut Row,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b",\"busy\":");
+    for (basis, _) in subjects.clone() {
+        touches(question, basis, |start, end| row.touch(start, end));
+    }
+    row.write(out);
+    out.extend_from_slice(b",\"unknown\":");
+    for span in subjects.flat_map(|(_, unknown)| unknown) {
+        let from_us = Seconds::of(question.window).from * 1_000_000;
+        let since = |at_us: i64| u64::try_from(at_us - from_us).unwrap_or(0);
+        row.touch(since(span.start_us) / 1_000_000, since(span.end_us).div_ceil(1_000_000));
+    }
+    row.write(out);
+}
+
 /// Ends a list whose last element, if it has one, left a comma.
 fn close(out: &mut Vec<u8>) {
     if out.last() == Some(&b',') {
@@ -285,8 +306,10 @@ fn close(out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-fn outwards(start_us: i64, end_us: i64) -> (i64, i64) {
-    (start_us.div_euclid(1_000_000), end_us.saturating_add(999_999).div_euclid(1_000_000))
+/// How long before the window, in whole seconds, the first step of its bits begins.
+fn lead(question: &Question, scale: &Bitmap) -> u64 {
+    let from = Seconds::of(question.window).from;
+    u64::try_from(from - scale.origin_us().div_euclid(1_000_000)).unwrap_or(0)
 }
 
 /// Appends a short thing as serde writes it.

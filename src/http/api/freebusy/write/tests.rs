@@ -103,25 +103,30 @@ fn expected(writer: &Writer) -> AnswerView {
         calendars: BTreeMap::new(),
         errors: writer.errors.clone(),
     };
+    if matches!(writer.format, Format::Bitmap | Format::MergedBitmap) {
+        view.bitmap = Some(view::Scale {
+            start: Micros(writer.scale.origin_us()),
+            step: "PT5M",
+            steps: writer.scale.steps(),
+        });
+    }
     let bases = || writer.subjects.iter().map(|subject| &subject.basis);
     match writer.format {
         Format::Merged => {
             let busy = merged_busy(&writer.question, bases());
             let cut = busy.into_iter().map(|run| cut(writer.question.window, run));
-            view.busy = Some(cut.map(busy_view).collect());
+            view.busy = Some(Spans::List(cut.map(busy_view).collect()));
             let unknown: Vec<_> = writer.subjects.iter().flat_map(|s| &s.unknown).collect();
             let joint = merged_unknown(unknown.into_iter());
-            view.unknown = Some(joint.iter().map(UnknownView::joint).collect());
+            view.unknown = Some(Spans::List(joint.iter().map(UnknownView::joint).collect()));
+            view.evidence = proof_view(writer, bases().flat_map(Basis::calendars).collect());
+        }
+        Format::MergedBitmap => {
+            let (busy, unknown) = bits(writer, &mut writer.subjects.iter());
+            (view.busy, view.unknown) = (Some(Spans::Bits(busy)), Some(Spans::Bits(unknown)));
             view.evidence = proof_view(writer, bases().flat_map(Basis::calendars).collect());
         }
         Format::Bitmap | Format::Intervals => {
-            if writer.format == Format::Bitmap {
-                view.bitmap = Some(view::Scale {
-                    start: Micros(writer.scale.origin_us()),
-                    step: "PT5M",
-                    steps: writer.scale.steps(),
-                });
-            }
             let (resources, calendars) = writer.subjects.split_at(writer.resources);
             let views = |subjects: &[Subject]| -> BTreeMap<String, SubjectView> {
                 subjects.iter().map(|s| (s.text.clone(), subject_view(writer, s))).collect()
@@ -137,14 +142,22 @@ fn busy_view((start, end, kind): (i64, i64, Kind)) -> BusyView {
     BusyView { start: Micros(start), end: Micros(end), kind: kind.as_str() }
 }
 
+/// What is busy and what is unknown of all subjects, as base64.
+fn bits(writer: &Writer, subjects: &mut dyn Iterator<Item = &Subject>) -> (String, String) {
+    let (mut busy, mut unknown) = (writer.scale.clone(), writer.scale.clone());
+    for subject in subjects {
+        let answer = answer(&writer.question, &subject.basis);
+        answer.busy.iter().for_each(|(start, end, _)| busy.touch(*start, *end));
+        answer.unknown.iter().for_each(|span| unknown.touch(span.start_us, span.end_us));
+    }
+    (STANDARD.encode(busy.as_bytes()), STANDARD.encode(unknown.as_bytes()))
+}
+
 fn subject_view(writer: &Writer, subject: &Subject) -> SubjectView {
     let answer = answer(&writer.question, &subject.basis);
     let (busy, unknown) = if writer.format == Format::Bitmap {
-        let (mut busy, mut unknown) = (writer.scale.clone(), writer.scale.clone());
-        answer.busy.iter().for_each(|(start, end, _)| busy.touch(*start, *end));
-        answer.unknown.iter().for_each(|span| unknown.touch(span.start_us, span.end_us));
-        let bits = |map: Bitmap| STANDARD.encode(map.as_bytes());
-        (Spans::Bits(bits(busy)), Spans::Bits(bits(unknown)))
+        let (busy, unknown) = bits(writer, &mut std::iter::once(subject));
+        (Spans::Bits(busy), Spans::Bits(unknown))
     } else {
         let busy = answer.busy.into_iter().map(busy_view).collect();
         (Spans::List(busy), Spans::List(answer.unknown.iter().map(UnknownView::of).collect()))
@@ -185,14 +198,14 @@ proptest! {
     fn an_answer_written_by_hand_is_what_serde_writes(
         subjects in proptest::collection::vec(proptest::collection::vec(given(), 0..3), 0..7),
         window in (-2_000_i64..4_000_000, 1_i64..3_000_000, prop_oneof![Just(0_i64), 1_i64..1_000_000]),
-        format in 0_usize..3,
+        format in 0_usize..4,
         detail in 0_usize..3,
     ) {
         let (from, long, fraction) = window;
         let at = |us| Timestamp::from_microsecond(us).unwrap();
         let window = Span::clamped(at(from * 1_000_000 + fraction), at((from + long) * 1_000_000 + fraction));
         let question = Question { window, max_staleness: None, now: at(5_123_456), is_current: true };
-        let format = [Format::Intervals, Format::Merged, Format::Bitmap][format];
+        let format = [Format::Intervals, Format::Merged, Format::Bitmap, Format::MergedBitmap][format];
         let detail = [Detail::None, Detail::Summary, Detail::Full][detail];
         let ask = ask(format, detail);
         let writer = Writer::new(&ask, question, found(&subjects), at(4_000_001), "e1.2.3".to_owned());
