@@ -117,11 +117,8 @@ pub(crate) fn run(
         } else if under_way == 0 || now > ends + Duration::from_secs(10) {
             break;
         }
-        let patience = match pace {
-            Pace::Closed => Some(Duration::from_millis(100)),
-            Pace::Open(_) => Some(Duration::ZERO),
-        };
-        poll.poll(&mut events, patience)?;
+        // Never sleeps: the server must not pay for waking who asks.
+        poll.poll(&mut events, Some(Duration::ZERO))?;
         for event in &events {
             let Token(token) = event.token();
             let connection = &mut all[token];

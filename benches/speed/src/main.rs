@@ -51,6 +51,11 @@ fn main() -> Result<()> {
     {
         return limit::serve(body.as_ref());
     }
+    if let [role, address, body, connections, seconds] = words.as_slice()
+        && role == "ask"
+    {
+        return answers::ask(address, body, connections.parse()?, seconds.parse()?);
+    }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let size = Size { quick: words.iter().any(|word| word == "--quick") };
     let only: Vec<&str> =
