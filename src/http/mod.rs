@@ -25,7 +25,7 @@ use std::{ops::Deref, sync::Arc};
 use tokio::sync::watch;
 
 pub use auth::{Caller, Local, Scope, Token};
-pub use pipeline::service;
+pub use pipeline::{described, service};
 pub use problem::{CODES, Problem};
 pub use serving::{Listeners, serve};
 

@@ -35,13 +35,7 @@ pub fn service(
     api: Api,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync
 {
-    let (keyed, keyed_document) = api::keyed().split_for_parts();
-    let (open, open_document) = api::open().split_for_parts();
-    let routes = Routes::of(&keyed_document, &open_document, &PAGES.map(|(path, ..)| path));
-    let mut document = keyed_document;
-    document.merge(open_document);
-    let pages = openapi::router(&openapi::complete(document));
-    let functions = keyed.merge(open).merge(pages).with_state(api.clone());
+    let (routes, functions) = routes(&api);
     let pipeline = Arc::new(Pipeline { api, routes, functions });
     let answer = service_fn(move |request| {
         let pipeline = Arc::clone(&pipeline);
@@ -49,6 +43,22 @@ pub fn service(
         Box::pin(async move { Ok(pipeline.answer(request).await) })
     });
     CompressionLayer::new().layer(answer).map_response(|response| response.map(Body::new))
+}
+
+/// Who may reach what, and what is reached.
+fn routes(api: &Api) -> (Routes, Router) {
+    let (keyed, keyed_document) = api::keyed().split_for_parts();
+    let (open, open_document) = api::open().split_for_parts();
+    let routes = Routes::of(&keyed_document, &open_document, &PAGES.map(|(path, ..)| path));
+    let mut document = keyed_document;
+    document.merge(open_document);
+    let pages = openapi::router(&openapi::complete(document));
+    (routes, keyed.merge(open).merge(pages).with_state(api.clone()))
+}
+
+/// How the framework's router describes what it holds: to be compared with what is published.
+pub fn described(api: &Api) -> String {
+    format!("{:?}", routes(api).1)
 }
 
 impl Pipeline {

@@ -156,6 +156,10 @@ fn time_text(of_day: i64) -> [u8; TIME] {
 }
 
 /// The text of every minute of a day: nearly all that is written begins and ends on one.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "within a constant, where it is checked while it is built"
+)]
 static MINUTES: [[u8; TIME]; 1_440] = {
     let mut texts = [*b"00:00:00"; 1_440];
     let mut minute = 0;
@@ -185,7 +189,6 @@ fn date_text(day: i64) -> [u8; 11] {
 }
 
 /// The two digits of a number below 100.
-#[expect(clippy::cast_possible_truncation, reason = "a digit fits, and a constant is made of it")]
 const fn pair(number: u32) -> [u8; 2] {
     [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]
 }
