@@ -240,6 +240,7 @@ CREATE INDEX work_by_lease ON work (lane, lease_until_us) WHERE lease_until_us I
 CREATE TABLE hosts (
     host            TEXT PRIMARY KEY,
     closed_until_us BIGINT,
+    closed_us       BIGINT,
     busy_owner      TEXT,
     busy_until_us   BIGINT,
     live_owner      TEXT,

@@ -239,6 +239,7 @@ CREATE INDEX work_by_lease ON work (lane, lease_until_us) WHERE lease_until_us I
 CREATE TABLE hosts (
     host            TEXT PRIMARY KEY,
     closed_until_us INTEGER,
+    closed_us       INTEGER,
     busy_owner      TEXT,
     busy_until_us   INTEGER,
     live_owner      TEXT,

@@ -296,14 +296,16 @@ impl Events<'_> {
         self.0.execute(SQL, &args).await
     }
 
-    /// Lists the items written at `since` or later: a listing that began before must not sweep them.
+    /// Lists the items written at `since` or later: a listing that began before must not sweep them. What was
+    /// written later than `now` was written long ago, by a clock that was ahead.
     pub async fn touched_since(
         &mut self,
         tenant: &TenantId,
         calendar: &CalendarId,
         since: Timestamp,
+        now: Timestamp,
     ) -> Result<Vec<String>> {
-        let args = [tenant.into(), calendar.into(), since.into()];
+        let args = [tenant.into(), calendar.into(), since.into(), now.into()];
         self.0.values(include_str!("sql/event_touched_since.sql"), &args).await
     }
 

@@ -115,8 +115,18 @@ impl Hosts<'_> {
     }
 
     /// Keeps everybody from a host until then.
-    pub async fn close(&mut self, host: &str, until: Timestamp) -> Result<()> {
-        self.0.execute(include_str!("sql/host_close.sql"), &[host.into(), until.into()]).await?;
+    pub async fn close(&mut self, host: &str, until: Timestamp, now: Timestamp) -> Result<()> {
+        let args = [host.into(), until.into(), now.into()];
+        self.0.execute(include_str!("sql/host_close.sql"), &args).await?;
+        Ok(())
+    }
+
+    /// Sets right what a clock wrote that is ahead of ours, which is what is later than `limit`: a closed host
+    /// is left alone from now on for as long as it asked for, and a place that is taken until then is free.
+    pub async fn turn_back(&mut self, limit: Timestamp, now: Timestamp) -> Result<()> {
+        let args = [now.into(), limit.into()];
+        self.0.execute(include_str!("sql/host_turn_back.sql"), &args).await?;
+        self.0.execute(include_str!("sql/host_turn_back_leases.sql"), &args).await?;
         Ok(())
     }
 

@@ -38,6 +38,7 @@ impl Engine {
         }
         let mut tx = self.store.begin().await?;
         let moved = tx.work().turn_back(after(now, SKEW), now).await?;
+        tx.hosts().turn_back(after(now, SKEW), now).await?;
         if moved > 0 {
             tracing::warn!(
                 moved,

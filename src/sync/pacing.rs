@@ -79,9 +79,10 @@ impl Engine {
     /// Keeps every hub from a host for as long as it asked for.
     pub(crate) async fn obey(&self, host: &str, kind: &Kind) -> Result<(), StoreError> {
         let Kind::Throttled { retry_after: Some(asked) } = kind else { return Ok(()) };
-        let until = not_before(self.clock.now(), *asked);
+        let now = self.clock.now();
+        let until = not_before(now, *asked);
         let mut tx = self.store.begin().await?;
-        tx.hosts().close(&self.host_key(host), until).await?;
+        tx.hosts().close(&self.host_key(host), until, now).await?;
         tx.commit().await
     }
 

@@ -42,6 +42,8 @@ use crate::{
 const CHUNK: usize = 200;
 /// Pages of one round, beyond which a provider is not taken seriously.
 const PAGES: usize = 10_000;
+/// What a server says that may no longer know a cursor, or no longer have the calendar.
+const REFUSALS: [&str; 3] = ["calendar_gone", "forbidden", "rejected"];
 
 /// How a pull is asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -241,10 +243,20 @@ impl<'a> Round<'a> {
         let calendar = &self.subject.calendar;
         let traits = connector.traits();
         let is_old = calendar.full_at.is_none_or(|at| {
-            at.saturating_add(traits.full_every).is_ok_and(|due| due <= self.began)
+            // One of the future was noted by a clock that was ahead.
+            at > self.began
+                || at.saturating_add(traits.full_every).is_ok_and(|due| due <= self.began)
         });
         let is_held = self.held().is_some_and(|held| !held.may_resume());
-        self.ask.full || is_held || (traits.cursors && is_old)
+        self.ask.full || is_held || (traits.cursors && (is_old || self.was_refused()))
+    }
+
+    /// Whether the last pull was refused in words that may mean an expired cursor: everything was asked for at
+    /// once then, and refused too. Asking both ways each time would double what an outage costs.
+    fn was_refused(&self) -> bool {
+        let calendar = &self.subject.calendar;
+        let code = calendar.last_error.as_deref().unwrap_or_default();
+        calendar.failures > 0 && REFUSALS.contains(&code)
     }
 
     /// The note on the calendar, if its removals are held back.
@@ -402,8 +414,8 @@ impl<'a> Round<'a> {
         let mut tx = self.engine.store.read().await?;
         let known = tx.events().versions(tenant, calendar).await?;
         let later = self.began.saturating_add(jiff::SignedDuration::from_micros(1));
-        let touched =
-            tx.events().touched_since(tenant, calendar, later.unwrap_or(self.began)).await?;
+        let (later, now) = (later.unwrap_or(self.began), self.engine.clock.now());
+        let touched = tx.events().touched_since(tenant, calendar, later, now).await?;
         Ok(absent(known.into_keys(), &self.seen, &touched.into_iter().collect()))
     }
 

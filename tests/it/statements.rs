@@ -65,6 +65,7 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("work_candidates.sqlite.sql", "a lane serves every tenant"),
     ("work_beat.sqlite.sql", "one heartbeat for all that a hub works on"),
     ("work_turn_back.sql", "the clock is everybody's"),
+    ("work_turn_back_leases.sql", "the clock is everybody's"),
     ("work_claim.sqlite.sql", "a lane serves every tenant"),
     ("work_counts.postgres.sql", "numbers for operators"),
     ("work_counts.sqlite.sql", "numbers for operators"),

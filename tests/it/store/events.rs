@@ -61,8 +61,10 @@ async fn an_unchanged_item_is_not_written() {
         rows[0].version = Some("v2".to_owned());
         rows[1].version = None;
         assert_eq!(events.upsert_many(&tenant, &calendar, &rows[..1], at(3)).await.unwrap(), 1);
-        let touched = events.touched_since(&tenant, &calendar, at(2)).await.unwrap();
+        let touched = events.touched_since(&tenant, &calendar, at(2), at(3)).await.unwrap();
         assert_eq!(touched, ["1"]);
+        let ahead = events.touched_since(&tenant, &calendar, at(2), at(2)).await.unwrap();
+        assert!(ahead.is_empty(), "by a clock that was ahead");
         assert_eq!(events.upsert_many(&tenant, &calendar, &rows, at(4)).await.unwrap(), 1);
         let series = ["s".to_owned()];
         assert_eq!(events.bodies_of_series(&tenant, &calendar, &series).await.unwrap(), rows);

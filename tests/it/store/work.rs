@@ -377,14 +377,30 @@ async fn of_the_rows_of_one_host_one_is_claimed_and_the_others_are_passed_over()
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_neither_opens_a_host_early_nor_keeps_it_closed() {
+    on_each_engine(async |bed| {
+        let mut tx = bed.store.begin().await.unwrap();
+        tx.hosts().close("host", at(90_060), at(90_000)).await.unwrap();
+        tx.hosts().close("other", at(60), at(0)).await.unwrap();
+        for _ in 0..2 {
+            tx.hosts().turn_back(at(400), at(100)).await.unwrap();
+        }
+        assert_eq!(tx.hosts().closed_until("host", at(100)).await.unwrap(), Some(at(160)));
+        assert_eq!(tx.hosts().closed_until("other", at(0)).await.unwrap(), Some(at(60)));
+        tx.rollback().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_closed_host_is_left_alone_until_it_opens_and_live_reads_have_their_own_place() {
     on_each_engine(async |bed| {
         let tenant = tenant_id("t");
         let mut tx = bed.store.begin().await.unwrap();
         seed(&mut tx, &tenant).await;
         put_at(&mut tx, &tenant, "a", "host", 0).await;
-        tx.hosts().close("host", at(60)).await.unwrap();
-        tx.hosts().close("host", at(30)).await.unwrap();
+        tx.hosts().close("host", at(60), at(0)).await.unwrap();
+        tx.hosts().close("host", at(30), at(0)).await.unwrap();
         assert!(claim(&mut tx, "pull", "hub", 8, LEASE, at(59)).await.is_empty());
         let talk = |owner: &str| Talk { host: "host".to_owned(), owner: owner.to_owned() };
         let (one, two) = (talk("one"), talk("two"));

@@ -1,0 +1,4 @@
+UPDATE hosts
+SET busy_until_us = CASE WHEN busy_until_us > $2 THEN $1 ELSE busy_until_us END,
+    live_until_us = CASE WHEN live_until_us > $2 THEN $1 ELSE live_until_us END
+WHERE busy_until_us > $2 OR live_until_us > $2
