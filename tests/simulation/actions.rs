@@ -105,6 +105,7 @@ pub fn recollect(truth: &mut Truth, time: &Time, chance: &mut Chance) -> String 
             let mut moved = Diary::new(link, place, owner, window);
             moved.transparent = old.transparent;
             moved.lied = old.lied;
+            moved.ever = old.ever.clone();
             moved.events = events;
             moved.publish(time);
             truth.diaries.push(moved);
@@ -131,7 +132,7 @@ pub fn recollect(truth: &mut Truth, time: &Time, chance: &mut Chance) -> String 
 /// Plants a fault somewhere.
 pub fn plant(world: &World, truth: &Truth, chance: &mut Chance) -> String {
     let status = |status, retry_after_s| Act::Status { status, retry_after_s, body: String::new() };
-    let act = match chance.below(22) {
+    let act = match chance.below(24) {
         0 => status(401, None),
         1 => status(403, None),
         2 => status(404, None),
@@ -151,7 +152,8 @@ pub fn plant(world: &World, truth: &Truth, chance: &mut Chance) -> String {
         17 => Act::EmptyRows,
         18 => Act::Latency { ms: 1_000 * chance.below(20) },
         19 => Act::Latency { ms: 60_000 },
-        20 => Act::RateLimit { requests: 3, per_s: 60, retry_after_s: 30 + chance.below(120) },
+        20 | 21 => Act::HalfRows,
+        22 => Act::RateLimit { requests: 3, per_s: 60, retry_after_s: 30 + chance.below(120) },
         _ => Act::ExpireCursors,
     };
     let mut fault = Fault::new(act);

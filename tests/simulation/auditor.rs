@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use calhub::{
     index::{Index, Link as IndexLink, query},
     model::{busy::BusyClass, ids::TenantId, interval::Span, policy::DEFAULT_RULES},
-    store::{BusyRow, CalendarFilter, CalendarRow, ChangeRow, Tx},
+    store::{BusyRow, CalendarFilter, CalendarRow, ChangeRow, Tx, WorkRow},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -75,7 +75,9 @@ impl Auditor {
         hub.tail.catch_up().await.unwrap();
         let mut tx = hub.store.read().await.unwrap();
         let filter = CalendarFilter { limit: 1_000, ..CalendarFilter::default() };
-        let calendars = tx.calendars().list(&hub.tenant, &filter).await.unwrap();
+        let mut calendars = tx.calendars().list(&hub.tenant, &filter).await.unwrap();
+        // What is being removed answers nothing any more.
+        calendars.retain(|row| !truth.removed.contains(&row.connection_id));
         self.looks += 1;
         let news = self.follower.read(&mut tx).await;
         let rows = self.stored(&mut tx, &hub.tenant, &calendars, &news).await;
@@ -115,10 +117,21 @@ impl Auditor {
         all
     }
 
-    /// Reads the change log once more, and everything into a new index: all must be as it was followed.
+    /// Reads the change log once more: all must be as it was followed. No work is left of what was removed.
     pub async fn close(&mut self, hub: &Hub) {
         let mut tx = hub.store.read().await.unwrap();
         self.follower.reread(&mut tx, &mut self.faults).await;
+        let filter = CalendarFilter { limit: 1_000, ..CalendarFilter::default() };
+        let calendars = tx.calendars().list(&hub.tenant, &filter).await.unwrap();
+        let work = tx.work().list(&hub.tenant, None, None, 10_000).await.unwrap();
+        let is_known = |subject: &str| {
+            calendars.iter().any(|row| {
+                row.calendar_id.as_str() == subject || row.connection_id.as_str() == subject
+            })
+        };
+        let ids = |row: &&WorkRow| row.subject.starts_with("cal_") && !is_known(&row.subject);
+        let orphans = work.iter().filter(ids).map(|row| format!("work for {}", row.subject));
+        self.faults.extend(orphans);
     }
 
     fn ask(&self, index: &Index, tenant: &TenantId, row: &CalendarRow) -> Told {

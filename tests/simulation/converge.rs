@@ -17,6 +17,7 @@ use super::{
     auditor::diary_of,
     run::Run,
     truth::{Diary, Link, Place},
+    wire::NOTICED,
 };
 
 /// Requests of one calendar until it is right. The listing of calendars is another matter and counts apart.
@@ -31,8 +32,8 @@ pub async fn converge(run: &mut Run) {
     let began = run.time.truth().max(run.wire.open_again().unwrap_or(Timestamp::MIN));
     run.trace.line(format!("@ faults stop at {began}"));
     run.counted = Some(Vec::new());
-    // A clock that was set back puts off by as much what was due.
-    let limit = LIMIT + run.time.back();
+    // A clock that was set back puts off by as much what was due, unless it is noticed.
+    let limit = LIMIT + run.time.back().min(NOTICED);
     let mut right: BTreeMap<String, (i64, usize)> = BTreeMap::new();
     let mut held = BTreeMap::new();
     loop {
@@ -64,10 +65,14 @@ async fn calm(run: &mut Run) {
     run.hub.calm();
     run.wire.calm();
     let stale: Vec<usize> = {
-        let truth = run.wire.truth.lock().unwrap();
-        for diary in truth.diaries.iter().filter(|diary| diary.exists) {
+        let mut truth = run.wire.truth.lock().unwrap();
+        let time = run.time.clone();
+        for diary in truth.diaries.iter_mut().filter(|diary| diary.exists) {
             if let Place::Collection(calendar) = &diary.place {
                 calendar.share_again();
+            } else if diary.halved {
+                diary.halved = false;
+                diary.publish(&time);
             }
         }
         run.world.feeds().iter().for_each(|feed| feed.tune(|k| k.content = Content::Calendar));
@@ -112,12 +117,15 @@ async fn look(
 ) -> Vec<String> {
     let wire = run.wire.clone();
     let mut truth = wire.truth.lock().unwrap();
-    let (links, diaries) = {
+    let (links, diaries, removed) = {
         let truth = &mut *truth;
-        (&truth.links, &mut truth.diaries)
+        (&truth.links, &mut truth.diaries, &truth.removed)
     };
     let mut wrong = Vec::new();
     for row in rows(run).await {
+        if removed.contains(&row.connection_id) {
+            wrong.push(format!("{} is removed and still there", row.connection_id));
+        }
         let diary = diary_of(&row, links, diaries).filter(|diary| diary.exists);
         let Some(diary) = diary else { continue };
         if row.quarantine.is_some() {
@@ -160,12 +168,13 @@ fn a_look(asked: &[&Entry]) -> usize {
     if has_deltas { 2 } else { 3 }
 }
 
-/// The pages of a full listing beyond the first, each with its multiget, where the server's pages are small.
+/// The pages beyond the first, each with its multiget, where the server's pages are small: of a full listing, or of a
+/// delta that names what is gone too.
 fn extra_pages(links: &[Link], diary: &Diary) -> usize {
     let account = links[diary.link].account.as_ref();
     let page = account.and_then(|account| account.profile().sync.page).unwrap_or(50);
     // Some servers repeat the last row of a page on the next.
-    diary.events.len().saturating_sub(1) / (page - 1)
+    diary.ever.len().saturating_sub(1) / (page - 1)
 }
 
 async fn rows(run: &Run) -> Vec<CalendarRow> {

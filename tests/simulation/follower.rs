@@ -54,7 +54,7 @@ impl Follower {
         }
         self.copy.retain(|id, _| rows.contains_key(id));
         for (calendar, has_changed) in told {
-            if settled && !has_changed {
+            if settled && !has_changed && rows.contains_key(&calendar) {
                 faults.push(format!("log: busy.changed of {calendar} tells of nothing"));
             }
         }
@@ -106,7 +106,9 @@ impl Follower {
             "calendar.ready" if !self.ready.insert(subject.clone()) => {
                 faults.push(format!("log: {subject} is ready for the second time"));
             }
-            _ if kind.starts_with("connection.") => {
+            "connection.removed" => _ = self.states.remove(&subject),
+            // Of what is erased the log keeps only that it was.
+            _ if kind.starts_with("connection.") && !body["after"].is_null() => {
                 let (before, after) = (&body["before"]["state"], &body["after"]["state"]);
                 let state = |value: &serde_json::Value| value.as_str().unwrap_or("").to_owned();
                 if let Some(known) = self.states.insert(subject.clone(), state(after))

@@ -1,6 +1,12 @@
 //! The hub under test: the real engine, linker and index over a database in memory.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use calhub::{
     clock::SeededEntropy,
@@ -27,6 +33,8 @@ pub struct Hub {
     drill: Drill,
     wire: Wire,
     entropy: Arc<SeededEntropy>,
+    /// The clock at the last step; beyond all times at the first.
+    last: AtomicI64,
 }
 
 impl Hub {
@@ -74,7 +82,8 @@ impl Hub {
         let index = Arc::new(Index::default());
         let tail = Tail::new(store.clone(), Arc::clone(&index), clock);
         let linker = Linker::new(Arc::clone(&engine));
-        Self { store, engine, linker, index, tail, tenant, drill, wire: wire.clone(), entropy }
+        let (wire, last) = (wire.clone(), AtomicI64::new(i64::MAX));
+        Self { store, engine, linker, index, tail, tenant, drill, wire, entropy, last }
     }
 
     /// A new process over the same database. It takes what the last one had claimed at once, as on SQLite, or lets
@@ -97,6 +106,13 @@ impl Hub {
     /// Runs all that is due, as `Engine::step` does, but asks only lanes that have something due. `None` after a
     /// crash: the hub must be restarted.
     pub async fn step(&self) -> Option<()> {
+        // A running hub looks at its lanes every second, and so at its clock.
+        let now = self.wire.time.hub().as_microsecond();
+        if self.last.swap(now, Ordering::SeqCst) > now {
+            let engine = Arc::clone(&self.engine);
+            let drain = async move { engine.drain(Lane::Remove).await.unwrap() };
+            self.drill.run(Box::pin(drain)).await?;
+        }
         loop {
             let now = self.wire.time.hub();
             let due: Vec<_> = self.due().await.into_iter().filter(|(due, _)| *due <= now).collect();

@@ -47,7 +47,7 @@ const PROFILES: [&str; 12] = [
 ];
 
 /// Places where a step may crash. Only ever added to: what a seed means hangs on the order.
-const POINTS: [Point; 18] = [
+const POINTS: [Point; 20] = [
     Point::Claimed,
     Point::PullBegun,
     Point::PageRead,
@@ -66,6 +66,8 @@ const POINTS: [Point; 18] = [
     Point::ListingFailed,
     Point::AdvanceRead,
     Point::AdvanceWritten,
+    Point::EraseWritten,
+    Point::EraseStored,
 ];
 
 /// How one seed ended.
@@ -285,6 +287,7 @@ impl Run {
             (8, Kind::Crash),
             (2, Kind::Restart),
             (3, Kind::Glitch),
+            (3, Kind::Remove),
         ]);
         let told = self.do_one(kind).await;
         self.trace.line(format!("@ {} +{} {told}", self.tally.actions, self.time.truth()));
@@ -334,13 +337,15 @@ impl Run {
             }
             Kind::Password => return self.change_password(truth).await,
             Kind::Jump => {
-                let seconds = match chance.below(8) {
+                let seconds = match chance.below(10) {
                     0 => chance.within(90_000, 100_000),
                     1 | 2 => -chance.within(10, 240),
+                    3 | 4 => -chance.within(400, 260_000),
                     _ => chance.within(60, 10_800),
                 };
                 let by = SignedDuration::from_secs(seconds);
                 time.jump(by);
+                wire.jumped();
                 format!("the hub's clock jumps by {by:?}")
             }
             Kind::Nudge => {
@@ -371,12 +376,42 @@ impl Run {
                 format!("{edit}; crash at {point:?} {nth}; sync all")
             }
             Kind::Glitch => {
-                let feeds = self.world.feeds();
-                let Some(feed) = feeds.first() else { return "no feed".to_owned() };
+                let mut diaries = truth.diaries.iter_mut();
+                let feed = diaries.find_map(|diary| match &diary.place {
+                    Place::Feed(feed) => Some((feed.clone(), diary)),
+                    Place::Collection(_) => None,
+                });
+                let Some((feed, diary)) = feed else { return "no feed".to_owned() };
+                if chance.one_in(2) {
+                    diary.halved = !diary.halved;
+                    diary.publish(time);
+                    return format!("{} is halved: {}", feed.name(), diary.halved);
+                }
                 let is_well = feed.knobs().content == Content::Calendar;
                 let content = if is_well { Content::NoEvents } else { Content::Calendar };
                 feed.tune(|knobs| knobs.content = content);
                 format!("{} shows {content:?}", feed.name())
+            }
+            Kind::Remove => {
+                let linked = |link: &Link| link.connection.is_some();
+                let gone = truth.links.iter().position(|link| !linked(link));
+                let there = truth.links.iter().rposition(linked);
+                match (gone, there) {
+                    (Some(n), _) if chance.one_in(2) => {
+                        drop(truth);
+                        self.link(n).await;
+                        "the person links again".to_owned()
+                    }
+                    (_, Some(n)) => {
+                        let connection = truth.links[n].connection.take().unwrap();
+                        truth.removed.insert(connection.clone());
+                        drop(truth);
+                        let (linker, tenant) = (&self.hub.linker, &self.hub.tenant);
+                        assert!(linker.remove(tenant, &connection).await.unwrap());
+                        format!("{connection} is removed")
+                    }
+                    _ => "nothing to remove".to_owned(),
+                }
             }
             Kind::Restart => {
                 drop(truth);
@@ -464,20 +499,30 @@ impl Run {
                 .line(format!("  > {} {path} {report} {:?} {faults}", entry.method, entry.status));
             self.tally.requests += 1;
             self.tally.faulted += usize::from(!entry.faults.is_empty());
-            let is_lie = report == "sync-collection"
-                && entry.status == Some(207)
-                && entry.faults.iter().any(|fault| fault == "empty_rows");
-            let feed = entry.feed.as_ref().filter(|_| entry.status == Some(200));
-            let feed = feed.and_then(|name| self.world.feed(name));
-            let is_lie =
-                is_lie || feed.is_some_and(|feed| feed.knobs().content != Content::Calendar);
-            if is_lie {
-                let told = truth.diaries.iter_mut().filter(|diary| *path == diary.path());
-                told.for_each(|diary| diary.lied = Some(entry.at));
+            for diary in truth.diaries.iter_mut().filter(|diary| *path == diary.path()) {
+                if is_lie(entry, diary) {
+                    diary.lied = Some(entry.at);
+                }
             }
         }
         if let Some(counted) = &mut self.counted {
             counted.extend(entries);
+        }
+    }
+}
+
+/// Whether an answer leaves out what is there, and looks whole.
+fn is_lie(entry: &simulators::Entry, diary: &Diary) -> bool {
+    match &diary.place {
+        Place::Feed(feed) => {
+            let is_well = feed.knobs().content == Content::Calendar && !diary.halved;
+            entry.status == Some(200) && !is_well
+        }
+        Place::Collection(_) => {
+            let has = |fault: &str| entry.faults.iter().any(|met| met == fault);
+            let is_listing = entry.report.as_deref() == Some("sync-collection");
+            let is_short = has("half_rows") || (is_listing && has("empty_rows"));
+            entry.status == Some(207) && is_short
         }
     }
 }
@@ -498,6 +543,7 @@ enum Kind {
     Crash,
     Restart,
     Glitch,
+    Remove,
 }
 
 fn fill(truth: &mut Truth, mut diary: Diary, time: &Time, chance: &mut Chance) {

@@ -1,6 +1,6 @@
 //! What is really so: people, their calendars and feeds at the providers, and when each was what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calhub::model::ids::ConnectionId;
 use jiff::Timestamp;
@@ -41,6 +41,10 @@ pub struct Diary {
     pub transparent: bool,
     /// The provider told less than is there, at that time: what the hub cannot notice before it lists all.
     pub lied: Option<Timestamp>,
+    /// Every event that was ever in it: what a delta may have to name.
+    pub ever: BTreeSet<String>,
+    /// The feed shows every other event only.
+    pub halved: bool,
     window: (i64, i64),
 }
 
@@ -56,6 +60,8 @@ impl Diary {
             exists: true,
             transparent: false,
             lied: None,
+            ever: BTreeSet::new(),
+            halved: false,
             window,
         }
     }
@@ -78,6 +84,7 @@ impl Diary {
 
     /// Writes an event, or takes it away when it is `None`, at the provider and here.
     pub fn write(&mut self, uid: &str, event: Option<Event>, time: &Time) {
+        self.ever.insert(uid.to_owned());
         match event {
             Some(event) => self.events.insert(uid.to_owned(), event),
             None => self.events.remove(uid),
@@ -104,7 +111,7 @@ impl Diary {
 
     pub fn feed_body(&self) -> String {
         let head = format!("X-WR-TIMEZONE:{}\n", self.owner);
-        file(self.events.values(), &head)
+        file(self.events.values().step_by(1 + usize::from(self.halved)), &head)
     }
 
     pub fn window(&self) -> (i64, i64) {
@@ -134,6 +141,8 @@ impl Diary {
 pub struct Truth {
     pub links: Vec<Link>,
     pub diaries: Vec<Diary>,
+    /// Connections that somebody has removed: nothing of them may stay.
+    pub removed: BTreeSet<ConnectionId>,
     made: u32,
 }
 

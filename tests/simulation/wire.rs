@@ -19,6 +19,8 @@ use simulators::{Delivery, World};
 
 use super::{actions, chance::Chance, time::Time, trace::Trace, truth::Truth};
 
+/// By how much a clock must be set back to be noticed.
+pub const NOTICED: SignedDuration = SignedDuration::from_mins(5);
 /// An answer that takes longer does not come.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 
@@ -31,14 +33,24 @@ pub enum Interjection {
     Nudge,
 }
 
+/// How long a host wants to be left alone.
+#[derive(Clone, Copy)]
+struct Closed {
+    /// When it said so, and until when that is, by the hub's clock.
+    told: Timestamp,
+    until: Timestamp,
+    /// Until when that really is.
+    truly: Timestamp,
+}
+
 #[derive(Default)]
 struct State {
     /// Requests until something happens, and what.
     planned: Option<(u64, Interjection, u64)>,
-    /// Hosts that asked for room, until when by the hub's clock.
-    closed: BTreeMap<String, Timestamp>,
+    /// Hosts that asked for room.
+    closed: BTreeMap<String, Closed>,
     /// The same when the step began.
-    closed_before: BTreeMap<String, Timestamp>,
+    closed_before: BTreeMap<String, Closed>,
     /// Whether something has happened in the middle since the step began.
     has_happened: bool,
     /// A person waits for the answer: live checks are made whatever the host asked for.
@@ -102,8 +114,20 @@ impl Wire {
 
     /// When the last host that asked for room may be asked again, in true time.
     pub fn open_again(&self) -> Option<Timestamp> {
-        let last = self.state.lock().unwrap().closed.values().max().copied();
+        let state = self.state.lock().unwrap();
+        let last = state.closed.values().map(|closed| closed.until).max();
         last.map(|until| until - self.time.skew())
+    }
+
+    /// The hub's clock has jumped. Who notices that it went back lets a host wait as long as it asked for once
+    /// more, because nobody can tell how much of that is over.
+    pub fn jumped(&self) {
+        let now = self.time.hub();
+        let mut state = self.state.lock().unwrap();
+        for closed in state.closed.values_mut().filter(|it| it.told > now + NOTICED) {
+            let wait = closed.until.duration_since(closed.told);
+            (closed.told, closed.until) = (now, now + wait);
+        }
     }
 
     pub fn by_person(&self, is_so: bool) {
@@ -117,10 +141,13 @@ impl Wire {
 
     fn arrive(&self, host: &str) -> Option<(Interjection, u64)> {
         let mut state = self.state.lock().unwrap();
-        let now = self.time.hub();
-        if let Some(until) = state.closed.get(host).copied().filter(|until| now < *until)
+        let (now, truth) = (self.time.hub(), self.time.truth());
+        // A hub whose clock runs ahead cannot know better.
+        let is_early = |closed: &Closed| now < closed.until && truth < closed.truly;
+        if let Some(closed) = state.closed.get(host).copied().filter(is_early)
             && !state.by_person
         {
+            let until = closed.until;
             state.faults.push(format!("{host} was asked at {now}, before Retry-After at {until}"));
         }
         let (left, what, seed) = state.planned.as_mut()?;
@@ -157,10 +184,14 @@ impl Wire {
         let asked = answer.headers().get(header::RETRY_AFTER);
         let seconds = asked.and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
         if let Some(seconds) = seconds.filter(|_| matches!(answer.status().as_u16(), 429 | 503)) {
-            let until = self.time.hub() + SignedDuration::from_secs(seconds);
+            let wait = SignedDuration::from_secs(seconds);
+            let told = self.time.hub();
+            let closed = Closed { told, until: told + wait, truly: self.time.truth() + wait };
             let mut state = self.state.lock().unwrap();
-            let known = state.closed.entry(host.to_owned()).or_insert(until);
-            *known = until.max(*known);
+            let known = state.closed.entry(host.to_owned()).or_insert(closed);
+            if closed.until > known.until {
+                *known = closed;
+            }
         }
     }
 }
