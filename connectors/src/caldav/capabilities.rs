@@ -93,9 +93,9 @@ const QUIRKS: &[Quirk] = &[
 ];
 
 /// After a first vain attempt, other ways are tried at every so manieth failure.
-const DETOUR_EVERY: u32 = 16;
-/// The same for looking for the calendars from the start, which asks a dozen addresses: a tenth of a day's requests.
-const SEARCH_EVERY: u32 = 24;
+const DETOUR_EVERY: u32 = 8;
+/// The same for looking for the calendars from the start, which asks a dozen addresses.
+const SEARCH_EVERY: u32 = 16;
 
 impl Capabilities {
     /// Whether a failure is worth the requests of asking in other ways: a server that is down answers none

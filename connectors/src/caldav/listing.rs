@@ -68,13 +68,8 @@ impl Caldav {
     /// Lists everything. Deltas first; where a server refuses them to a fresh caller, ETags, and it is
     /// remembered.
     pub(super) async fn list_everything(&self, at: &Collection) -> Result<Listing> {
-        let known = self.session.capabilities();
-        if known.sync_collection == Some(false) {
+        if self.session.capabilities().sync_collection == Some(false) {
             return self.list_etags(at).await;
-        }
-        // Whoever is in trouble, and may know no deltas, is asked what every server knows.
-        if known.sync_collection.is_none() && known.stumbles > 0 {
-            return self.session.note_detour(self.list_etags(at).await);
         }
         match self.sync_collection(at, None).await {
             Ok(Some(listing)) => {
@@ -102,11 +97,8 @@ impl Caldav {
         self.session.capabilities().is_worth_a_detour()
     }
 
-    /// Takes note of a failure that another way of asking might have mended; a calendar that is gone is none.
     fn stumbled(&self, error: Error) -> Error {
-        if error.status.is_none_or(|status| !matches!(status, 401 | 404 | 410 | 429)) {
-            self.session.learn(|known| known.stumbles = known.stumbles.saturating_add(1));
-        }
+        self.session.learn(|known| known.stumbles = known.stumbles.saturating_add(1));
         error
     }
 
@@ -126,10 +118,6 @@ impl Caldav {
     ///
     /// [`Kind::CursorExpired`] in every form in which servers say it.
     pub(super) async fn list_since(&self, at: &Collection, token: &str) -> Result<Listing> {
-        // It stumbled lately, maybe over its token: one request tells, for everything, and not two.
-        if self.session.capabilities().stumbles > 0 {
-            return Err(expired());
-        }
         match self.sync_collection(at, Some(token)).await {
             Ok(Some(listing)) => {
                 self.session.learn(|known| known.stumbles = 0);
