@@ -131,7 +131,6 @@ impl Linker {
         let created = existing.is_none();
         let connection_id = match existing {
             Some(row) => {
-                tx.connections().lock(tenant, &row.connection_id).await?;
                 let update = LinkUpdate {
                     access: asked.access,
                     external_id: asked.external_id.clone().map(Some),
@@ -242,7 +241,6 @@ impl Linker {
             None => None,
         };
         let mut tx = engine.store.begin().await?;
-        tx.connections().lock(tenant, connection).await?;
         let mut row = tx.connections().get(tenant, connection).await?.ok_or(LinkError::NotFound)?;
         if let Some(checked) = &checked {
             self.same_account(&mut row, old.as_ref(), new.as_ref(), checked)?;
@@ -320,7 +318,6 @@ impl Linker {
         let engine = &self.engine;
         let now = engine.clock.now();
         let mut tx = engine.store.begin().await?;
-        tx.connections().lock(tenant, connection).await?;
         let Some(mut row) = tx.connections().get(tenant, connection).await? else {
             return Ok(false);
         };

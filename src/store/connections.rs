@@ -7,7 +7,6 @@ use super::{
     Sealed, Tx,
     columns::{Columns, Stored},
     error::Result,
-    tx::On,
 };
 use crate::model::{
     ids::{ConnectionId, TenantId},
@@ -206,18 +205,6 @@ impl Connections<'_> {
     ) -> Result<bool> {
         let args = [tenant.into(), connection.into(), login.into()];
         Ok(self.0.execute(include_str!("sql/connection_set_login.sql"), &args).await? > 0)
-    }
-
-    /// Holds a connection until the transaction ends. Whoever writes a connection together with its calendars or its work
-    /// takes it first: everybody in the same order, so that nobody waits in a ring.
-    pub async fn lock(&mut self, tenant: &TenantId, connection: &ConnectionId) -> Result<()> {
-        match &self.0.on {
-            On::Sqlite(_) => Ok(()),
-            On::Postgres(_) => {
-                let sql = include_str!("sql/connection_lock.postgres.sql");
-                self.0.execute(sql, &[tenant.into(), connection.into()]).await.map(|_| ())
-            }
-        }
     }
 
     /// Notes a connection's health, unless it is being removed. Unchanged health writes nothing.

@@ -230,7 +230,6 @@ impl Round<'_> {
         let code = provider.kind.code();
         tracing::warn!(calendar.id = %calendar.calendar_id, code, failures, error = %provider, "A pull failed; what was known is kept.");
         let mut tx = engine.store.begin().await?;
-        tx.connections().lock(tenant, &calendar.connection_id).await?;
         tx.calendars().lock(&calendar.calendar_id).await?;
         tx.calendars().fail_pull(tenant, &calendar.calendar_id, code, now).await?;
         self.tell_of(&mut tx, Happened::PullFailed(provider)).await?;

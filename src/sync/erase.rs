@@ -21,7 +21,6 @@ impl Engine {
         claimed: &WorkRow,
     ) -> Result<(), SyncError> {
         let mut tx = self.store.begin().await?;
-        tx.connections().lock(tenant, connection).await?;
         let row = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
         let calendars = tx.calendars().by_connection(tenant, connection).await?;
         let actor = connection.as_str();

@@ -123,7 +123,6 @@ impl Engine {
         let (tenant, connection) = (&row.tenant_id, &row.connection_id);
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
-        tx.connections().lock(tenant, connection).await?;
         let before = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
         self.store_listing(&mut tx, tenant, connection, connector, listing).await?;
         tx.census().asked_for_all(tenant, connection, row.provider, asked, now).await?;
@@ -239,7 +238,6 @@ impl Engine {
             learned: connector.learned(),
         };
         let mut tx = self.store.begin().await?;
-        tx.connections().lock(tenant, connection).await?;
         self.note(&mut tx, tenant, connection, note).await?;
         let failed = Happened::ListingFailed(error);
         self.tell_of_connection(&mut tx, tenant, connection, failed).await?;

@@ -19,12 +19,11 @@ use crate::{
 pub(super) const ROWS: usize = 2_000;
 
 impl Engine {
-    /// Begins a transaction that may change a calendar and its connection, unless something else has changed it since
+    /// Begins a transaction that may change a calendar, unless something else has changed it since
     /// `subject` was read: what was planned from it would be wrong then.
     pub(super) async fn begin_for(&self, subject: &Subject) -> Result<Tx, SyncError> {
         let mut tx = self.store.begin().await?;
         let planned = &subject.calendar;
-        tx.connections().lock(&subject.tenant, &planned.connection_id).await?;
         tx.calendars().lock(&planned.calendar_id).await?;
         let now = tx.calendars().get(&subject.tenant, &planned.calendar_id).await?;
         let now = now.ok_or(SyncError::Gone)?;
