@@ -137,9 +137,14 @@ impl Linker {
                     metadata: asked.metadata.clone(),
                     ..LinkUpdate::default()
                 };
+                self.store_calendars(&mut tx, tenant, &row.connection_id, checked).await?;
                 self.renew(&mut tx, row, Some(&asked.login), &update, None).await?
             }
-            None => self.insert(&mut tx, tenant, asked, &checked.account).await?,
+            None => {
+                let made = self.insert(&mut tx, tenant, asked, &checked.account).await?;
+                self.store_calendars(&mut tx, tenant, &made, checked).await?;
+                made
+            }
         };
         let linked = Happened::Linked { is_new: created };
         self.engine.tell_of_connection(&mut tx, tenant, &connection_id, linked).await?;
@@ -187,7 +192,21 @@ impl Linker {
         Ok(connection_id)
     }
 
-    /// Stores the listing that came with the check, and has everything read soon.
+    /// Stores the listing that came with the check. Calendars are written before their connection, as a pull does it
+    /// that ends at the same moment: in the other order the two could wait for each other.
+    async fn store_calendars(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        checked: &Checked,
+    ) -> Result<(), LinkError> {
+        let listing = checked.calendars.clone();
+        let connector = &*checked.connector;
+        Ok(self.engine.store_listing(tx, tenant, connection, connector, listing).await?)
+    }
+
+    /// Has everything read soon.
     async fn begin_syncing(
         &self,
         tx: &mut Tx,
@@ -197,8 +216,6 @@ impl Linker {
     ) -> Result<(), LinkError> {
         let engine = &self.engine;
         let now = engine.clock.now();
-        let listing = checked.calendars.clone();
-        engine.store_listing(tx, tenant, connection, &*checked.connector, listing).await?;
         engine.accepted(tx, tenant, connection, checked.connector.learned()).await?;
         let lane = Lane::List.as_str();
         let due = next_poll(now, LIST_EVERY, &*engine.entropy);
@@ -244,6 +261,7 @@ impl Linker {
         let mut row = tx.connections().get(tenant, connection).await?.ok_or(LinkError::NotFound)?;
         if let Some(checked) = &checked {
             self.same_account(&mut row, old.as_ref(), new.as_ref(), checked)?;
+            self.store_calendars(&mut tx, tenant, connection, checked).await?;
         }
         self.renew(&mut tx, row, new.as_ref(), &update, expected).await?;
         if let Some(checked) = &checked {
