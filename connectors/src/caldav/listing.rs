@@ -97,9 +97,11 @@ impl Caldav {
         self.session.capabilities().is_worth_a_detour()
     }
 
-    /// Takes note of a failure that another way of asking might have mended; a calendar that is gone is none.
+    /// Takes note of a failure that another way of asking might have mended; a calendar that is gone is none, nor is a
+    /// page that says nothing.
     fn stumbled(&self, error: Error) -> Error {
-        if error.status.is_none_or(|status| !matches!(status, 401 | 404 | 410 | 429)) {
+        let is_mute = matches!(error.kind, Kind::BadReply);
+        if !is_mute && error.status.is_none_or(|status| !matches!(status, 401 | 404 | 410 | 429)) {
             self.session.learn(|known| known.stumbles = known.stumbles.saturating_add(1));
         }
         error
