@@ -188,9 +188,7 @@ impl Events<'_> {
         tenant: &TenantId,
         calendar: &CalendarId,
     ) -> Result<HashMap<String, Option<String>>> {
-        let args = [tenant.into(), calendar.into()];
-        let pairs: Vec<Pair> = self.0.all(include_str!("sql/event_versions.sql"), &args).await?;
-        Ok(pairs.into_iter().map(|Pair(item, version)| (item, version)).collect())
+        self.pairs(include_str!("sql/event_versions.sql"), tenant, calendar).await
     }
 
     /// Reads the version of every item that could not be read so far, which is how often that was tried.
@@ -199,8 +197,16 @@ impl Events<'_> {
         tenant: &TenantId,
         calendar: &CalendarId,
     ) -> Result<HashMap<String, Option<String>>> {
-        let args = [tenant.into(), calendar.into()];
-        let pairs: Vec<Pair> = self.0.all(include_str!("sql/event_unread.sql"), &args).await?;
+        self.pairs(include_str!("sql/event_unread.sql"), tenant, calendar).await
+    }
+
+    async fn pairs(
+        &mut self,
+        sql: &'static str,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+    ) -> Result<HashMap<String, Option<String>>> {
+        let pairs: Vec<Pair> = self.0.all(sql, &[tenant.into(), calendar.into()]).await?;
         Ok(pairs.into_iter().map(|Pair(item, version)| (item, version)).collect())
     }
 

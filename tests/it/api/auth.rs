@@ -56,7 +56,8 @@ const MATRIX: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/ops/unexpandable", &["ops"]),
 ];
 
-const SCOPES: [&str; 9] = [
+/// Every scope of a tenant's keys.
+pub const SCOPES: [&str; 9] = [
     "availability:read",
     "bookings:read",
     "bookings:write",

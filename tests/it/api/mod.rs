@@ -1,6 +1,6 @@
 //! The HTTP API as callers see it: a whole hub in process, over SQLite in memory and a clock that is moved.
 
-mod auth;
+pub mod auth;
 mod conventions;
 mod freebusy;
 mod log;

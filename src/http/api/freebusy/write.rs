@@ -290,9 +290,9 @@ fn bitmaps<'a>(
     }
     row.write(out);
     out.extend_from_slice(b",\"unknown\":");
+    let from_us = Seconds::of(question.window).from * 1_000_000;
+    let since = |at_us: i64| u64::try_from(at_us - from_us).unwrap_or(0);
     for span in subjects.flat_map(|(_, unknown)| unknown) {
-        let from_us = Seconds::of(question.window).from * 1_000_000;
-        let since = |at_us: i64| u64::try_from(at_us - from_us).unwrap_or(0);
         row.touch(since(span.start_us) / 1_000_000, since(span.end_us).div_ceil(1_000_000));
     }
     row.write(out);

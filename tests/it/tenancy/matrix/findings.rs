@@ -3,19 +3,10 @@
 use serde_json::{Value, json};
 
 use super::asking::Answer;
-use crate::tenancy::pair::{Pair, Side};
-
-const SCOPES: [&str; 9] = [
-    "availability:read",
-    "bookings:read",
-    "bookings:write",
-    "resources:write",
-    "connections:read",
-    "connections:write",
-    "webhooks:write",
-    "ops",
-    "admin",
-];
+use crate::{
+    api::auth::SCOPES,
+    tenancy::pair::{Pair, Side},
+};
 
 /// What is wrong, as sentences; empty when nothing is.
 pub(super) struct Findings(pub(super) Vec<String>);
