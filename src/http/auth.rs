@@ -108,14 +108,14 @@ impl Scope {
     }
 }
 
-/// The one who calls, after authentication.
+/// The one who calls, after authentication. Copies share what they hold.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The tenant acted for.
     pub tenant: TenantId,
-    pub scopes: Vec<Scope>,
+    pub scopes: Arc<[Scope]>,
     /// How the change log names the caller: `key:<id>` or `local`.
-    pub actor: String,
+    pub actor: Arc<str>,
     /// What the ids of what the request makes are made of.
     pub chance: Chance,
 }
@@ -168,6 +168,24 @@ impl<'a> Token<'a> {
     }
 }
 
+/// A key as the store holds it.
+#[derive(Debug)]
+struct Known {
+    hash: Vec<u8>,
+    expires_at: Option<Timestamp>,
+    /// Who calls with it.
+    caller: Caller,
+}
+
+impl From<KeyRow> for Known {
+    fn from(row: KeyRow) -> Self {
+        let scopes = row.scopes.iter().filter_map(|word| Scope::parse(word)).collect();
+        let actor = format!("key:{}", row.key_id).into();
+        let caller = Caller { tenant: row.tenant_id, scopes, actor, chance: Chance::default() };
+        Self { hash: row.hash, expires_at: row.expires_at, caller }
+    }
+}
+
 /// The keys that were seen lately, so that not every request reads the store. A revoked key is forgotten
 /// at once by the hub that revoked it, and within [`Keyring::TRUST`] by every other.
 #[derive(Debug, Default)]
@@ -175,8 +193,8 @@ pub(super) struct Keyring {
     seen: Mutex<HashMap<String, Seen>>,
 }
 
-/// What the store said of a key id, and when.
-type Seen = (Arc<Vec<KeyRow>>, Timestamp);
+/// The keys of an id, and when the store told of them.
+type Seen = (Arc<[Known]>, Timestamp);
 
 impl Keyring {
     const TRUST: SignedDuration = SignedDuration::from_secs(3);
@@ -186,21 +204,27 @@ impl Keyring {
     const PATIENCE: Duration = Duration::from_secs(1);
     const MOST: usize = 10_000;
 
-    async fn find(
-        &self,
-        store: &Store,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<Arc<Vec<KeyRow>>, Problem> {
+    async fn find(&self, store: &Store, id: &str, now: Timestamp) -> Result<Arc<[Known]>, Problem> {
         let kept = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
         if let Some((rows, at)) = kept.clone()
             && now.duration_since(at).abs() <= Self::TRUST
         {
             return Ok(rows);
         }
+        // On the heap: nearly every request goes without.
+        Box::pin(self.look_up(store, id, now, kept)).await
+    }
+
+    async fn look_up(
+        &self,
+        store: &Store,
+        id: &str,
+        now: Timestamp,
+        kept: Option<Seen>,
+    ) -> Result<Arc<[Known]>, Problem> {
         let asked = async { store.read().await?.keys().find_by_key_id(id).await };
-        let rows = match (tokio::time::timeout(Self::PATIENCE, asked).await, kept) {
-            (Ok(Ok(rows)), _) => Arc::new(rows),
+        let rows: Arc<[Known]> = match (tokio::time::timeout(Self::PATIENCE, asked).await, kept) {
+            (Ok(Ok(rows)), _) => rows.into_iter().map(Known::from).collect(),
             (_, Some((rows, at))) if now.duration_since(at).abs() <= Self::OUTAGE => {
                 return Ok(rows);
             }
@@ -266,59 +290,52 @@ pub(super) async fn admit(
 async fn identify(api: &Api, request: &Parts, now: Timestamp) -> Result<Caller, Problem> {
     let header = request.headers.get(header::AUTHORIZATION);
     let is_local = request.extensions.get::<Local>().is_some();
-    let (home, scopes, actor) = match header {
-        None if is_local => {
-            (api.hub.default_tenant().await?, vec![Scope::Instance], "local".to_owned())
-        }
+    let caller = match header {
+        None if is_local => Caller {
+            tenant: Box::pin(api.hub.default_tenant()).await?,
+            scopes: [Scope::Instance].into(),
+            actor: "local".into(),
+            chance: Chance::default(),
+        },
         None => {
             return Err(Problem::new(
                 "unauthenticated",
                 "Send `Authorization: Bearer chk_<id>_<secret>`.",
             ));
         }
-        Some(value) => {
-            let (rows, place) = key_row(api, value, now).await?;
-            let row = rows.get(place).ok_or_else(refused)?;
-            let scopes = row.scopes.iter().filter_map(|word| Scope::parse(word)).collect();
-            (row.tenant_id.clone(), scopes, format!("key:{}", row.key_id))
-        }
+        Some(value) => key_holder(api, value, now).await?,
     };
-    let caller = Caller { tenant: home, scopes, actor, chance: Chance::default() };
-    acting_for(api, request, caller).await
+    match request.headers.get(CALHUB_TENANT) {
+        None => Ok(caller),
+        Some(tenant) => Box::pin(acting_for(api, tenant, caller)).await,
+    }
 }
 
 fn refused() -> Problem {
     Problem::new("unauthenticated", "The key is not valid, has expired or was revoked.")
 }
 
-/// The key that is shown, as its place among those of its id.
-async fn key_row(
-    api: &Api,
-    value: &HeaderValue,
-    now: Timestamp,
-) -> Result<(Arc<Vec<KeyRow>>, usize), Problem> {
+/// Who calls with the key that is shown.
+async fn key_holder(api: &Api, value: &HeaderValue, now: Timestamp) -> Result<Caller, Problem> {
     let text = value.to_str().map_err(|_| refused())?;
     let (scheme, token) = text.split_once(' ').ok_or_else(refused)?;
     let token = Token::parse(token.trim())
         .filter(|_| scheme.eq_ignore_ascii_case("bearer"))
         .ok_or_else(refused)?;
-    let rows = api.keyring.find(&api.hub.store, token.id, now).await?;
-    let place = good(&api.hub.vault, &rows, token, now).ok_or_else(refused)?;
-    Ok((rows, place))
+    let known = api.keyring.find(&api.hub.store, token.id, now).await?;
+    good(&api.hub.vault, &known, token, now).ok_or_else(refused)
 }
 
-fn good(vault: &Vault, rows: &[KeyRow], token: Token<'_>, now: Timestamp) -> Option<usize> {
-    let place = rows.iter().position(|row| vault.matches(&row.hash, token.secret))?;
-    let is_valid = |row: &KeyRow| row.expires_at.is_none_or(|end| now < end);
-    rows.get(place).is_some_and(is_valid).then_some(place)
+fn good(vault: &Vault, known: &[Known], token: Token<'_>, now: Timestamp) -> Option<Caller> {
+    let key = known.iter().find(|key| vault.matches(&key.hash, token.secret))?;
+    key.expires_at.is_none_or(|end| now < end).then(|| key.caller.clone())
 }
 
 /// `Calhub-Tenant` lets an instance key act for a tenant.
-async fn acting_for(api: &Api, request: &Parts, caller: Caller) -> Result<Caller, Problem> {
-    let Some(header) = request.headers.get(CALHUB_TENANT) else { return Ok(caller) };
+async fn acting_for(api: &Api, tenant: &HeaderValue, caller: Caller) -> Result<Caller, Problem> {
     let wrong = || Problem::parameter("Calhub-Tenant", "there is no such tenant");
     let tenant: TenantId =
-        header.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
+        tenant.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
     if tenant == caller.tenant {
         return Ok(caller);
     }

@@ -8,11 +8,15 @@ use axum::{
     http::{HeaderMap, HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use futures::StreamExt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::problem::{FieldError, Problem};
+use super::{
+    BODY_LIMIT,
+    problem::{FieldError, Problem},
+};
 
 /// A JSON body as its type.
 #[derive(Debug)]
@@ -21,16 +25,10 @@ pub(super) struct Body<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Response;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Response> {
         let is_json = content_is_json(request.headers());
-        let bytes = arrived(Bytes::from_request(request, state), PATIENCE).await;
-        let bytes = bytes.map_err(IntoResponse::into_response)?.map_err(|refused| {
-            if refused.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::new("body_too_large", "A body may have at most 1 MiB.").into_response()
-            } else {
-                Problem::new("invalid_request", "The body could not be read.").into_response()
-            }
-        })?;
+        let bytes = arrived(request.into_body(), PATIENCE).await;
+        let bytes = bytes.map_err(IntoResponse::into_response)?;
         if !is_json {
             return Err(
                 Problem::new("unsupported_media_type", "Send application/json.").into_response()
@@ -48,17 +46,36 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 /// How long a body may take to arrive.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits for a body, but not for ever.
-pub(super) async fn arrived<T>(
-    body: impl Future<Output = T>,
-    patience: Duration,
-) -> Result<T, Problem> {
+/// Waits for a whole body of at most [`BODY_LIMIT`] bytes, but not for ever.
+pub(super) async fn arrived(body: axum::body::Body, patience: Duration) -> Result<Bytes, Problem> {
     let late = |_| Problem::new("timeout", "The body took too long to arrive.");
-    tokio::time::timeout(patience, body).await.map_err(late)
+    tokio::time::timeout(patience, whole(body)).await.map_err(late)?
+}
+
+/// Most bodies arrive in one piece, which is passed on as it is.
+async fn whole(body: axum::body::Body) -> Result<Bytes, Problem> {
+    let (mut first, mut rest) = (Bytes::new(), Vec::new());
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let broken = |_| Problem::new("invalid_request", "The body could not be read.");
+        let piece = piece.map_err(broken)?;
+        if first.len() + rest.len() + piece.len() > BODY_LIMIT {
+            return Err(Problem::new("body_too_large", "A body may have at most 1 MiB."));
+        }
+        if first.is_empty() {
+            first = piece;
+        } else {
+            rest.extend_from_slice(&piece);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { [&*first, &*rest].concat().into() })
 }
 
 fn content_is_json(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(header::CONTENT_TYPE) else { return true };
+    if kind == "application/json" {
+        return true;
+    }
     let kind =
         kind.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     // curl -d says form; what matters is what the body is.
@@ -356,7 +373,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_never_arrives_is_not_waited_for() {
-        let problem = arrived(std::future::pending::<()>(), Duration::ZERO).await.unwrap_err();
+        let never = futures::stream::pending::<Result<Bytes, Infallible>>();
+        let never = axum::body::Body::from_stream(never);
+        let problem = arrived(never, Duration::ZERO).await.unwrap_err();
         assert_eq!((problem.status, problem.code), (408, "timeout"));
     }
 

@@ -31,7 +31,6 @@ use crate::{
 
 /// How long a request may hold its key without an answer.
 const LEASE: Duration = Duration::from_secs(60);
-const MOST_BYTES: usize = 1 << 20;
 /// Answers larger than this are not kept; no mutating endpoint makes one.
 const MOST_ANSWER: usize = 4 << 20;
 const KEPT_HEADERS: [HeaderName; 4] =
@@ -80,9 +79,7 @@ async fn answer<F: Future<Output = Response>>(
     next: impl FnOnce(Request) -> F,
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let body = arrived(to_bytes(body, MOST_BYTES), PATIENCE)
-        .await?
-        .map_err(|_| Problem::new("body_too_large", "A body may have at most 1 MiB."))?;
+    let body = arrived(body, PATIENCE).await?;
     let hash = hash(scopes, &parts.uri, &body);
     let mut tx = api.hub.store.begin().await?;
     let owner = api.hub.engine.owner();

@@ -8,14 +8,16 @@ use std::{convert::Infallible, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Request},
+    extract::Request,
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
+use futures::{TryFutureExt, future::Either};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::compression::CompressionLayer;
 
 use super::{
-    Api, BODY_LIMIT, api,
+    Api, api,
     auth::{admit, tell_limit},
     idempotency,
     openapi::{self, PAGES},
@@ -42,7 +44,22 @@ pub fn service(
         // On the heap, so that what stands around it moves a pointer and not the whole.
         Box::pin(async move { Ok(pipeline.answer(request).await) })
     });
-    CompressionLayer::new().layer(answer).map_response(|response| response.map(Body::new))
+    let compressed = CompressionLayer::new().layer(answer.clone());
+    service_fn(move |request: Request| {
+        if request.headers().contains_key(header::ACCEPT_ENCODING) {
+            let answered = compressed.clone().oneshot(request);
+            Either::Left(answered.map_ok(|response| response.map(Body::new)))
+        } else {
+            Either::Right(answer.clone().call(request).map_ok(varied))
+        }
+    })
+}
+
+/// Tells caches that others may get the same compressed.
+fn varied(mut response: Response) -> Response {
+    let encoding = HeaderValue::from_static("accept-encoding");
+    response.headers_mut().append(header::VARY, encoding);
+    response
 }
 
 /// Who may reach what, and what is reached.
@@ -97,8 +114,7 @@ impl Pipeline {
     }
 
     /// The function of the route.
-    async fn call(&self, mut request: Request) -> Response {
-        DefaultBodyLimit::max(BODY_LIMIT).apply(&mut request);
+    async fn call(&self, request: Request) -> Response {
         self.functions.clone().oneshot(request).await.into_response()
     }
 }

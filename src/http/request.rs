@@ -32,7 +32,7 @@ pub(super) async fn frame<F: Future<Output = Response>>(
     request: Request,
     next: impl FnOnce(Request) -> F,
 ) -> Response {
-    let id: Arc<str> = Arc::from(request_id(api, &request));
+    let id = request_id(api, &request);
     let method = request.method().clone();
     let trace = trace_id(&request);
     let span = tracing::info_span!("http.request", request.id = %id, method = %method, route, trace.id = trace);
@@ -45,7 +45,9 @@ pub(super) async fn frame<F: Future<Output = Response>>(
         } else {
             next(request).await
         };
-        unread.hear_out().await;
+        if let Some(unread) = unread {
+            Box::pin(unread.hear_out()).await;
+        }
         answer
     };
     let answered = std::panic::AssertUnwindSafe(answer).catch_unwind().instrument(span.clone());
@@ -62,7 +64,7 @@ pub(super) async fn frame<F: Future<Output = Response>>(
         .await;
     let status = response.status();
     let duration = began.elapsed();
-    api.meters.answered(&method, route, status.as_u16(), duration);
+    api.meters.answered(&method, route, status, duration);
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     span.in_scope(|| tracing::debug!(status = status.as_u16(), duration_ms, "Answered."));
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -78,7 +80,7 @@ fn is_too_large(request: &Request) -> bool {
 }
 
 /// Takes the caller's id when it is a plain one, else makes one.
-fn request_id(api: &Api, request: &Request) -> String {
+fn request_id(api: &Api, request: &Request) -> Arc<str> {
     let given = request.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
     let is_plain = |text: &&str| {
         (1..=128).contains(&text.len())
@@ -86,7 +88,7 @@ fn request_id(api: &Api, request: &Request) -> String {
     };
     given
         .filter(is_plain)
-        .map_or_else(|| RequestId::mint(&*api.hub.clock, &api.chance).to_string(), str::to_owned)
+        .map_or_else(|| RequestId::mint(&*api.hub.clock, &api.chance).into(), Arc::from)
 }
 
 /// The trace id of a W3C `traceparent`, when the header is one.

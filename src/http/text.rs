@@ -22,11 +22,17 @@ pub(super) fn instant(out: &mut Vec<u8>, us: i64) {
             *date = date_text(day);
         }
         if let Some(time) = text.last_chunk_mut() {
-            *time = time_text(second - day * DAY_S);
+            *time = time_text(second - day * DAY_S).to_le_bytes();
         }
         out.extend_from_slice(&text);
         if fraction > 0 {
-            out.extend_from_slice(format!(".{fraction:06}").trim_end_matches('0').as_bytes());
+            let digits = [10_000, 100, 1]
+                .map(|part| pair(u32::try_from(fraction / part % 100).unwrap_or(0)));
+            out.push(b'.');
+            out.extend_from_slice(digits.as_flattened());
+            while out.last() == Some(&b'0') {
+                out.pop();
+            }
         }
         out.push(b'Z');
     } else {
@@ -88,14 +94,18 @@ impl SpanText {
     }
 
     /// Appends a span of seconds that [fit](Self::fits) as an object, with a comma behind it.
+    #[inline]
     pub(super) fn span(&mut self, out: &mut Vec<u8>, (start, end, kind): (i64, i64, Kind)) {
-        let start = self.start_day.time(start, &mut self.text[START..START + DATE]);
-        let end = self.end_day.time(end, &mut self.text[END..END + DATE]);
+        // One question, not two: a new day is hard to foresee.
+        if !(self.start_day.holds(start) & self.end_day.holds(end)) {
+            self.turn(start, end);
+        }
         let at = out.len();
         out.extend_from_slice(&self.text);
         if let Some(text) = out.last_chunk_mut::<76>() {
-            text[START + DATE..START + DATE + TIME].copy_from_slice(&start);
-            text[END + DATE..END + DATE + TIME].copy_from_slice(&end);
+            let (start, end) = (self.start_day.time(start), self.end_day.time(end));
+            text[START + DATE..START + DATE + TIME].copy_from_slice(&start.to_le_bytes());
+            text[END + DATE..END + DATE + TIME].copy_from_slice(&end.to_le_bytes());
         }
         let kind: &[u8] = match kind {
             Kind::Busy => return,
@@ -105,28 +115,46 @@ impl SpanText {
         out.truncate(at + KIND);
         out.extend_from_slice(kind);
     }
+
+    /// Turns to the days of a span.
+    #[inline(never)]
+    fn turn(&mut self, start: i64, end: i64) {
+        self.start_day.turn(start, &mut self.text[START..START + DATE]);
+        if self.start_day.holds(end) {
+            self.end_day = self.start_day;
+            self.text.copy_within(START..START + DATE, END);
+        } else {
+            self.end_day.turn(end, &mut self.text[END..END + DATE]);
+        }
+    }
 }
 
 /// The day of the last instant, by the second it begins at.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Day(i64);
 
 impl Day {
     /// No instant lies within the day that begins here.
     const NONE: Self = Self(i64::MAX - DAY_S);
 
-    /// The time of day of an instant. On another day than the last one's, `date` becomes that day's.
     #[inline]
-    fn time(&mut self, second: i64, date: &mut [u8]) -> [u8; TIME] {
-        let mut of_day = second.wrapping_sub(self.0);
-        if !(0..DAY_S).contains(&of_day) {
-            let known = std::mem::replace(&mut self.0, second - second.rem_euclid(DAY_S));
-            of_day = second - self.0;
-            if !later(date, self.0.wrapping_sub(known)) {
-                date.copy_from_slice(&date_text(self.0.div_euclid(DAY_S)));
-            }
+    fn holds(self, second: i64) -> bool {
+        (0..DAY_S).contains(&second.wrapping_sub(self.0))
+    }
+
+    /// The time of day of an instant of this day.
+    #[inline]
+    fn time(self, second: i64) -> Time {
+        time_text(second.wrapping_sub(self.0))
+    }
+
+    /// Turns to the day of an instant, and `date` with it.
+    fn turn(&mut self, second: i64, date: &mut [u8]) {
+        let day = second - second.rem_euclid(DAY_S);
+        let known = std::mem::replace(&mut self.0, day);
+        if day != known && !later(date, day.wrapping_sub(known)) {
+            date.copy_from_slice(&date_text(day.div_euclid(DAY_S)));
         }
-        time_text(of_day)
     }
 }
 
@@ -142,17 +170,24 @@ fn later(date: &mut [u8], by_s: i64) -> bool {
     fits
 }
 
-/// `HH:MM:SS` of a second of a day.
+/// `HH:MM:SS`, its bytes from the lowest on: in a register, not in memory.
+type Time = u64;
+
+/// The time of a second of a day.
 #[inline]
-fn time_text(of_day: i64) -> [u8; TIME] {
+fn time_text(of_day: i64) -> Time {
     let second = u32::try_from(of_day).unwrap_or(0);
     let minute = second / 60;
     let of_minute = second - minute * 60;
-    let mut text = MINUTES.get(minute as usize).copied().unwrap_or_default();
-    if of_minute > 0 {
-        [text[6], text[7]] = pair(of_minute);
-    }
-    text
+    let text = MINUTES.get(minute as usize).copied().unwrap_or_default();
+    if of_minute > 0 { with_second(text, of_minute) } else { text }
+}
+
+#[cold]
+fn with_second(minute: Time, of_minute: u32) -> Time {
+    let [a, b, c, d, e, f, ..] = minute.to_le_bytes();
+    let [tens, ones] = pair(of_minute);
+    Time::from_le_bytes([a, b, c, d, e, f, tens, ones])
 }
 
 /// The text of every minute of a day: nearly all that is written begins and ends on one.
@@ -160,12 +195,12 @@ fn time_text(of_day: i64) -> [u8; TIME] {
     clippy::indexing_slicing,
     reason = "within a constant, where it is checked while it is built"
 )]
-static MINUTES: [[u8; TIME]; 1_440] = {
-    let mut texts = [*b"00:00:00"; 1_440];
+static MINUTES: [Time; 1_440] = {
+    let mut texts = [0; 1_440];
     let mut minute = 0;
     while minute < 1_440 {
         let ([h, o], [m, i]) = (pair(minute as u32 / 60), pair(minute as u32 % 60));
-        texts[minute] = [h, o, b':', m, i, b':', b'0', b'0'];
+        texts[minute] = Time::from_le_bytes([h, o, b':', m, i, b':', b'0', b'0']);
         minute += 1;
     }
     texts

@@ -21,18 +21,18 @@ const HEAR_FOR: Duration = Duration::from_secs(10);
 /// What the server reads by itself before it closes a connection.
 const SMALL: u64 = 8 << 10;
 
-/// Lends the body to whoever answers the request; what is not read of it comes back.
-pub(super) fn lend(request: Request) -> (Request, Unread) {
+/// Lends the body to whoever answers the request; what is not read of it comes back, if it may be much.
+pub(super) fn lend(request: Request) -> (Request, Option<Unread>) {
     let waits = request.headers().contains_key(header::EXPECT);
     let is_small = request.body().size_hint().upper().is_some_and(|most| most <= SMALL);
     // Who waits for a word before it sends gets the answer instead.
     if is_small || waits {
-        return (request, Unread::default());
+        return (request, None);
     }
     let unread = Unread::default();
     let (parts, body) = request.into_parts();
     let lent = Lent { body: Some(body.into_data_stream()), back: unread.clone() };
-    (Request::from_parts(parts, Body::from_stream(lent)), unread)
+    (Request::from_parts(parts, Body::from_stream(lent)), Some(unread))
 }
 
 /// Where an unread body comes back to.

@@ -30,10 +30,8 @@ impl Serialize for Instant {
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(from)?;
-        text.parse().map(Self).map_err(|_| {
-            de::Error::custom("an instant must look like 2026-03-02T09:00:00Z, with its offset")
-        })
+        let wrong = "an instant must look like 2026-03-02T09:00:00Z, with its offset";
+        from.deserialize_str(Text(|text: &str| text.parse().map(Self).map_err(|_| wrong)))
     }
 }
 
@@ -79,7 +77,22 @@ impl std::str::FromStr for Iso {
 
 impl<'de> Deserialize<'de> for Iso {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Cow::<str>::deserialize(from)?.parse().map_err(de::Error::custom)
+        from.deserialize_str(Text(str::parse))
+    }
+}
+
+/// Reads a text where it stands.
+struct Text<F>(F);
+
+impl<T, F: FnOnce(&str) -> Result<T, &'static str>> de::Visitor<'_> for Text<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(text).map_err(E::custom)
     }
 }
 

@@ -66,14 +66,9 @@ impl Packed {
         end_s: i64,
     ) -> impl Iterator<Item = (i64, i64, u8)> + Clone + '_ {
         let base_s = self.base_s;
-        let entries = self.near(start_s, end_s);
-        let start_s = start_s.saturating_sub(base_s);
-        entries
-            .iter()
-            .map(move |&entry| {
-                let start = start_of(entry);
-                (start, start + length_of(entry), code_of(entry))
-            })
+        let (start_s, end_s) = (start_s.saturating_sub(base_s), end_s.saturating_sub(base_s));
+        self.walk(start_s, end_s)
+            .map(|entry| (start_of(entry), start_of(entry) + length_of(entry), code_of(entry)))
             .filter(move |&(_, end, _)| end > start_s)
             .map(move |(start, end, class)| (base_s + start, base_s + end, class))
     }
@@ -83,15 +78,9 @@ impl Packed {
     pub fn within(&self, start_s: i64, end_s: i64) -> impl Iterator<Item = (u64, u64, u8)> + '_ {
         let (ahead, long) =
             (self.base_s.saturating_sub(start_s), end_s.saturating_sub(start_s).max(0));
-        let earliest = ahead.saturating_neg().saturating_sub(self.longest_s);
-        let from = self.entries.partition_point(|&entry| start_of(entry) < earliest);
-        // Looking for the last one costs more than walking up to it.
-        let near = self.entries.get(from..).unwrap_or_default().iter();
-        near.map_while(move |&entry| {
+        let begin = ahead.saturating_neg();
+        self.walk(begin, begin.saturating_add(long)).filter_map(move |entry| {
             let start = start_of(entry) + ahead;
-            (start < long).then_some((start, entry))
-        })
-        .filter_map(move |(start, entry)| {
             let end = (start + length_of(entry)).min(long);
             (end > 0).then(|| (start.max(0).cast_unsigned(), end.cast_unsigned(), code_of(entry)))
         })
@@ -99,17 +88,31 @@ impl Packed {
 
     /// How many intervals [`touching`](Self::touching) may tell at most.
     pub fn most(&self, start_s: i64, end_s: i64) -> usize {
-        self.near(start_s, end_s).len()
+        let from = start_s.saturating_sub(self.base_s).saturating_sub(self.longest_s);
+        self.seek(end_s.saturating_sub(self.base_s)).saturating_sub(self.seek(from))
     }
 
-    /// The entries that may touch a span: none before begins early enough, none behind late enough.
-    fn near(&self, start_s: i64, end_s: i64) -> &[u64] {
-        let (start_s, end_s) =
-            (start_s.saturating_sub(self.base_s), end_s.saturating_sub(self.base_s));
-        let earliest = start_s.saturating_sub(self.longest_s);
-        let from = self.entries.partition_point(|&entry| start_of(entry) < earliest);
-        let to = self.entries.partition_point(|&entry| start_of(entry) < end_s);
-        self.entries.get(from..to).unwrap_or_default()
+    /// The entries that may touch a span of seconds from the base: none before begins early enough, none behind late
+    /// enough. Looking for the last one costs more than walking up to it.
+    #[inline]
+    fn walk(&self, start_s: i64, end_s: i64) -> impl Iterator<Item = u64> + Clone + '_ {
+        let from = self.seek(start_s.saturating_sub(self.longest_s));
+        let near = self.entries.get(from..).unwrap_or_default().iter().copied();
+        near.take_while(move |&entry| start_of(entry) < end_s)
+    }
+
+    /// The place of the first entry that begins at or after an instant. Most questions begin about now, and little is
+    /// kept of the past: so it is looked for from the front, in steps that double.
+    fn seek(&self, start_s: i64) -> usize {
+        let is_before = |entry: &u64| start_of(*entry) < start_s;
+        let mut known = 0;
+        let mut step = 1;
+        while self.entries.get(known + step - 1).is_some_and(is_before) {
+            known += step;
+            step *= 2;
+        }
+        let rest = self.entries.get(known..).unwrap_or_default();
+        known + rest.get(..step).unwrap_or(rest).partition_point(is_before)
     }
 }
 

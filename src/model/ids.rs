@@ -1,4 +1,6 @@
-//! One type an id, each a prefixed UUIDv7 made from the clock and entropy that are passed in.
+//! One type an id, each a prefixed UUIDv7 made from the clock and entropy that are passed in. Copies share the text.
+
+use std::sync::Arc;
 
 use crate::clock::{Clock, Entropy};
 
@@ -9,12 +11,13 @@ pub struct BadId {
     pub expected: &'static str,
 }
 
-fn mint(prefix: &str, clock: &dyn Clock, entropy: &dyn Entropy) -> String {
+fn mint(prefix: &str, clock: &dyn Clock, entropy: &dyn Entropy) -> Arc<str> {
     let mut random = [0_u8; 10];
     entropy.fill(&mut random);
     let millis = u64::try_from(clock.now().as_millisecond()).unwrap_or(0);
     let id = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
-    format!("{prefix}_{}", id.simple())
+    let mut digits = uuid::Uuid::encode_buffer();
+    [prefix, "_", id.simple().encode_lower(&mut digits)].concat().into()
 }
 
 fn has_form(prefix: &str, text: &str) -> bool {
@@ -26,8 +29,8 @@ fn has_form(prefix: &str, text: &str) -> bool {
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident, $prefix:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-        pub struct $name(String);
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// What every id of this type begins with, before the underscore.
@@ -43,17 +46,29 @@ macro_rules! id {
             }
         }
 
+        impl From<$name> for Arc<str> {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
         impl std::str::FromStr for $name {
             type Err = BadId;
 
             fn from_str(text: &str) -> Result<Self, BadId> {
-                has_form($prefix, text).then(|| Self(text.to_owned())).ok_or(BadId { expected: $prefix })
+                has_form($prefix, text).then(|| Self(text.into())).ok_or(BadId { expected: $prefix })
             }
         }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
             }
         }
 

@@ -21,7 +21,7 @@ pub(super) async fn tell(
         tenant_id: caller.tenant.clone(),
         change_id: ChangeId::mint(&*api.hub.clock, &*api.hub.entropy),
         kind: kind.to_owned(),
-        actor: caller.actor.clone(),
+        actor: caller.actor.to_string(),
         subject: subject.to_owned(),
         body,
         at: api.hub.clock.now(),

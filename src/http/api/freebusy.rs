@@ -191,7 +191,7 @@ async fn ask(
 ) -> Result<Response, Problem> {
     let window = ask.check()?;
     let waited = if ask.refresh == Refresh::IfStale {
-        freshen(&api, &caller, &ask, wait).await?
+        Box::pin(freshen(&api, &caller, &ask, wait)).await?
     } else {
         None
     };

@@ -14,7 +14,7 @@ mod work;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
     core::Collector,
@@ -130,8 +130,14 @@ impl Meters {
         Self { registry, told, requests, seconds, readers, census, machine }
     }
 
-    pub(super) fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
-        self.requests.with_label_values(&[method.as_str(), route, &status.to_string()]).inc();
+    pub(super) fn answered(
+        &self,
+        method: &Method,
+        route: &str,
+        status: StatusCode,
+        took: Duration,
+    ) {
+        self.requests.with_label_values(&[method.as_str(), route, status.as_str()]).inc();
         self.seconds.with_label_values(&[route]).observe(took.as_secs_f64());
     }
 

@@ -3,11 +3,14 @@
 //! Large answers are written piece by piece while they are sent. What is asked about was looked up before, so all
 //! pieces tell of one moment.
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    convert::Infallible,
+};
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
     response::Response,
 };
 use futures::stream;
@@ -62,6 +65,8 @@ pub(super) struct Writer {
     row: Row,
     /// The step that comes next.
     step: usize,
+    /// Earlier pieces, some still on their way.
+    sent: VecDeque<Bytes>,
 }
 
 impl Writer {
@@ -89,6 +94,7 @@ impl Writer {
             row: Row::new(lead(&question, &scale), scale.steps()),
             scale,
             step: 0,
+            sent: VecDeque::new(),
         }
     }
 
@@ -102,6 +108,7 @@ impl Writer {
             Body::from_stream(stream::iter(pieces.map(Ok::<Bytes, Infallible>)))
         };
         let mut response = Response::new(body);
+        *response.headers_mut() = HeaderMap::with_capacity(12);
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         response
@@ -120,6 +127,18 @@ impl Writer {
     fn is_done(&self) -> bool {
         let (resources, calendars) = self.shown();
         self.step > resources + calendars + 2
+    }
+
+    /// Where the next piece is written: in the memory of one that has been sent, if there is one.
+    fn room(&mut self, size: usize) -> Vec<u8> {
+        let free = self.sent.pop_front_if(|oldest| oldest.is_unique());
+        match free.and_then(|oldest| oldest.try_into_mut().ok()) {
+            Some(mut room) => {
+                room.clear();
+                room.into()
+            }
+            None => Vec::with_capacity(size),
+        }
     }
 
     /// Writes the next step.
@@ -227,11 +246,15 @@ impl Iterator for Writer {
         // Those ahead are taken to be like the first of them.
         let ahead = self.subjects.get(self.step.saturating_sub(2)..).unwrap_or_default();
         let spans = ahead.first().map_or(0, |next| next.basis.most(&self.question) * ahead.len());
-        let mut out = Vec::with_capacity((1024 + spans * 80).min(PIECE + PIECE / 2));
+        let mut out = self.room((1024 + spans * 80).min(PIECE + PIECE / 2));
         while out.len() < PIECE && !self.is_done() {
             self.advance(&mut out);
         }
-        Some(Bytes::from(out))
+        let piece = Bytes::from(out);
+        if !self.is_done() {
+            self.sent.push_back(piece.clone());
+        }
+        Some(piece)
     }
 }
 
@@ -263,6 +286,7 @@ impl SpanWriter {
         Self { text: SpanText::new(), question: *question, is_plain }
     }
 
+    #[inline]
     fn write(&mut self, run: Run, out: &mut Vec<u8>) {
         if self.is_plain {
             self.text.span(out, run);
