@@ -126,6 +126,8 @@ pub enum Bug {
     LossUnnoticed,
     /// Each hub is polite to hosts on its own.
     PacingPerProcess,
+    /// What failed last time runs among all the rest.
+    FailingAmongAll,
     /// A hub goes by its machine's clock, also where several meet.
     OwnClock,
 }

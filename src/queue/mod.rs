@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use tokio::{sync::Notify, task::JoinHandle};
 
 use self::doorbell::{Button, Doorbell, doorbell};
-use crate::sync::{Engine, Lane};
+use crate::sync::{Drains, Engine};
 
 /// How often the rows are asked what is due.
 const TICK: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub trait Lanes: Send + Sync + 'static {
 #[async_trait]
 impl Lanes for Engine {
     fn lanes(&self) -> Vec<(&'static str, usize)> {
-        Lane::ALL.map(|lane| (lane.as_str(), lane.drains())).to_vec()
+        Drains::ALL.map(|drains| (drains.name, drains.at_once)).to_vec()
     }
 
     fn bell(&self) -> Arc<Notify> {
@@ -48,14 +48,14 @@ impl Lanes for Engine {
     }
 
     async fn is_due(&self, lane: &'static str) -> bool {
-        let Some(lane) = Lane::parse(lane) else { return false };
+        let Some(Drains { lane, share, .. }) = Drains::named(lane) else { return false };
         // A store that fails now is asked again with the next tick; the drain would fail all the same.
-        Engine::is_due(self, lane).await.unwrap_or(false)
+        Engine::is_due(self, lane, share).await.unwrap_or(false)
     }
 
     async fn drain(&self, lane: &'static str) {
-        let Some(known) = Lane::parse(lane) else { return };
-        if let Err(error) = Engine::drain(self, known).await {
+        let Some(drains) = Drains::named(lane) else { return };
+        if let Err(error) = Engine::drain(self, drains.lane, drains.share).await {
             tracing::error!(lane, error = &error as &dyn std::error::Error, "A drain failed.");
         }
     }

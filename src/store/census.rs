@@ -77,6 +77,14 @@ impl Stored for RequestCount {
     }
 }
 
+/// Whom requests served.
+#[derive(Clone, Copy, Debug)]
+pub enum AskedFor<'a> {
+    Calendar(&'a CalendarId),
+    /// All calendars of a connection alike.
+    AllOf(&'a ConnectionId),
+}
+
 /// Statements that count.
 #[derive(Debug)]
 pub struct Census<'t>(&'t mut Tx);
@@ -125,11 +133,11 @@ impl Census<'_> {
         self.0.value(SQL, &[]).await
     }
 
-    /// Notes that a provider was asked `requests` times for one calendar.
+    /// Notes that a provider was asked `requests` times, for one calendar or for all of a connection alike.
     pub async fn asked(
         &mut self,
         tenant: &TenantId,
-        calendar: &CalendarId,
+        whom: AskedFor<'_>,
         provider: Provider,
         requests: u64,
         now: Timestamp,
@@ -137,37 +145,13 @@ impl Census<'_> {
         if requests == 0 {
             return Ok(());
         }
-        let args = [
-            tenant.into(),
-            calendar.into(),
-            day(now).into(),
-            (&provider).into(),
-            milli(requests).into(),
-        ];
-        self.0.execute(include_str!("sql/provider_requests_add.sql"), &args).await?;
-        Ok(())
-    }
-
-    /// Notes requests that served all calendars of a connection alike.
-    pub async fn asked_for_all(
-        &mut self,
-        tenant: &TenantId,
-        connection: &ConnectionId,
-        provider: Provider,
-        requests: u64,
-        now: Timestamp,
-    ) -> Result<()> {
-        if requests == 0 {
-            return Ok(());
-        }
-        let args = [
-            tenant.into(),
-            connection.into(),
-            day(now).into(),
-            (&provider).into(),
-            milli(requests).into(),
-        ];
-        self.0.execute(include_str!("sql/provider_requests_share.sql"), &args).await?;
+        let (sql, subject) = match whom {
+            AskedFor::Calendar(id) => (include_str!("sql/provider_requests_add.sql"), id.into()),
+            AskedFor::AllOf(id) => (include_str!("sql/provider_requests_share.sql"), id.into()),
+        };
+        let args =
+            [tenant.into(), subject, day(now).into(), (&provider).into(), milli(requests).into()];
+        self.0.execute(sql, &args).await?;
         Ok(())
     }
 

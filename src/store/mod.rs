@@ -33,7 +33,7 @@ mod work;
 
 pub use backup::{Backup, BackupError, SealedKeys, Summary, back_up, restore};
 pub use calendars::{CalendarFilter, CalendarRow, Calendars, PullOutcome, RemoteCalendarRow};
-pub use census::{Census, ConnectionCount, FailureCount, REQUESTS_KEPT, RequestCount};
+pub use census::{AskedFor, Census, ConnectionCount, FailureCount, REQUESTS_KEPT, RequestCount};
 pub use changes::{BadCursor, ChangeFilter, ChangeRow, Changes, Epoch, LogCursor, NewChange};
 pub use connections::{ConnectionFilter, ConnectionHealth, ConnectionRow, Connections};
 pub use data_keys::{DataKeyRow, DataKeys, SealedColumn, SealedRow};
@@ -51,4 +51,4 @@ pub use sealed::Sealed;
 pub use tenants::{TenantRow, Tenants};
 pub use timeline::{NewEntry, Timeline, TimelinePage, TimelineRow};
 pub use tx::Tx;
-pub use work::{Claimed, Claiming, LaneCounts, Work, WorkRow};
+pub use work::{Claimed, Claiming, LaneCounts, Share, Work, WorkRow};

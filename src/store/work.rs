@@ -60,9 +60,30 @@ impl Stored for WorkRow {
     }
 }
 
+/// Which rows of a lane are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Share {
+    All,
+    /// Those whose last attempt did not fail.
+    Sound,
+    /// Those whose last attempt failed.
+    Failing,
+}
+
+impl Share {
+    fn number(self) -> i64 {
+        match self {
+            Self::All => 0,
+            Self::Sound => 1,
+            Self::Failing => 2,
+        }
+    }
+}
+
 /// How rows are claimed.
 #[derive(Clone, Copy, Debug)]
 pub struct Claiming<'a> {
+    pub share: Share,
     /// Names this claim on rows and at hosts: no other claim has it.
     pub owner: &'a str,
     pub limit: i64,
@@ -202,8 +223,8 @@ impl Work<'_> {
             include_str!("sql/work_claim.sqlite.sql"),
             include_str!("sql/work_claim.postgres.sql"),
         );
-        let Claiming { owner, limit, lease, now, last } = *ask;
-        let args = [lane.into(), now.into(), last.into(), limit.into()];
+        let Claiming { share, owner, limit, lease, now, last } = *ask;
+        let args = [lane.into(), now.into(), last.into(), limit.into(), share.number().into()];
         let mut found: Vec<Candidate> = self.0.all(CANDIDATES, &args).await?;
         let hosts: Vec<&str> = found.iter().filter_map(|row| row.host.as_deref()).collect();
         if !hosts.is_empty() {
@@ -327,12 +348,12 @@ impl Work<'_> {
     }
 
     /// Whether a lane has a row that can be claimed.
-    pub async fn is_due(&mut self, lane: &str, now: Timestamp) -> Result<bool> {
+    pub async fn is_due(&mut self, lane: &str, share: Share, now: Timestamp) -> Result<bool> {
         const SQL: Sql = Sql::parted(
             include_str!("sql/work_is_due.sqlite.sql"),
             include_str!("sql/work_is_due.postgres.sql"),
         );
-        Ok(self.0.value::<i64>(SQL, &[lane.into(), now.into()]).await? > 0)
+        Ok(self.0.value::<i64>(SQL, &[lane.into(), now.into(), share.number().into()]).await? > 0)
     }
 
     /// Counts the rows of every lane, of all tenants.

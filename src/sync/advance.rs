@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use super::{
     digest::{Frame, intervals},
-    engine::{Engine, Lane, Subject},
+    engine::{Engine, Subject},
     error::SyncError,
+    lanes::Lane,
     plan::{SeriesPlan, Step, cut, diff},
     pull::{covered, owner_zone},
     save::ROWS,

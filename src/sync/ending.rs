@@ -4,9 +4,9 @@ use connectors::{Connector, Cursor, Kind, Verb};
 use serde_json::{Value, json};
 
 use super::{
-    engine::Lane,
     error::SyncError,
     health::Note,
+    lanes::Lane,
     plan::{Step, cut},
     pull::{Pulled, Round, covered},
     quarantine::{Held, Verdict, Word, future, judge},
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     drill::{Bug, Point, is_back, reach},
     model::{busy::BusyInterval, states::InitialSync},
-    store::{PullOutcome, Tx},
+    store::{AskedFor, PullOutcome, Tx},
 };
 
 impl Round<'_> {
@@ -128,7 +128,10 @@ impl Round<'_> {
     async fn note_asked(&self, tx: &mut Tx) -> Result<(), SyncError> {
         let (calendar, provider) = (&self.subject.calendar, self.subject.connection.provider);
         let (tenant, id) = (&self.subject.tenant, &calendar.calendar_id);
-        Ok(tx.census().asked(tenant, id, provider, self.asked, self.began).await?)
+        Ok(tx
+            .census()
+            .asked(tenant, AskedFor::Calendar(id), provider, self.asked, self.began)
+            .await?)
     }
 
     async fn note_quarantine(&self, tx: &mut Tx, held: Option<&Held>) -> Result<(), SyncError> {

@@ -2,10 +2,7 @@
 
 use serde_json::json;
 
-use super::{
-    engine::{Engine, Lane},
-    error::SyncError,
-};
+use super::{engine::Engine, error::SyncError, lanes::Lane};
 use crate::{
     drill::{Point, reach},
     model::ids::{ConnectionId, TenantId},

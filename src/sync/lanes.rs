@@ -1,17 +1,79 @@
-//! The lanes' rows: what each is about, when it may run, and when it is due again.
+//! The lanes: what a row of each is about, when it may run, and when it is due again.
 
 use std::time::Duration;
 
 use super::{
-    engine::{End, Engine, Lane},
+    drain::End,
+    engine::Engine,
     error::SyncError,
     pull::Ask,
     schedule::{self, Failure, after},
 };
-use crate::store::{StoreError, Taken, WorkRow};
+use crate::store::{Share, StoreError, Taken, WorkRow};
 
 /// How long a row steps aside for others that talk to its host.
 pub(super) const ASIDE: Duration = Duration::from_millis(500);
+
+/// A kind of work. What a row of it is about is its subject: a connection or a calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Erase a connection.
+    Remove,
+    /// List a connection's calendars.
+    List,
+    /// Expand a calendar's stored series into a later window, or another zone, without the network.
+    Advance,
+    /// Read a calendar's changes.
+    Pull,
+}
+
+impl Lane {
+    /// All lanes, in the order in which a step drains them.
+    pub const ALL: [Self; 4] = [Self::Remove, Self::List, Self::Advance, Self::Pull];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Remove => "remove",
+            Self::List => "list",
+            Self::Advance => "advance",
+            Self::Pull => "pull",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lane| lane.as_str() == name)
+    }
+}
+
+/// Drains of one kind that a process runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Drains {
+    pub name: &'static str,
+    pub lane: Lane,
+    pub share: Share,
+    pub at_once: usize,
+}
+
+impl Drains {
+    const fn new(name: &'static str, lane: Lane, share: Share, at_once: usize) -> Self {
+        Self { name, lane, share, at_once }
+    }
+
+    /// All drains of a process. What failed last time may hang again for as long as a call may take: drains of its
+    /// own run it, so that it holds up nothing that is well.
+    pub const ALL: [Self; 6] = [
+        Self::new("remove", Lane::Remove, Share::All, 1),
+        Self::new("list", Lane::List, Share::Sound, 2),
+        Self::new("list_failing", Lane::List, Share::Failing, 2),
+        Self::new("advance", Lane::Advance, Share::All, 1),
+        Self::new("pull", Lane::Pull, Share::Sound, 8),
+        Self::new("pull_failing", Lane::Pull, Share::Failing, 8),
+    ];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|drains| drains.name == name)
+    }
+}
 
 impl Engine {
     pub(super) async fn run_pull(&self, row: &WorkRow) -> Result<End, StoreError> {
@@ -99,21 +161,12 @@ impl Engine {
 }
 
 impl Lane {
-    /// How many drains of this lane one process runs at once.
-    pub fn drains(self) -> usize {
-        match self {
-            Self::Remove | Self::Advance => 1,
-            Self::List => 2,
-            Self::Pull => 8,
-        }
-    }
-
-    /// How many rows one drain claims at once. A claim brings the row's place at its host, which must not
-    /// wait for long for the row's turn.
+    /// How many rows one drain claims at once. A row that talks to somebody is claimed alone: the next one, and its
+    /// place at its host, must not wait for it.
     pub(super) fn batch(self) -> i64 {
         match self {
             Self::Remove | Self::Advance => 8,
-            Self::List | Self::Pull => 2,
+            Self::List | Self::Pull => 1,
         }
     }
 }

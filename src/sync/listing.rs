@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use super::{
     connect::allowed_networks,
     ending::failure,
-    engine::{Engine, Lane},
+    engine::Engine,
     error::SyncError,
     health::Note,
-    lanes::ASIDE,
+    lanes::{ASIDE, Lane},
     pull::covered,
     schedule::{self, Failure, LIST_EVERY, after, expected_max_age, next_poll},
     state::{Consequence, Login, consequence, is_pulled},
@@ -24,7 +24,7 @@ use crate::{
         states::{ConnectionState, InitialSync},
     },
     secrets::SecretsError,
-    store::{CalendarRow, ConnectionRow, RemoteCalendarRow, Taken, Tx, WorkRow},
+    store::{AskedFor, CalendarRow, ConnectionRow, RemoteCalendarRow, Taken, Tx, WorkRow},
 };
 
 /// What a calendar's own pull says when the provider no longer has it for us.
@@ -125,7 +125,7 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         let before = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
         self.store_listing(&mut tx, tenant, connection, connector, listing).await?;
-        tx.census().asked_for_all(tenant, connection, row.provider, asked, now).await?;
+        tx.census().asked(tenant, AskedFor::AllOf(connection), row.provider, asked, now).await?;
         if !is_pulled(before.state) {
             // The login works again: what was not asked meanwhile is asked now.
             for calendar in tx.calendars().by_connection(tenant, connection).await? {
@@ -242,7 +242,7 @@ impl Engine {
         let failed = Happened::ListingFailed(error);
         self.tell_of_connection(&mut tx, tenant, connection, failed).await?;
         let now = self.clock.now();
-        tx.census().asked_for_all(tenant, connection, row.provider, asked, now).await?;
+        tx.census().asked(tenant, AskedFor::AllOf(connection), row.provider, asked, now).await?;
         reach(Point::ListingFailed).await;
         self.commit_held(tx, Some(claimed)).await?;
         Ok(())

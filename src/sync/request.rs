@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    engine::{Engine, Lane},
+    engine::Engine,
     error::SyncError,
+    lanes::Lane,
     pull::{Ask, Pulled},
     quarantine::{Held, Word},
     timeline::Happened,

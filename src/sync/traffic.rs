@@ -9,7 +9,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, core::Collect
 
 use super::{
     clocks::{Ahead, Clocks},
-    engine::Lane,
+    lanes::Lane,
 };
 use crate::clock::Clock;
 

@@ -15,7 +15,7 @@ use calhub::{
     link::Linker,
     model::ids::TenantId,
     secrets::{Kek, Vault},
-    store::{Options, Store, TenantRow},
+    store::{Options, Share, Store, TenantRow},
     sync::{Engine, Lane, Parts},
 };
 use connectors::transport::{Fixed, Settings, Transport};
@@ -110,7 +110,7 @@ impl Hub {
         let now = self.wire.time.hub().as_microsecond();
         if self.last.swap(now, Ordering::SeqCst) > now {
             let engine = Arc::clone(&self.engine);
-            let drain = async move { engine.drain(Lane::Remove).await.unwrap() };
+            let drain = async move { engine.drain(Lane::Remove, Share::All).await.unwrap() };
             self.drill.run(Box::pin(drain)).await?;
         }
         loop {
@@ -125,7 +125,7 @@ impl Hub {
                     continue;
                 }
                 let engine = Arc::clone(&self.engine);
-                let drain = async move { engine.drain(lane).await.unwrap() };
+                let drain = async move { engine.drain(lane, Share::All).await.unwrap() };
                 ran += self.drill.run(Box::pin(drain)).await?;
             }
             // A host may still be taken by a hub that is gone.

@@ -4,6 +4,7 @@ FROM (
     FROM work
     LEFT JOIN hosts ON hosts.host = work.host
     WHERE work.lane = $1 AND work.due_us <= $2
+        AND ($3 = 0 OR (COALESCE(work.last_error, 'put_off') = 'put_off') = ($3 = 1))
         AND (work.lease_until_us IS NULL OR work.lease_until_us <= $2)
         AND (hosts.busy_until_us IS NULL OR hosts.busy_until_us <= $2)
         AND (hosts.closed_until_us IS NULL OR hosts.closed_until_us <= $2)

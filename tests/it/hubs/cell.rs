@@ -162,6 +162,12 @@ impl Hub {
         self.answer(self.client.post(format!("{}{path}", self.url)).json(body)).await
     }
 
+    /// The same, as a tenant that is not the key's own.
+    pub async fn post_for(&self, tenant: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.client.post(format!("{}{path}", self.url)).json(body);
+        self.answer(request.header("calhub-tenant", tenant)).await
+    }
+
     pub async fn get(&self, path: &str) -> (u16, Value) {
         self.answer(self.client.get(format!("{}{path}", self.url))).await
     }

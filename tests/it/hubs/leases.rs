@@ -38,6 +38,7 @@ async fn a_killed_hub_is_followed(place: &str) {
     let killed = Instant::now();
     other.shows(&resource, &[1]).await;
     let took = killed.elapsed();
+    println!("killed at {place}: taken over after {took:.1?}, lease {:?}", lease());
     // The lease, the tick of a second, and the pull itself on a machine that does much else.
     assert!(took < lease() + Duration::from_secs(6), "taken over after {took:?}");
     cell.quiet().await;
@@ -94,6 +95,12 @@ async fn after_a_long_sleep(drill: &str, place: &str) -> (Vec<String>, Vec<Strin
         other.busy(&resource).await.unwrap_or_default(),
         holder.busy(&resource).await.unwrap_or_default(),
         cell.told().await - told,
+    );
+    println!(
+        "frozen at {place} {drill}: taken over after {took:.1?}, lease {:?}; woken after {:.0?}; {} entries too many",
+        lease(),
+        since.elapsed(),
+        seen.2
     );
     drop((holder, other));
     cell.close().await;

@@ -5,6 +5,7 @@
 
 mod cell;
 mod clocks;
+mod crowds;
 mod index;
 mod leases;
 mod outages;

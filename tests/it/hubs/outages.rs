@@ -1,6 +1,9 @@
 //! A hub that loses its database, or a part of it: it says so, answers unknown, and comes back by itself.
 
-use std::{process::Command, time::Duration};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     io,
@@ -118,15 +121,24 @@ async fn a_wire_fails(state: State) {
     let resource = far.link(&cell, &site).await;
     far.shows(&resource, &[1]).await;
     wire.set(state);
+    let began = Instant::now();
     put(&work, "two", 3);
     cell.nudge().await;
     fails(&far, &resource).await;
+    let told = began.elapsed();
     // The other hub goes on, also with what the first had in hand.
     near.shows(&resource, &[1, 3]).await;
+    let followed = began.elapsed();
     assert_eq!(near.readiness().await, 200);
     wire.set(State::Open);
+    let opened = Instant::now();
     far.ready().await;
     far.shows(&resource, &[1, 3]).await;
+    println!(
+        "wire {state:?}: not ready and unknown after {told:.1?}, the other hub has the news after {followed:.1?}; \
+         {:.1?} after the wire is back it answers",
+        opened.elapsed()
+    );
     put(&work, "three", 5);
     cell.nudge().await;
     for hub in [&far, &near] {
@@ -215,15 +227,22 @@ async fn hubs_outlive_a_restart_of_postgresql() {
     put(&work, "two", 3);
     cell.nudge().await;
     test_postgres(&["halt", &cluster.0]);
+    let halted = Instant::now();
     for hub in &hubs {
         fails(hub, &resource).await;
     }
+    let told = halted.elapsed();
     tokio::time::sleep(Duration::from_secs(1)).await;
     test_postgres(&["resume", &cluster.0]);
+    let resumed = Instant::now();
     for hub in &hubs {
         hub.ready().await;
         hub.shows(&resource, &[1, 3]).await;
     }
+    println!(
+        "PostgreSQL halted: unknown after {told:.1?}; both hubs answer {:.1?} after it is back",
+        resumed.elapsed()
+    );
     put(&work, "three", 5);
     cell.nudge().await;
     for hub in &hubs {

@@ -68,7 +68,7 @@ async fn hubs_that_are_polite_on_their_own_hold_several() {
     cell.close().await;
 }
 
-const AWAY: Duration = Duration::from_secs(8);
+const AWAY: Duration = Duration::from_secs(12);
 
 /// How many requests came between a 429 and the instant that it named, with both hubs having much to ask.
 async fn too_early(drill: &str) -> usize {
@@ -101,9 +101,13 @@ async fn too_early(drill: &str) -> usize {
         assert_eq!(refused["type"], "urn:calhub:problem:throttled", "{refused}");
         assert!((1..=AWAY.as_secs()).contains(&refused["retry_after"].as_u64().unwrap()));
     }
+    // The one that was told is asleep: only the other can ask now.
+    one.signal("STOP");
+    cell.nudge().await;
     let left = AWAY.saturating_sub(told.elapsed() + Duration::from_millis(200));
     tokio::time::sleep(left).await;
     let early = site.requests() - before;
+    one.signal("CONT");
     until("the host to be asked again", || async { (site.requests() > before).then_some(()) })
         .await;
     drop((one, two, again));

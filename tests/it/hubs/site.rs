@@ -63,16 +63,15 @@ pub struct Site {
     pub in_flight: InFlight,
     /// Whether answers are held back.
     held: watch::Sender<bool>,
+    router: axum::Router,
     address: SocketAddr,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Site {
     pub async fn open() -> Self {
         let world = World::with_clock(Box::new(WallClock), Box::new(RealSleep));
         let anna = world.add_account(AccountSpec::new("anna", "right"));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let in_flight = InFlight::default();
         let (counter, held) = (in_flight.clone(), watch::Sender::new(false));
         let gate = held.subscribe();
@@ -88,8 +87,8 @@ impl Site {
                 }
             },
         ));
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { world, anna, in_flight, held, address, task }
+        let (address, task) = listen("127.0.0.1", &router).await;
+        Self { world, anna, in_flight, held, router, address, tasks: vec![task] }
     }
 
     pub fn calendar(&self, name: &str) -> Calendar {
@@ -98,11 +97,17 @@ impl Site {
 
     /// The body of `POST /v1/connections` for the account.
     pub fn login(&self) -> Value {
-        self.login_at(&format!("http://{}{}", self.address, self.anna.path()))
+        login(&format!("http://{}{}", self.address, self.anna.path()), "anna")
     }
 
-    fn login_at(&self, url: &str) -> Value {
-        json!({ "provider": "caldav", "url": url, "username": "anna", "password": "right" })
+    /// Adds an account with one calendar of one event, at a host of its own. Answers the body that links it.
+    pub async fn person(&mut self, name: &str, number: u8) -> Value {
+        let account = self.world.add_account(AccountSpec::new(name, "right"));
+        let (object, body) = event(name, 1);
+        account.add_calendar(CalendarSpec::new("own")).put(&object, body);
+        let (address, task) = listen(&format!("127.0.1.{number}"), &self.router).await;
+        self.tasks.push(task);
+        login(&format!("http://{address}{}", account.path()), name)
     }
 
     /// Makes every answer take this long.
@@ -122,8 +127,19 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
+}
+
+async fn listen(host: &str, router: &axum::Router) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind((host, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = router.clone();
+    (address, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
+}
+
+fn login(url: &str, user: &str) -> Value {
+    json!({ "provider": "caldav", "url": url, "username": user, "password": "right" })
 }
 
 /// A calendar object with one event of an hour, `hour` hours from the next full hour.

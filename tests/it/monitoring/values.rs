@@ -142,7 +142,14 @@ async fn work_that_somebody_never_ended_is_counted_when_it_is_taken_over() {
         let now = calhub::clock::Clock::now(&room.clock);
         // On PostgreSQL leases go by the database's clock, which nobody moves here: this one is over at once.
         let lease = Duration::ZERO;
-        let ask = calhub::store::Claiming { owner: "gone", limit: 8, lease, now, last: "" };
+        let ask = calhub::store::Claiming {
+            share: calhub::store::Share::All,
+            owner: "gone",
+            limit: 8,
+            lease,
+            now,
+            last: "",
+        };
         let lost = tx.work().claim(Lane::Pull.as_str(), &ask).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(lost.len(), 1);

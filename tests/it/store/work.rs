@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use calhub::store::{Claimed, Claiming, Engine, HostPlace, Taken, Talk, WorkRow};
+use calhub::store::{Claimed, Claiming, Engine, HostPlace, Share, Taken, Talk, WorkRow};
 
 use super::*;
 use crate::support::engines::{on_each_engine, on_postgres};
@@ -17,7 +17,7 @@ async fn claim(
     lease: Duration,
     now: Timestamp,
 ) -> Vec<WorkRow> {
-    let ask = Claiming { owner, limit, lease, now, last: "" };
+    let ask = Claiming { share: Share::All, owner, limit, lease, now, last: "" };
     tx.work().claim(lane, &ask).await.unwrap()
 }
 
@@ -39,14 +39,14 @@ async fn a_row_is_claimed_once_until_its_lease_ends() {
         let first = claim_one(&mut tx, at(10)).await;
         assert_eq!((first.fence, first.attempts, first.nudges), (1, 1, 0));
         assert!(claim(&mut tx, "pull", "hub", 10, LEASE, at(69)).await.is_empty());
-        assert!(!tx.work().is_due("pull", at(69)).await.unwrap());
+        assert!(!tx.work().is_due("pull", Share::All, at(69)).await.unwrap());
         let held = [Claimed::from(&first)];
         let kept = tx.work().beat(&held, Duration::ZERO, at(60)).await.unwrap();
         assert_eq!(kept.len(), 1);
         assert!(tx.work().hold(&first).await.unwrap(), "ended, but nobody else has it");
         tx.commit().await.unwrap();
         let mut tx = bed.store.begin().await.unwrap();
-        assert!(tx.work().is_due("pull", at(60)).await.unwrap());
+        assert!(tx.work().is_due("pull", Share::All, at(60)).await.unwrap());
         let second = claim_one(&mut tx, at(60)).await;
         assert_eq!(second.fence, 2);
         assert!(tx.work().beat(&held, LEASE, at(61)).await.unwrap().is_empty(), "an old fence");
@@ -110,7 +110,7 @@ async fn leases_are_the_databases_business_where_hubs_disagree_about_the_time() 
         claim_one(&mut tx, at(0)).await;
         // A hub whose clock is far ahead finds the lease in force; one far behind, an ended one ended.
         let ahead = at(4_000_000_000);
-        assert!(!tx.work().is_due("pull", ahead).await.unwrap());
+        assert!(!tx.work().is_due("pull", Share::All, ahead).await.unwrap());
         assert!(claim(&mut tx, "pull", "fast", 10, LEASE, ahead).await.is_empty());
         tx.work().put(&tenant, "pull", "cal_b", at(0)).await.unwrap();
         let rows = claim(&mut tx, "pull", "hub", 10, Duration::ZERO, at(0)).await;
@@ -252,17 +252,17 @@ async fn a_lane_counts_its_rows() {
         let tenant = tenant_id("t");
         let mut tx = bed.store.begin().await.unwrap();
         seed(&mut tx, &tenant).await;
-        assert!(!tx.work().is_due("pull", at(1_000)).await.unwrap());
+        assert!(!tx.work().is_due("pull", Share::All, at(1_000)).await.unwrap());
         tx.work().put(&tenant, "pull", "a", at(10)).await.unwrap();
         tx.work().put(&tenant, "pull", "b", at(500)).await.unwrap();
         tx.work().put(&tenant, "pull", "b", at(400)).await.unwrap();
         tx.work().put(&tenant, "pull", "b", at(600)).await.unwrap();
-        assert!(!tx.work().is_due("pull", at(9)).await.unwrap());
-        assert!(tx.work().is_due("pull", at(10)).await.unwrap());
+        assert!(!tx.work().is_due("pull", Share::All, at(9)).await.unwrap());
+        assert!(tx.work().is_due("pull", Share::All, at(10)).await.unwrap());
         let row = claim_one(&mut tx, at(20)).await;
-        assert!(!tx.work().is_due("pull", at(79)).await.unwrap(), "leased");
+        assert!(!tx.work().is_due("pull", Share::All, at(79)).await.unwrap(), "leased");
         tx.work().finish(&row, None, None).await.unwrap();
-        assert!(!tx.work().is_due("pull", at(399)).await.unwrap());
+        assert!(!tx.work().is_due("pull", Share::All, at(399)).await.unwrap());
         let counts = tx.work().counts(at(450)).await.unwrap();
         assert_eq!((counts[0].rows, counts[0].ready, counts[0].leased), (1, 1, 0));
         assert_eq!(counts[0].oldest_due, Some(at(400)));
@@ -343,8 +343,14 @@ async fn tenants_take_turns_however_much_one_of_them_has_due() {
         assert_eq!(rows[0].subject, "n000", "the longest due first");
         // A claim of one row goes on with the next tenant.
         tx.work().put(&quiet, "pull", "q2", at(500)).await.unwrap();
-        let ask =
-            Claiming { owner: "hub", limit: 1, lease: LEASE, now: at(1_000), last: noisy.as_str() };
+        let ask = Claiming {
+            share: Share::All,
+            owner: "hub",
+            limit: 1,
+            lease: LEASE,
+            now: at(1_000),
+            last: noisy.as_str(),
+        };
         assert_eq!(tx.work().claim("pull", &ask).await.unwrap()[0].subject, "q2");
         let rows = claim(&mut tx, "pull", "hub", 8, LEASE, at(1_000)).await;
         assert_eq!(rows.len(), 8, "alone it may have all");
@@ -365,11 +371,17 @@ async fn of_the_rows_of_one_host_one_is_claimed_and_the_others_are_passed_over()
         let subjects: Vec<&str> = rows.iter().map(|row| row.subject.as_str()).collect();
         assert_eq!(subjects.len(), 2);
         assert!(subjects.contains(&"b1"));
-        assert!(!tx.work().is_due("pull", at(10)).await.unwrap(), "nothing that could be claimed");
+        assert!(
+            !tx.work().is_due("pull", Share::All, at(10)).await.unwrap(),
+            "nothing that could be claimed"
+        );
         assert!(claim(&mut tx, "pull", "hub.2", 8, LEASE, at(10)).await.is_empty());
         let theirs = Talk { host: "a".to_owned(), owner: "hub.2".to_owned() };
         tx.hosts().leave(&theirs).await.unwrap();
-        assert!(!tx.work().is_due("pull", at(10)).await.unwrap(), "only the holder leaves");
+        assert!(
+            !tx.work().is_due("pull", Share::All, at(10)).await.unwrap(),
+            "only the holder leaves"
+        );
         tx.hosts().leave(&Talk { owner: "hub.1".to_owned(), ..theirs }).await.unwrap();
         assert_eq!(claim(&mut tx, "pull", "hub.2", 8, LEASE, at(10)).await.len(), 1);
     })

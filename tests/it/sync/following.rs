@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use calhub::{clock::Clock, store::Claiming, sync::Selector};
+use calhub::{
+    clock::Clock,
+    store::{Claiming, Share},
+    sync::Selector,
+};
 use simulators::{AccountSpec, CalendarSpec};
 
 use crate::support::{
@@ -197,7 +201,14 @@ async fn a_nudge_during_a_pull_is_not_lost() {
         let now = stage.now();
         tx.work().nudge(&stage.tenant, "pull", id.as_str(), None, now).await.unwrap();
         let minute = Duration::from_secs(60);
-        let ask = Claiming { owner: "another", limit: 1, lease: minute, now, last: "" };
+        let ask = Claiming {
+            share: Share::All,
+            owner: "another",
+            limit: 1,
+            lease: minute,
+            now,
+            last: "",
+        };
         let claimed = tx.work().claim("pull", &ask).await.unwrap();
         tx.commit().await.unwrap();
         // While that one reads, the person edits and a hook nudges.
