@@ -128,6 +128,8 @@ pub enum Bug {
     PacingPerProcess,
     /// What failed last time runs among all the rest.
     FailingAmongAll,
+    /// A listing wakes work before it notes what becomes of the connection.
+    WorkBeforeConnection,
     /// A hub goes by its machine's clock, also where several meet.
     OwnClock,
 }

@@ -16,7 +16,7 @@ use crate::{
     secrets::SecretsError,
     store::{ConnectionRow, NewChange, Tx},
     sync::{
-        Engine, Lane, Login, SyncError, allowed_networks, login_place,
+        Engine, Lane, Login, SyncError, Wakes, allowed_networks, login_place,
         schedule::{LIST_EVERY, next_poll},
         timeline::Happened,
     },
@@ -129,7 +129,7 @@ impl Linker {
         let identity = &checked.account.identity;
         let existing = tx.connections().by_identity(tenant, provider, identity).await?;
         let created = existing.is_none();
-        let connection_id = match existing {
+        let (connection_id, wakes) = match existing {
             Some(row) => {
                 let update = LinkUpdate {
                     access: asked.access,
@@ -137,18 +137,19 @@ impl Linker {
                     metadata: asked.metadata.clone(),
                     ..LinkUpdate::default()
                 };
-                self.store_calendars(&mut tx, tenant, &row.connection_id, checked).await?;
-                self.renew(&mut tx, row, Some(&asked.login), &update, None).await?
+                let wakes =
+                    self.store_calendars(&mut tx, tenant, &row.connection_id, checked).await?;
+                (self.renew(&mut tx, row, Some(&asked.login), &update, None).await?, wakes)
             }
             None => {
                 let made = self.insert(&mut tx, tenant, asked, &checked.account).await?;
-                self.store_calendars(&mut tx, tenant, &made, checked).await?;
-                made
+                let wakes = self.store_calendars(&mut tx, tenant, &made, checked).await?;
+                (made, wakes)
             }
         };
         let linked = Happened::Linked { is_new: created };
         self.engine.tell_of_connection(&mut tx, tenant, &connection_id, linked).await?;
-        self.begin_syncing(&mut tx, tenant, &connection_id, checked).await?;
+        self.begin_syncing(&mut tx, tenant, &connection_id, checked, wakes).await?;
         reach(Point::LinkWritten).await;
         tx.commit().await?;
         reach(Point::LinkStored).await;
@@ -192,15 +193,14 @@ impl Linker {
         Ok(connection_id)
     }
 
-    /// Stores the listing that came with the check. Calendars are written before their connection, as a pull does it
-    /// that ends at the same moment: in the other order the two could wait for each other.
+    /// Stores the listing that came with the check: before the connection is written, see `store/locks.rs`.
     async fn store_calendars(
         &self,
         tx: &mut Tx,
         tenant: &TenantId,
         connection: &ConnectionId,
         checked: &Checked,
-    ) -> Result<(), LinkError> {
+    ) -> Result<Wakes, LinkError> {
         let listing = checked.calendars.clone();
         let connector = &*checked.connector;
         Ok(self.engine.store_listing(tx, tenant, connection, connector, listing).await?)
@@ -213,6 +213,7 @@ impl Linker {
         tenant: &TenantId,
         connection: &ConnectionId,
         checked: &Checked,
+        mut wakes: Wakes,
     ) -> Result<(), LinkError> {
         let engine = &self.engine;
         let now = engine.clock.now();
@@ -221,10 +222,9 @@ impl Linker {
         let due = next_poll(now, LIST_EVERY, &*engine.entropy);
         tx.work().put(tenant, lane, connection.as_str(), due).await?;
         for calendar in tx.calendars().by_connection(tenant, connection).await? {
-            let subject = calendar.calendar_id.as_str();
-            tx.work().nudge(tenant, Lane::Pull.as_str(), subject, None, now).await?;
+            wakes.add(&calendar, Lane::Pull);
         }
-        Ok(())
+        Ok(engine.wake(tx, tenant, &wakes).await?)
     }
 
     /// Changes a connection; a new login is checked live and must be the same account's. The connection
@@ -259,15 +259,16 @@ impl Linker {
         };
         let mut tx = engine.store.begin().await?;
         let mut row = tx.connections().get(tenant, connection).await?.ok_or(LinkError::NotFound)?;
+        let mut wakes = Wakes::default();
         if let Some(checked) = &checked {
             self.same_account(&mut row, old.as_ref(), new.as_ref(), checked)?;
-            self.store_calendars(&mut tx, tenant, connection, checked).await?;
+            wakes = self.store_calendars(&mut tx, tenant, connection, checked).await?;
         }
         self.renew(&mut tx, row, new.as_ref(), &update, expected).await?;
         if let Some(checked) = &checked {
             let linked = Happened::Linked { is_new: false };
             engine.tell_of_connection(&mut tx, tenant, connection, linked).await?;
-            self.begin_syncing(&mut tx, tenant, connection, checked).await?;
+            self.begin_syncing(&mut tx, tenant, connection, checked, wakes).await?;
         }
         tx.commit().await?;
         engine.ring();

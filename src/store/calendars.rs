@@ -161,6 +161,7 @@ struct Listed<'a> {
 impl Calendars<'_> {
     /// Stores a listing of the whole connection: new calendars are added, known ones brought up to date,
     /// the others marked as no longer listed. Unchanged rows are not written. Answers how many were.
+    /// New ones are made in the order of the listing: two that list at once must give it in the same.
     pub async fn upsert_listed(
         &mut self,
         tenant: &TenantId,

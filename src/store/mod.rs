@@ -21,6 +21,7 @@ mod hosts;
 mod idempotency;
 mod instance;
 mod keys;
+mod locks;
 mod open;
 mod resources;
 mod restored;

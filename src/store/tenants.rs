@@ -83,6 +83,7 @@ impl Tenants<'_> {
 
     /// Erases the tenant and everything it has, its part of the change log too.
     pub async fn delete(&mut self, tenant: &TenantId) -> Result<bool> {
+        self.0.locks().tenant(tenant).await?;
         self.0.execute(include_str!("sql/change_erase.sql"), &[tenant.into()]).await?;
         Ok(self.0.execute(include_str!("sql/tenant_delete.sql"), &[tenant.into()]).await? > 0)
     }

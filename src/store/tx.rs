@@ -14,7 +14,8 @@ use super::{
 };
 use crate::clock::Clock;
 
-/// A transaction on either engine. Its families of statements are [`tenants`](Self::tenants) and the like.
+/// A transaction on either engine. Its families of statements are [`tenants`](Self::tenants) and the like; in which
+/// order they may lock rows is said in `store/locks.rs`.
 #[derive(Debug)]
 pub struct Tx {
     pub(super) on: On,

@@ -174,6 +174,7 @@ impl Work<'_> {
     /// Makes due now what belongs to calendars that were last touched later than `limit`: by a clock that is
     /// ahead of ours; leases of such a clock end. Tells how many rows that were; once it has run there are none.
     pub async fn turn_back(&mut self, limit: Timestamp, now: Timestamp) -> Result<u64> {
+        self.0.locks().turned_back(limit, now).await?;
         let args = [now.into(), limit.into()];
         let moved = self.0.execute(include_str!("sql/work_turn_back.sql"), &args).await?;
         self.0.execute(include_str!("sql/work_turn_back_leases.sql"), &args).await?;

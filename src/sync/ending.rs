@@ -96,7 +96,10 @@ impl Round<'_> {
         }
         self.tell_of(tx, Happened::Pulled(&self.pulled)).await?;
         self.note_quarantine(tx, held.as_ref()).await?;
-        self.note_first(tx).await?;
+        if calendar.initial_sync == InitialSync::Pending {
+            // The calendar speaks from now on.
+            self.announce(tx, "calendar.ready", json!({})).await?;
+        }
         let note = Note {
             login: Login::Accepted,
             ok_at: Some(now),
@@ -105,23 +108,24 @@ impl Round<'_> {
             learned: connector.learned(),
         };
         engine.note(tx, tenant, &calendar.connection_id, note).await?;
+        // What is due next is written last, the connection's before the calendar's: see `store/locks.rs`.
+        if subject.connection.failures > 0 {
+            // The provider answers again: what could not be listed is listed now.
+            let (lane, connection) = (Lane::List.as_str(), calendar.connection_id.as_str());
+            tx.work().put(tenant, lane, connection, now).await?;
+        }
+        self.put_advance(tx).await?;
         let next = match held {
             Some(note) if note.word == Word::None => after(now, SECOND_LOOK.mul_f64(1.1)),
             Some(_) | None => next_poll(now, poll_every, &*engine.entropy),
         };
         match self.ask.row {
-            Some(row) => engine.finish_held(tx, row, next, None).await?,
+            Some(row) => engine.finish_held(tx, row, next, None).await,
             None => {
                 let (lane, subject) = (Lane::Pull.as_str(), calendar.calendar_id.as_str());
-                tx.work().put(tenant, lane, subject, next).await?;
+                Ok(tx.work().put(tenant, lane, subject, next).await?)
             }
         }
-        // The provider answers again: what could not be listed is listed now.
-        if subject.connection.failures > 0 {
-            let (lane, connection) = (Lane::List.as_str(), calendar.connection_id.as_str());
-            tx.work().put(tenant, lane, connection, now).await?;
-        }
-        Ok(())
     }
 
     /// What this round cost the provider.
@@ -172,15 +176,14 @@ impl Round<'_> {
         self.engine.tell_of_calendar(tx, of, what).await
     }
 
-    /// The first completed pull: the calendar speaks from now on, and its window is to be moved on daily.
-    async fn note_first(&self, tx: &mut Tx) -> Result<(), SyncError> {
+    /// From the first completed pull on the calendar's window is moved on daily; in another zone all is expanded anew.
+    async fn put_advance(&self, tx: &mut Tx) -> Result<(), SyncError> {
         let (engine, subject) = (self.engine, &self.subject);
         let calendar = &subject.calendar;
         let (lane, name) = (Lane::Advance.as_str(), calendar.calendar_id.as_str());
         if calendar.initial_sync == InitialSync::Pending {
             let due = next_poll(self.began, schedule::ADVANCE_EVERY, &*engine.entropy);
             tx.work().put(&subject.tenant, lane, name, due).await?;
-            self.announce(tx, "calendar.ready", json!({})).await?;
         }
         let zone_changed = self.facts.time_zone.is_some()
             && self.facts.time_zone != calendar.time_zone

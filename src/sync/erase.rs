@@ -20,23 +20,22 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         let row = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
         let calendars = tx.calendars().by_connection(tenant, connection).await?;
+        for calendar in &calendars {
+            tx.calendars().lock(&calendar.calendar_id).await?;
+        }
+        tx.locks().connection(tenant, connection).await?;
         let actor = connection.as_str();
         let mut changes = Vec::new();
         let mut ids = vec![actor.to_owned()];
         for calendar in &calendars {
             let id = &calendar.calendar_id;
             ids.push(id.to_string());
-            tx.calendars().lock(id).await?;
             let resources = tx.calendars().resources_of_calendar(tenant, id).await?;
             let body = json!({
                 "calendar_id": id, "connection_id": connection, "resources": resources,
             });
             changes.push(self.change(tenant, "calendar.removed", actor, id.as_str(), body));
-            for lane in [Lane::Pull, Lane::Advance] {
-                tx.work().remove(tenant, lane.as_str(), id.as_str()).await?;
-            }
         }
-        tx.work().remove(tenant, Lane::List.as_str(), actor).await?;
         let body = json!({ "connection_id": connection, "external_id": row.external_id });
         changes.push(self.change(tenant, "connection.removed", actor, actor, body));
         tx.resources().stop_writing_to(tenant, connection, self.clock.now()).await?;
@@ -45,8 +44,15 @@ impl Engine {
         tx.changes().blank(tenant, &ids).await?;
         tx.idempotency().erase(tenant, &ids).await?;
         tx.changes().append(&changes).await?;
+        tx.work().remove(tenant, Lane::List.as_str(), actor).await?;
+        self.hold(&mut tx, claimed).await?;
+        for calendar in &calendars {
+            for lane in [Lane::Advance, Lane::Pull] {
+                tx.work().remove(tenant, lane.as_str(), calendar.calendar_id.as_str()).await?;
+            }
+        }
         reach(Point::EraseWritten).await;
-        self.commit_held(tx, Some(claimed)).await?;
+        tx.commit().await?;
         reach(Point::EraseStored).await;
         self.store.scrub().await;
         tracing::info!(connection.id = %connection, "A connection was removed with all that was stored of it.");

@@ -15,7 +15,7 @@ use crate::store::{Share, StoreError, Taken, WorkRow};
 pub(super) const ASIDE: Duration = Duration::from_millis(500);
 
 /// A kind of work. What a row of it is about is its subject: a connection or a calendar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
     /// Erase a connection.
     Remove,

@@ -220,10 +220,10 @@ impl Engine {
         }
         let mut tx = self.store.begin().await?;
         tx.work().give_back(claims).await?;
-        for claim in claims {
-            for talk in self.leases.talks(claim) {
-                tx.hosts().leave(&talk).await?;
-            }
+        let mut talks: Vec<Talk> = claims.iter().flat_map(|it| self.leases.talks(it)).collect();
+        talks.sort_by(|a, b| a.host.cmp(&b.host));
+        for talk in talks {
+            tx.hosts().leave(&talk).await?;
         }
         tx.commit().await
     }

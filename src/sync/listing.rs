@@ -1,6 +1,8 @@
 //! Listing a connection's calendars: new ones, renamed ones, gone ones. It is also how a refused login is
 //! probed, at the price of one request.
 
+use std::collections::BTreeSet;
+
 use connectors::{Connector, RemoteCalendar, Verb};
 use jiff::Timestamp;
 
@@ -18,7 +20,7 @@ use super::{
     traffic::counted,
 };
 use crate::{
-    drill::{Point, reach},
+    drill::{Bug, Point, is_back, reach},
     model::{
         ids::{CalendarId, ConnectionId, TenantId},
         states::{ConnectionState, InitialSync},
@@ -29,6 +31,16 @@ use crate::{
 
 /// What a calendar's own pull says when the provider no longer has it for us.
 const GONE: [&str; 3] = ["calendar_gone", "forbidden", "gone"];
+
+/// Work on calendars that a listing sets off, in the order in which its rows are locked.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes(BTreeSet<(CalendarId, Lane)>);
+
+impl Wakes {
+    pub(crate) fn add(&mut self, calendar: &CalendarRow, lane: Lane) {
+        self.0.insert((calendar.calendar_id.clone(), lane));
+    }
+}
 
 impl Engine {
     /// Lists the calendars of a connection, and answers when to list again.
@@ -124,14 +136,12 @@ impl Engine {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let before = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
-        self.store_listing(&mut tx, tenant, connection, connector, listing).await?;
+        let mut wakes = self.store_listing(&mut tx, tenant, connection, connector, listing).await?;
         tx.census().asked(tenant, AskedFor::AllOf(connection), row.provider, asked, now).await?;
+        let calendars = tx.calendars().by_connection(tenant, connection).await?;
         if !is_pulled(before.state) {
             // The login works again: what was not asked meanwhile is asked now.
-            for calendar in tx.calendars().by_connection(tenant, connection).await? {
-                let subject = calendar.calendar_id.as_str();
-                tx.work().nudge(tenant, Lane::Pull.as_str(), subject, None, now).await?;
-            }
+            calendars.iter().for_each(|calendar| wakes.add(calendar, Lane::Pull));
         }
         let note = Note {
             login: Login::Accepted,
@@ -141,18 +151,19 @@ impl Engine {
             learned: connector.learned(),
         };
         self.note(&mut tx, tenant, connection, note).await?;
-        let calendars = tx.calendars().by_connection(tenant, connection).await?.len();
-        let listed = Happened::Listed { calendars };
+        let listed = Happened::Listed { calendars: calendars.len() };
         self.tell_of_connection(&mut tx, tenant, connection, listed).await?;
         reach(Point::ListingWritten).await;
-        self.commit_held(tx, Some(claimed)).await?;
+        self.hold(&mut tx, claimed).await?;
+        self.wake(&mut tx, tenant, &wakes).await?;
+        tx.commit().await?;
         reach(Point::ListingStored).await;
         self.ring();
         Ok(())
     }
 
-    /// Stores a listing, and sets off what it asks for: first pulls, pulls of what came back, a second
-    /// witness for what is missing.
+    /// Stores a listing, and answers what it asks for: first pulls, pulls of what came back, a second
+    /// witness for what is missing. Those are woken when the connection is written ([`Engine::wake`]).
     pub(crate) async fn store_listing(
         &self,
         tx: &mut Tx,
@@ -160,8 +171,10 @@ impl Engine {
         connection: &ConnectionId,
         connector: &dyn Connector,
         listing: Vec<RemoteCalendar>,
-    ) -> Result<(), SyncError> {
+    ) -> Result<Wakes, SyncError> {
         let now = self.clock.now();
+        let mut wakes = Wakes::default();
+        tx.locks().listed(tenant, connection).await?;
         let before = tx.calendars().by_connection(tenant, connection).await?;
         let poll_every = connector.traits().poll_every;
         let mut rows: Vec<RemoteCalendarRow> =
@@ -177,15 +190,32 @@ impl Engine {
             let is_gone = calendar.last_error.as_deref().is_some_and(|code| GONE.contains(&code));
             if !is_gone {
                 rows.push(as_known(calendar));
-                let subject = calendar.calendar_id.as_str();
-                tx.work().nudge(tenant, Lane::Pull.as_str(), subject, None, now).await?;
+                wakes.add(calendar, Lane::Pull);
             }
         }
+        rows.sort_by(|a, b| a.provider_ref.cmp(&b.provider_ref));
         tx.calendars().upsert_listed(tenant, connection, &rows, now).await?;
         let after = tx.calendars().by_connection(tenant, connection).await?;
         for calendar in &after {
             let was = before.iter().find(|was| was.calendar_id == calendar.calendar_id);
-            self.set_off(tx, calendar, was, now).await?;
+            self.set_off(tx, calendar, was, &mut wakes).await?;
+        }
+        if is_back(Bug::WorkBeforeConnection) {
+            self.wake(tx, tenant, &wakes).await?;
+        }
+        Ok(wakes)
+    }
+
+    /// Makes due now what a listing asks for.
+    pub(crate) async fn wake(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        wakes: &Wakes,
+    ) -> Result<(), SyncError> {
+        let now = self.clock.now();
+        for (calendar, lane) in &wakes.0 {
+            tx.work().nudge(tenant, lane.as_str(), calendar.as_str(), None, now).await?;
         }
         Ok(())
     }
@@ -195,19 +225,18 @@ impl Engine {
         tx: &mut Tx,
         calendar: &CalendarRow,
         was: Option<&CalendarRow>,
-        now: Timestamp,
+        wakes: &mut Wakes,
     ) -> Result<(), SyncError> {
-        let (tenant, subject) = (&calendar.tenant_id, calendar.calendar_id.as_str());
-        let pull = Lane::Pull.as_str();
         let Some(was) = was else {
-            return Ok(tx.work().put(tenant, pull, subject, now).await?);
+            wakes.add(calendar, Lane::Pull);
+            return Ok(());
         };
         if calendar.listed && !was.listed {
-            tx.work().nudge(tenant, pull, subject, None, now).await?;
+            wakes.add(calendar, Lane::Pull);
         }
         let is_zone_new = calendar.time_zone != was.time_zone && calendar.time_zone_set.is_none();
         if is_zone_new && calendar.initial_sync == InitialSync::Done {
-            tx.work().nudge(tenant, Lane::Advance.as_str(), subject, None, now).await?;
+            wakes.add(calendar, Lane::Advance);
         }
         // Whether the whole calendar counts is judged with each answer; only its readers must be told.
         match covered(calendar).filter(|_| calendar.transparent != was.transparent) {
@@ -237,12 +266,12 @@ impl Engine {
             listing_failures: Some(row.failures.saturating_add(1)),
             learned: connector.learned(),
         };
+        let now = self.clock.now();
         let mut tx = self.store.begin().await?;
+        tx.census().asked(tenant, AskedFor::AllOf(connection), row.provider, asked, now).await?;
         self.note(&mut tx, tenant, connection, note).await?;
         let failed = Happened::ListingFailed(error);
         self.tell_of_connection(&mut tx, tenant, connection, failed).await?;
-        let now = self.clock.now();
-        tx.census().asked(tenant, AskedFor::AllOf(connection), row.provider, asked, now).await?;
         reach(Point::ListingFailed).await;
         self.commit_held(tx, Some(claimed)).await?;
         Ok(())

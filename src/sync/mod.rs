@@ -40,6 +40,7 @@ pub(crate) use engine::login_place;
 pub use engine::{Engine, Parts, mint_name};
 pub use error::SyncError;
 pub use lanes::{Drains, Lane};
+pub(crate) use listing::Wakes;
 pub use pull::Pulled;
 pub use request::{Fresh, HeldCalendar, Planned, Selector};
 pub use traffic::{Counted, Traffic};

@@ -85,15 +85,19 @@ impl Engine {
             }
         };
         let mut tx = self.store.begin().await?;
-        for connection in connections {
+        for (calendar, _) in &calendars {
+            tx.calendars().lock(calendar).await?;
+        }
+        for (calendar, connection) in &calendars {
+            let of = (tenant, connection, calendar);
+            self.tell_of_calendar(&mut tx, of, Happened::Nudged { full }).await?;
+        }
+        for connection in &connections {
             let lane = Lane::List.as_str();
             tx.work().nudge(tenant, lane, connection.as_str(), None, now).await?;
         }
-        for (calendar, connection) in &calendars {
+        for (calendar, _) in &calendars {
             let lane = Lane::Pull.as_str();
-            tx.calendars().lock(calendar).await?;
-            let of = (tenant, connection, calendar);
-            self.tell_of_calendar(&mut tx, of, Happened::Nudged { full }).await?;
             tx.work().nudge(tenant, lane, calendar.as_str(), demand.as_ref(), now).await?;
         }
         reach(Point::NudgeWritten).await;

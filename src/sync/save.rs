@@ -38,6 +38,12 @@ impl Engine {
         if is_same || is_back(Bug::FenceUnchecked) { Ok(tx) } else { Err(SyncError::Overtaken) }
     }
 
+    /// Sees that a claim still stands, and that it does until the transaction ends.
+    pub(super) async fn hold(&self, tx: &mut Tx, row: &WorkRow) -> Result<(), SyncError> {
+        let is_ours = tx.work().hold(row).await?;
+        if is_ours || is_back(Bug::FenceUnchecked) { Ok(()) } else { Err(SyncError::LeaseLost) }
+    }
+
     /// Commits what was written on the strength of a claimed row, unless the claim has passed to somebody
     /// else meanwhile; such work is undone.
     pub(super) async fn commit_held(
@@ -45,11 +51,8 @@ impl Engine {
         mut tx: Tx,
         row: Option<&WorkRow>,
     ) -> Result<(), SyncError> {
-        if let Some(row) = row
-            && !is_back(Bug::FenceUnchecked)
-            && !tx.work().hold(row).await?
-        {
-            return Err(SyncError::LeaseLost);
+        if let Some(row) = row {
+            self.hold(&mut tx, row).await?;
         }
         Ok(tx.commit().await?)
     }

@@ -52,6 +52,8 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("idempotency_take_over.postgres.sql", "a hub that starts again takes up what it had begun"),
     ("idempotency_take_over.sqlite.sql", "the only hub takes up what its predecessor left"),
     ("key_find.sql", "a key tells its tenant"),
+    ("lock_turned_back.postgres.sql", "the clock is everybody's"),
+    ("lock_turned_back_work.postgres.sql", "the clock is everybody's"),
     ("provider_requests_forget.sql", "prunes old counts"),
     ("provider_requests_spread.sql", "numbers for operators"),
     ("resource_all.sql", "loads the index"),

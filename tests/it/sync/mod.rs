@@ -4,4 +4,5 @@ mod cutting;
 mod failing;
 mod following;
 mod linking;
+mod locks;
 mod losing;

@@ -1,0 +1,5 @@
+SELECT connection_id
+FROM connections
+WHERE tenant_id = $1
+ORDER BY connection_id
+FOR UPDATE
