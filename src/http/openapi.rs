@@ -106,7 +106,7 @@ fn html(page: &str) -> Response {
 }
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#1b1b1f;background:#fff}\
-nav a{display:block}code,pre{font:14px/1.45 ui-monospace,monospace}pre{background:#f4f4f6;padding:.75rem;overflow-x:auto;border-radius:6px}\
+nav a{display:block}code{overflow-wrap:anywhere}code,pre{font:14px/1.45 ui-monospace,monospace}pre{background:#f4f4f6;padding:.75rem;overflow-x:auto;border-radius:6px}\
 details{border:1px solid #d9d9de;border-radius:6px;margin:.5rem 0;padding:.4rem .75rem}summary{cursor:pointer}\
 .m{display:inline-block;min-width:4.2rem;font-weight:600}table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #e3e3e8;\
 padding:.3rem .5rem;text-align:left;vertical-align:top}@media(prefers-color-scheme:dark){body{background:#16161a;color:#e6e6ea}\
@@ -173,8 +173,8 @@ fn operations(html: &mut String, document: &Value, tag: &str) {
                     "<details><summary><span class=\"m\">{}</span> <code>{}</code> {}</summary><p>{}</p>",
                     method.to_uppercase(),
                     escape(path),
-                    escape(text("summary")),
-                    escape(text("description")),
+                    prose(text("summary")),
+                    prose(text("description")),
                 ),
             );
             parameters(html, operation);
@@ -198,7 +198,7 @@ fn parameters(html: &mut String, operation: &Value) {
     let Some(list) = list.filter(|list| !list.is_empty()) else { return };
     html.push_str("<table><tr><th>parameter</th><th>in</th><th></th></tr>");
     for parameter in list {
-        let text = |key: &str| escape(parameter.get(key).and_then(Value::as_str).unwrap_or(""));
+        let text = |key: &str| prose(parameter.get(key).and_then(Value::as_str).unwrap_or(""));
         put(
             html,
             format_args!(
@@ -233,6 +233,17 @@ fn anchor(name: &str) -> String {
     name.chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
         .collect()
+}
+
+/// Text of the document, with what stands between backticks as code.
+fn prose(text: &str) -> String {
+    let parts = escape(text);
+    let parts = parts.split('`').enumerate();
+    let html = parts.map(|(n, part)| match n % 2 {
+        0 => part.to_owned(),
+        _ => format!("<code>{part}</code>"),
+    });
+    html.collect()
 }
 
 fn escape(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! Starting the demo's hub and people, and stopping them.
 
-use std::path::PathBuf;
+use std::{os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -86,7 +86,9 @@ impl Demo {
 
     fn data_dir(&self) -> anyhow::Result<(PathBuf, Option<tempfile::TempDir>)> {
         let Some(dir) = &self.data_dir else {
-            let made = tempfile::Builder::new().prefix("calhub-demo-").tempdir()?;
+            let ours = std::fs::Permissions::from_mode(0o700);
+            let made =
+                tempfile::Builder::new().prefix("calhub-demo-").permissions(ours).tempdir()?;
             return Ok((made.path().to_owned(), Some(made)));
         };
         let is_used = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());

@@ -4,7 +4,7 @@ mod bits;
 mod view;
 mod write;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, mem, time::Duration};
 
 use axum::{
     extract::State,
@@ -28,7 +28,7 @@ use crate::{
         wire::{Instant, Iso},
     },
     index::{
-        Index, Link, Reason,
+        Index, Link, Reason, Tenant,
         query::{Basis, Question},
     },
     model::{
@@ -123,7 +123,44 @@ impl Ask {
     }
 }
 
-/// What was asked for, looked up once.
+/// What was asked for, looked up at one moment in the order of the question.
+struct Looked {
+    resources: Vec<Option<Basis>>,
+    calendars: Vec<Option<Basis>>,
+}
+
+impl Looked {
+    fn up(index: &Index, tenant: &TenantId, ask: &Ask) -> Self {
+        let looked = index.read(tenant, |part| Self {
+            resources: ask.resources.iter().map(|text| resource(part, text)).collect(),
+            calendars: ask.calendars.iter().map(|text| calendar(part, text)).collect(),
+        });
+        looked.unwrap_or_else(|| Self {
+            resources: vec![None; ask.resources.len()],
+            calendars: vec![None; ask.calendars.len()],
+        })
+    }
+
+    fn bases(&self) -> impl Iterator<Item = &Basis> {
+        self.resources.iter().chain(&self.calendars).flatten()
+    }
+}
+
+fn resource(part: &Tenant, text: &str) -> Option<Basis> {
+    let resource = match text.strip_prefix("ext:") {
+        Some(external_id) => part.resource_by_external_id(external_id),
+        None => text.parse().ok().and_then(|id| part.resource(&id)),
+    };
+    resource.map(|resource| Basis::of(part, &resource.links))
+}
+
+fn calendar(part: &Tenant, text: &str) -> Option<Basis> {
+    let calendar: CalendarId = text.parse().ok()?;
+    part.calendar(&calendar)?;
+    Some(Basis::of(part, &[Link { calendar, kinds: part.rules.into() }]))
+}
+
+/// What was found, under the names it was asked for by, and which names mean nothing.
 struct Found {
     resources: Vec<(String, Basis)>,
     calendars: Vec<(String, Basis)>,
@@ -131,47 +168,22 @@ struct Found {
 }
 
 impl Found {
-    fn of(index: &Index, tenant: &TenantId, ask: &Ask) -> Self {
-        let mut found =
-            Self { resources: Vec::new(), calendars: Vec::new(), errors: BTreeMap::new() };
-        let missing = || Missing { code: "not_found" };
-        let looked = index.read(tenant, |part| {
-            for text in &ask.resources {
-                let resource = match text.strip_prefix("ext:") {
-                    Some(external_id) => part.resource_by_external_id(external_id),
-                    None => text.parse().ok().and_then(|id| part.resource(&id)),
-                };
-                match resource {
-                    Some(resource) => {
-                        found.resources.push((text.clone(), Basis::of(part, &resource.links)));
-                    }
-                    None => {
-                        found.errors.insert(text.clone(), missing());
-                    }
+    fn of(looked: Looked, resources: Vec<String>, calendars: Vec<String>) -> Self {
+        let mut errors = BTreeMap::new();
+        let mut named = |names: Vec<String>, bases: Vec<Option<Basis>>| {
+            let both = names.into_iter().zip(bases);
+            let found = both.filter_map(|(text, basis)| match basis {
+                Some(basis) => Some((text, basis)),
+                None => {
+                    errors.insert(text, Missing { code: "not_found" });
+                    None
                 }
-            }
-            for text in &ask.calendars {
-                let id: Option<CalendarId> = text.parse().ok();
-                match id.filter(|id| part.calendar(id).is_some()) {
-                    Some(calendar) => {
-                        let link = Link { calendar, kinds: part.rules.into() };
-                        found.calendars.push((text.clone(), Basis::of(part, &[link])));
-                    }
-                    None => {
-                        found.errors.insert(text.clone(), missing());
-                    }
-                }
-            }
-        });
-        if looked.is_none() {
-            let asked = ask.resources.iter().chain(&ask.calendars);
-            found.errors.extend(asked.map(|text| (text.clone(), missing())));
-        }
-        found
-    }
-
-    fn bases(&self) -> impl Iterator<Item = &Basis> {
-        self.resources.iter().chain(&self.calendars).map(|(_, basis)| basis)
+            });
+            found.collect()
+        };
+        let resources = named(resources, looked.resources);
+        let calendars = named(calendars, looked.calendars);
+        Self { resources, calendars, errors }
     }
 }
 
@@ -187,7 +199,7 @@ async fn ask(
     State(api): State<Api>,
     caller: Caller,
     PreferredWait(wait): PreferredWait,
-    Body(ask): Body<Ask>,
+    Body(mut ask): Body<Ask>,
 ) -> Result<Response, Problem> {
     let window = ask.check()?;
     let waited = if ask.refresh == Refresh::IfStale {
@@ -203,7 +215,8 @@ async fn ask(
         now,
         is_current: api.hub.index.is_current(now),
     };
-    let found = Found::of(&api.hub.index, &caller.tenant, &ask);
+    let looked = Looked::up(&api.hub.index, &caller.tenant, &ask);
+    let found = Found::of(looked, mem::take(&mut ask.resources), mem::take(&mut ask.calendars));
     let as_of = progress.current_at.unwrap_or(now);
     let writer = Writer::new(&ask, question, found, as_of, progress.cursor);
     let mut response = writer.into_response();
@@ -223,9 +236,9 @@ async fn freshen(
     wait: Option<Duration>,
 ) -> Result<Option<u64>, Problem> {
     let max_staleness = ask.max_staleness.map(|age| age.0);
-    let stale = |found: &Found| -> Vec<CalendarId> {
+    let stale = |looked: &Looked| -> Vec<CalendarId> {
         let now = api.hub.clock.now();
-        let calendars = found.bases().flat_map(Basis::calendars);
+        let calendars = looked.bases().flat_map(Basis::calendars);
         let mut ids: Vec<_> = calendars
             .filter(|calendar| {
                 let silence = calendar.facts.silence(now, max_staleness);
@@ -237,7 +250,7 @@ async fn freshen(
         ids.dedup();
         ids
     };
-    let asked = stale(&Found::of(&api.hub.index, &caller.tenant, ask));
+    let asked = stale(&Looked::up(&api.hub.index, &caller.tenant, ask));
     let Some(wait) = wait else {
         for calendar in &asked {
             api.hub.engine.refresh(&caller.tenant, calendar).await?;

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     convert::Infallible,
+    ptr,
 };
 
 use axum::{
@@ -77,9 +78,10 @@ impl Writer {
         as_of: Timestamp,
         cursor: String,
     ) -> Self {
-        let mut subjects = settled(&question, found.resources);
+        let is_shown = !matches!(ask.format, Format::Merged | Format::MergedBitmap);
+        let mut subjects = settled(&question, found.resources, is_shown);
         let resources = subjects.len();
-        subjects.extend(settled(&question, found.calendars));
+        subjects.extend(settled(&question, found.calendars, is_shown));
         let scale = Bitmap::new(question.window.start_us(), question.window.end_us());
         Self {
             question,
@@ -258,14 +260,14 @@ impl Iterator for Writer {
     }
 }
 
-/// Sorts subjects by how they were asked for, each once, and finds out what is unknown of them.
-fn settled(question: &Question, mut found: Vec<(String, Basis)>) -> Vec<Subject> {
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    found.dedup_by(|a, b| a.0 == b.0);
-    found
-        .into_iter()
-        .map(|(text, basis)| Subject { unknown: unknown(question, &basis), text, basis })
-        .collect()
+/// Finds out what is unknown of every subject. Those that are shown are sorted by how they were asked for, each once.
+fn settled(question: &Question, mut found: Vec<(String, Basis)>, is_shown: bool) -> Vec<Subject> {
+    if is_shown {
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found.dedup_by(|a, b| a.0 == b.0);
+    }
+    let subject = |(text, basis)| Subject { unknown: unknown(question, &basis), text, basis };
+    found.into_iter().map(subject).collect()
 }
 
 /// Busy spans as objects, each with a comma behind it.
@@ -352,6 +354,8 @@ fn proof(
         Detail::None => {}
         Detail::Summary => {
             out.extend_from_slice(b",\"evidence\":");
+            calendars.sort_unstable_by_key(|one| ptr::from_ref(*one));
+            calendars.dedup_by_key(|one| ptr::from_ref(*one));
             json(out, &SummaryView::of(question, &calendars));
         }
         Detail::Full => {

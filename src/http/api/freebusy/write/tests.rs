@@ -1,6 +1,6 @@
 //! What is written by hand is what serde writes of the published shapes.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::SignedDuration;
@@ -223,9 +223,35 @@ fn a_long_answer_is_sent_in_pieces_of_bounded_size() {
     let window = Span::clamped(at(0), at(9_000_000));
     let question = Question { window, max_staleness: None, now: at(5), is_current: true };
     let ask = ask(Format::Intervals, Detail::Full);
-    let writer = Writer::new(&ask, question, found(&subjects), at(4), String::new());
-    let expected = serde_json::to_string(&expected(&writer)).unwrap();
-    let pieces: Vec<Bytes> = writer.collect();
-    assert!(pieces.len() > 8, "{}", pieces.len());
-    assert_eq!(pieces.concat(), expected.as_bytes());
+    let writer = || Writer::new(&ask, question, found(&subjects), at(4), String::new());
+    let expected = serde_json::to_string(&expected(&writer())).unwrap();
+    let kept: Vec<Bytes> = writer().collect();
+    assert!(kept.len() > 8, "{}", kept.len());
+    assert_eq!(kept.concat(), expected.as_bytes());
+    // Pieces that are gone leave their memory to those that follow.
+    let (mut whole, mut places) = (Vec::new(), BTreeSet::new());
+    for piece in writer() {
+        whole.extend_from_slice(&piece);
+        places.insert(piece.as_ptr());
+    }
+    assert_eq!(whole, expected.as_bytes());
+    assert!(places.len() <= 2, "{}", places.len());
+}
+
+#[test]
+fn a_calendar_of_two_people_is_one_calendar_of_the_summary() {
+    let mut both = found(&[vec![(Vec::new(), 0)]]);
+    let (_, shared) = both.resources.first().cloned().unwrap();
+    both.resources.push(("ext:other".to_owned(), shared));
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let question = Question {
+        window: Span::clamped(at(0), at(600)),
+        max_staleness: None,
+        now: at(5),
+        is_current: true,
+    };
+    let ask = ask(Format::MergedBitmap, Detail::Summary);
+    let written = Writer::new(&ask, question, both, at(4), String::new()).flatten().collect();
+    let answer = String::from_utf8(written).unwrap();
+    assert!(answer.contains(r#""evidence":{"calendars":1,"#), "{answer}");
 }
