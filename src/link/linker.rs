@@ -6,7 +6,10 @@ use connectors::{Account, Connector, Kind, RemoteCalendar};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::LinkError;
+use super::{
+    LinkError,
+    logins::{merged, whole},
+};
 use crate::{
     drill::{Point, reach},
     model::{
@@ -370,42 +373,5 @@ fn usual_access(provider: Provider) -> Access {
     match provider {
         Provider::Ics => Access::Read,
         Provider::Caldav | Provider::Google | Provider::Microsoft => Access::ReadWrite,
-    }
-}
-
-/// The login that an update states as a whole, where the stored one does not open; `None` when it states none.
-fn whole(provider: Provider, update: &LinkUpdate) -> Result<Option<Login>, LinkError> {
-    use secrecy::ExposeSecret;
-    let LinkUpdate { url, username, password, .. } = update;
-    if url.is_none() && username.is_none() && password.is_none() {
-        return Ok(None);
-    }
-    match (provider, url, username, password) {
-        (Provider::Ics, Some(url), None, None) => Ok(Some(Login::Ics { url: url.clone() })),
-        (Provider::Caldav, Some(url), Some(username), Some(password)) => Ok(Some(Login::Caldav {
-            url: url.expose_secret().to_owned(),
-            username: username.clone(),
-            password: password.clone(),
-        })),
-        _ => Err(LinkError::Unreadable),
-    }
-}
-
-/// The login with some of its parts replaced, or `None` when none is.
-fn merged(old: &Login, update: &LinkUpdate) -> Result<Option<Login>, LinkError> {
-    use secrecy::ExposeSecret;
-    let LinkUpdate { url, username, password, .. } = update;
-    match old {
-        Login::Caldav { url: old_url, username: old_username, password: old_password } => {
-            let changes = url.is_some() || username.is_some() || password.is_some();
-            Ok(changes.then(|| Login::Caldav {
-                url: url.as_ref().map_or_else(|| old_url.clone(), |u| u.expose_secret().to_owned()),
-                username: username.as_ref().unwrap_or(old_username).clone(),
-                password: password.as_ref().unwrap_or(old_password).clone(),
-            }))
-        }
-        Login::Ics { .. } if username.is_some() => Err(LinkError::DoesNotFit("username")),
-        Login::Ics { .. } if password.is_some() => Err(LinkError::DoesNotFit("password")),
-        Login::Ics { .. } => Ok(url.clone().map(|url| Login::Ics { url })),
     }
 }

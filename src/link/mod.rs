@@ -5,6 +5,7 @@
 
 mod error;
 mod linker;
+mod logins;
 
 pub use error::LinkError;
 pub use linker::{LinkRequest, LinkUpdate, Linked, Linker};

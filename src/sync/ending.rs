@@ -238,8 +238,8 @@ impl Round<'_> {
         let mut tx = engine.store.begin().await?;
         tx.calendars().lock(&calendar.calendar_id).await?;
         tx.calendars().fail_pull(tenant, &calendar.calendar_id, code, now).await?;
-        self.tell_of(&mut tx, Happened::PullFailed(provider)).await?;
         self.note_asked(&mut tx).await?;
+        self.tell_of(&mut tx, Happened::PullFailed(provider)).await?;
         let note = Note {
             login: match consequence {
                 Consequence::LoginRefused => Login::Refused,
