@@ -4,25 +4,22 @@
 //! has been judged ([`super::quarantine`]); the transaction that ends the round moves the cursor with it. A
 //! crash at any point repeats the round and changes nothing twice.
 
+mod planning;
+
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
-use connectors::{
-    CalendarRef, Change, Connector, Coverage, Cursor, Item, Kind, Next, Page,
-    connector::CalendarFacts,
-};
+use connectors::{CalendarRef, Connector, Cursor, Kind, Next, connector::CalendarFacts};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
 use super::{
-    digest::{Allowance, Frame, News, Stored, plans, read},
+    digest::{Allowance, News},
     engine::{Engine, Subject, Way},
     error::SyncError,
-    plan::{SeriesPlan, absent, cut},
-    quarantine::{Balance, Held, future},
-    save::ROWS,
+    quarantine::{Balance, Held},
     state::is_pulled,
     stock::Stock,
     traffic::counted,
@@ -35,11 +32,9 @@ use crate::{
         interval::Span,
         time::tzdb,
     },
-    store::{CalendarRow, EventRow, WorkRow},
+    store::{CalendarRow, WorkRow},
 };
 
-/// Items planned at a time.
-const CHUNK: usize = 200;
 /// Pages of one round, beyond which a provider is not taken seriously.
 const PAGES: usize = 10_000;
 /// What a server says that may no longer know a cursor, or no longer have the calendar.
@@ -147,15 +142,19 @@ impl Engine {
             (_, Err(error)) => round.failed(learned, error).await,
         };
         if !ask.dry {
-            let outcome = match &ended {
-                Ok(pulled) if pulled.quarantined => "quarantined",
-                Ok(_) => "ok",
-                Err(error) => error.code(),
-            };
             let took = self.clock.now().duration_since(began).try_into().unwrap_or_default();
-            self.tally.pulled(provider.as_str(), outcome, took);
+            self.tally.pulled(provider.as_str(), word(&ended), took);
         }
         ended
+    }
+}
+
+/// How a pull ended, for the metrics.
+fn word(ended: &Result<Pulled, SyncError>) -> &'static str {
+    match ended {
+        Ok(pulled) if pulled.quarantined => "quarantined",
+        Ok(_) => "ok",
+        Err(error) => error.code(),
     }
 }
 
@@ -210,7 +209,6 @@ impl<'a> Round<'a> {
                     return Ok(cursor);
                 }
                 Err(error) if error.kind == Kind::CursorExpired && may_start_over => {
-                    tracing::info!(calendar.id = %self.subject.calendar.calendar_id, "The cursor expired; everything is read again.");
                     may_start_over = false;
                     self.start_over();
                     cursor = None;
@@ -267,194 +265,13 @@ impl<'a> Round<'a> {
 
     /// Forgets what this round read so far: what was stored of it is right, only not all of it.
     fn start_over(&mut self) {
+        let id = &self.subject.calendar.calendar_id;
+        tracing::info!(calendar.id = %id, "The cursor expired; everything is read again.");
         self.has_started_over = true;
         self.generation += 1;
         self.seen.clear();
         self.pending.clear();
         self.pending_series.clear();
-    }
-
-    async fn take(&mut self, page: Page) -> Result<(), SyncError> {
-        self.lists_everything |= page.coverage == Coverage::Everything;
-        if let Some(facts) = page.calendar {
-            self.facts = facts;
-        }
-        let mut present: Vec<Item> = Vec::new();
-        for change in page.changes {
-            match change {
-                Change::Unchanged(item) => {
-                    self.seen.insert(item.as_str().to_owned());
-                }
-                Change::Gone(item) => {
-                    // A later page may bring it back, and an earlier one may have: the last word counts.
-                    self.flush(&mut present).await?;
-                    self.seen.remove(item.as_str());
-                    self.set_aside(item.as_str().to_owned(), News::Gone);
-                }
-                Change::Present(item) => {
-                    self.seen.insert(item.item.as_str().to_owned());
-                    present.push(item);
-                    if present.len() >= CHUNK {
-                        self.flush(&mut present).await?;
-                    }
-                }
-            }
-        }
-        self.flush(&mut present).await
-    }
-
-    /// Plans some items, stores what only adds, and keeps the rest for the end.
-    async fn flush(&mut self, items: &mut Vec<Item>) -> Result<(), SyncError> {
-        if items.is_empty() {
-            return Ok(());
-        }
-        let items = std::mem::take(items);
-        let names = items.iter().map(|item| item.item.as_str().to_owned());
-        let series = items.iter().map(|item| item.series.as_str().to_owned());
-        let stored = self.stored(names.collect(), series.collect()).await?;
-        let mut news = BTreeMap::new();
-        for item in &items {
-            let name = item.item.as_str();
-            let before = stored.events.get(name);
-            let row = read(item, before);
-            // An item that changes its series takes from one what it gives to the other.
-            let moves = before.filter(|before| before.series != row.series);
-            self.pending_series.extend(moves.map(|before| before.series.clone()));
-            if moves.is_some()
-                || self.pending_series.contains(&row.series)
-                || self.pending.contains_key(name)
-            {
-                self.set_aside(name.to_owned(), News::Present(row));
-            } else {
-                news.insert(name.to_owned(), News::Present(row));
-            }
-        }
-        let plans = plans(&stored, &news, &self.frame());
-        let (now, later): (Vec<_>, Vec<_>) =
-            plans.into_iter().partition(|plan| plan.only_adds() && !self.ask.dry);
-        for plan in &later {
-            for row in &plan.keep {
-                self.set_aside(row.item.clone(), News::Present(row.clone()));
-            }
-            self.pending_series.insert(plan.series.clone());
-        }
-        self.count(&now);
-        self.stored_early += now.iter().map(|p| future(&p.diff.inserts, self.began)).sum::<usize>();
-        for batch in cut(now.into_iter().flat_map(SeriesPlan::steps), ROWS) {
-            let mut tx = self.engine.begin_for(&self.subject).await?;
-            self.engine.put(&mut tx, &self.subject, batch).await?;
-            reach(Point::PageWritten).await;
-            self.engine.commit_held(tx, self.ask.row).await?;
-            reach(Point::PageStored).await;
-        }
-        Ok(())
-    }
-
-    fn set_aside(&mut self, item: String, news: News) {
-        if let News::Present(row) = &news {
-            self.pending_series.insert(row.series.clone());
-        }
-        self.pending.insert(item, news);
-    }
-
-    /// Plans what waited, after adding what a complete listing did not show.
-    pub(super) async fn pending_plans(&mut self) -> Result<Vec<SeriesPlan<EventRow>>, SyncError> {
-        if self.lists_everything {
-            for item in self.absent().await? {
-                self.pending.entry(item).or_insert(News::Gone);
-            }
-        }
-        let frame = self.frame();
-        let pending: Vec<(String, News)> = std::mem::take(&mut self.pending).into_iter().collect();
-        // Items of one series must be planned together, and a series may be spread over all of them.
-        let chunks = self.by_series(pending).await?;
-        let mut all = Vec::new();
-        for news in chunks {
-            let series = news.values().filter_map(|what| match what {
-                News::Present(row) => Some(row.series.clone()),
-                News::Gone => None,
-            });
-            let stored = self.stored(news.keys().cloned().collect(), series.collect()).await?;
-            all.extend(plans(&stored, &news, &frame));
-        }
-        self.count(&all);
-        Ok(all)
-    }
-
-    /// Cuts news into chunks without tearing a series apart.
-    async fn by_series(
-        &self,
-        pending: Vec<(String, News)>,
-    ) -> Result<Vec<BTreeMap<String, News>>, SyncError> {
-        let names: Vec<String> = pending.iter().map(|(item, _)| item.clone()).collect();
-        let mut tx = self.engine.store.read().await?;
-        let (tenant, calendar) = (&self.subject.tenant, &self.subject.calendar.calendar_id);
-        let homes = tx.events().series_of_items(tenant, calendar, &names).await?;
-        let mut groups: BTreeMap<String, BTreeMap<String, News>> = BTreeMap::new();
-        for (item, what) in pending {
-            let home = homes.get(&item).cloned();
-            let series = match &what {
-                News::Present(row) => row.series.clone(),
-                News::Gone => home.unwrap_or_else(|| item.clone()),
-            };
-            groups.entry(series).or_default().insert(item, what);
-        }
-        let mut chunks: Vec<BTreeMap<String, News>> = Vec::new();
-        for group in groups.into_values() {
-            match chunks.last_mut() {
-                Some(chunk) if chunk.len() + group.len() <= CHUNK => chunk.extend(group),
-                _ => chunks.push(group),
-            }
-        }
-        Ok(chunks)
-    }
-
-    async fn absent(&self) -> Result<Vec<String>, SyncError> {
-        let (tenant, calendar) = (&self.subject.tenant, &self.subject.calendar.calendar_id);
-        let mut tx = self.engine.store.read().await?;
-        let known = tx.events().versions(tenant, calendar).await?;
-        let later = self.began.saturating_add(jiff::SignedDuration::from_micros(1));
-        let (later, now) = (later.unwrap_or(self.began), self.engine.clock.now());
-        let touched = tx.events().touched_since(tenant, calendar, later, now).await?;
-        Ok(absent(known.into_keys(), &self.seen, &touched.into_iter().collect()))
-    }
-
-    /// Reads what is stored of some items and series.
-    async fn stored(
-        &self,
-        items: Vec<String>,
-        mut series: HashSet<String>,
-    ) -> Result<Stored, SyncError> {
-        let (tenant, calendar) = (&self.subject.tenant, &self.subject.calendar.calendar_id);
-        let mut tx = self.engine.store.read().await?;
-        series.extend(tx.events().series_of_items(tenant, calendar, &items).await?.into_values());
-        let series: Vec<String> = series.into_iter().collect();
-        let events = tx.events().bodies_of_series(tenant, calendar, &series).await?;
-        let busy = tx.events().busy_of_series(tenant, calendar, &series).await?;
-        Ok(Stored::new(events, busy))
-    }
-
-    fn count(&mut self, plans: &[SeriesPlan<EventRow>]) {
-        for plan in plans {
-            self.pulled.items_changed += plan.keep.len();
-            self.pulled.items_gone += plan.drop.len();
-            self.pulled.added += plan.diff.inserts.len();
-            self.pulled.removed += plan.diff.deletes.len();
-            // Before the first listing there is nothing to lose.
-            if self.subject.calendar.synced_at.is_some() {
-                self.balance.count(&plan.series, &plan.diff, self.began);
-            }
-        }
-    }
-
-    pub(super) fn frame(&self) -> Frame {
-        let calendar = &self.subject.calendar;
-        let stated = self.facts.time_zone.as_deref().or(calendar.time_zone.as_deref());
-        Frame {
-            window: self.covered,
-            zone: owner_zone(calendar.time_zone_set.as_deref().or(stated)),
-            allowance: Arc::clone(&self.allowance),
-        }
     }
 }
 
