@@ -37,7 +37,7 @@ pub async fn converge(run: &mut Run) {
     let mut right: BTreeMap<String, (i64, usize)> = BTreeMap::new();
     let mut held = BTreeMap::new();
     loop {
-        run.settle().await;
+        let dues = run.settle().await;
         if !run.auditor.faults.is_empty() {
             return;
         }
@@ -46,7 +46,7 @@ pub async fn converge(run: &mut Run) {
         if wrong.is_empty() {
             break;
         }
-        let due = run.next_due().await.filter(|due| due.duration_since(began) <= limit);
+        let due = run.next_due(dues).await.filter(|due| due.duration_since(began) <= limit);
         let Some(due) = due else {
             let faults = wrong.into_iter().map(|why| format!("after 15 minutes: {why}"));
             run.auditor.faults.extend(faults);
@@ -86,7 +86,7 @@ async fn calm(run: &mut Run) {
     // Nobody is asked before the end of a wait, not even for a person.
     if let Some(open) = run.wire.open_again() {
         let wait = open.duration_since(run.time.truth());
-        run.pass(Duration::try_from(wait).unwrap_or_default()).await;
+        run.pass(Duration::try_from(wait).unwrap_or_default(), None).await;
     }
     for link in stale {
         run.link(link).await;

@@ -23,6 +23,9 @@ use jiff::Timestamp;
 
 use super::wire::Wire;
 
+/// When rows can be claimed, by the hub's clock.
+pub type Dues = Vec<(Timestamp, Lane)>;
+
 pub struct Hub {
     pub store: Store,
     pub engine: Arc<Engine>,
@@ -103,9 +106,9 @@ impl Hub {
         self.drill.stop_at(point, nth);
     }
 
-    /// Runs all that is due, as `Engine::step` does, but asks only lanes that have something due. `None` after a
-    /// crash: the hub must be restarted.
-    pub async fn step(&self) -> Option<()> {
+    /// Runs all that is due, as `Engine::step` does, but asks only lanes that have something due. Answers when rows
+    /// can be claimed next, if that was the last it read; `None` after a crash: the hub must be restarted.
+    pub async fn step(&self) -> Option<Option<Dues>> {
         // A running hub looks at its lanes every second, and so at its clock.
         let now = self.wire.time.hub().as_microsecond();
         if self.last.swap(now, Ordering::SeqCst) > now {
@@ -115,9 +118,10 @@ impl Hub {
         }
         loop {
             let now = self.wire.time.hub();
-            let due: Vec<_> = self.due().await.into_iter().filter(|(due, _)| *due <= now).collect();
+            let all = self.due().await;
+            let due: Vec<_> = all.iter().filter(|(due, _)| *due <= now).collect();
             if due.is_empty() {
-                return Some(());
+                return Some(Some(all));
             }
             let mut ran = 0;
             for lane in Lane::ALL {
@@ -130,13 +134,13 @@ impl Hub {
             }
             // A host may still be taken by a hub that is gone.
             if ran == 0 {
-                return Some(());
+                return Some(None);
             }
         }
     }
 
     /// When rows can be claimed, by the hub's clock.
-    pub async fn due(&self) -> Vec<(Timestamp, Lane)> {
+    pub async fn due(&self) -> Dues {
         let mut tx = self.store.read().await.unwrap();
         let rows = tx.work().list(&self.tenant, None, None, 10_000).await.unwrap();
         let mut all = Vec::new();

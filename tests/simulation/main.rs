@@ -18,11 +18,13 @@ mod events;
 mod fleet;
 mod follower;
 mod hub;
+mod people;
 mod run;
 mod spans;
 mod time;
 mod trace;
 mod truth;
+mod turn;
 mod wire;
 
 use calhub::drill::Bug;
