@@ -62,8 +62,8 @@ pub fn absent(
     gone
 }
 
-/// One row to write. The order within a series makes any cut between transactions repeatable: additions
-/// first, then removals, and the event that would make the next round skip it last.
+/// One row to write. The order within a series makes any cut between transactions repeatable: each removal after
+/// the additions that take its place, and the event that would make the next round skip it last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<E> {
     Add(String, BusyInterval),
@@ -93,14 +93,28 @@ impl<E> SeriesPlan<E> {
         self.diff.deletes.is_empty() && self.drop.is_empty()
     }
 
-    /// The rows to write, in an order that survives being cut anywhere.
+    /// The rows to write, in an order that survives being cut anywhere: no time that stays busy is free in between, and
+    /// what is left of a series that only moved is still additions and removals in about equal number, not a mass
+    /// deletion to who repeats the round.
     pub fn steps(self) -> impl Iterator<Item = Step<E>> {
-        let (add, take) = (self.series.clone(), self.series);
-        let adds = self.diff.inserts.into_iter().map(move |b| Step::Add(add.clone(), b));
-        let takes = self.diff.deletes.into_iter().map(move |b| Step::Take(take.clone(), b));
-        adds.chain(takes)
-            .chain(self.keep.into_iter().map(Step::Keep))
-            .chain(self.drop.into_iter().map(Step::Drop))
+        let Self { series, diff, keep, drop } = self;
+        let surplus = diff.inserts.len().saturating_sub(diff.deletes.len());
+        let mut steps = Vec::with_capacity(diff.inserts.len() + diff.deletes.len());
+        let mut inserts = diff.inserts.into_iter().peekable();
+        for (nth, gone) in diff.deletes.into_iter().enumerate() {
+            while steps.len() <= surplus + 2 * nth
+                || inserts.peek().is_some_and(|new| new.span.start() < gone.span.end())
+            {
+                let Some(new) = inserts.next() else { break };
+                steps.push(Step::Add(series.clone(), new));
+            }
+            steps.push(Step::Take(series.clone(), gone));
+        }
+        steps.extend(inserts.map(|new| Step::Add(series.clone(), new)));
+        steps
+            .into_iter()
+            .chain(keep.into_iter().map(Step::Keep))
+            .chain(drop.into_iter().map(Step::Drop))
     }
 }
 
@@ -119,6 +133,7 @@ pub fn cut<E>(steps: impl IntoIterator<Item = Step<E>>, limit: usize) -> Vec<Vec
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::model::busy::BusyClass;
@@ -167,7 +182,51 @@ mod tests {
         };
         let batches = cut(plan.steps(), 4);
         assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2]);
-        assert!(matches!(batches[0][..3], [Step::Add(..), Step::Add(..), Step::Add(..)]));
+        assert!(matches!(batches[0][..3], [Step::Add(..), Step::Add(..), Step::Take(..)]));
         assert!(matches!(batches[1][..], [Step::Take(..), Step::Keep("event")]));
+    }
+
+    #[test]
+    fn a_moved_series_that_is_cut_does_not_look_like_a_mass_deletion() {
+        let at = |from: i64| (0..100).map(move |day| busy(day * 100 + from, day * 100 + from + 10));
+        let (old, new): (Vec<_>, Vec<_>) = (at(0).collect(), at(20).collect());
+        let plan = SeriesPlan { diff: diff(&old, &new), ..SeriesPlan::<&str>::of("s") };
+        let mut lost = 0;
+        for step in plan.steps() {
+            lost += if matches!(step, Step::Take(..)) { 1 } else { -1 };
+            assert!((-1..=0).contains(&lost), "at no cut more is taken than was added");
+        }
+        assert_eq!(lost, 0);
+    }
+
+    fn some() -> impl Strategy<Value = Vec<BusyInterval>> {
+        let one = (0_i64..60, 1_i64..12, any::<bool>()).prop_map(|(from, long, is_tentative)| {
+            let class = if is_tentative { BusyClass::Tentative } else { BusyClass::Busy };
+            BusyInterval { class, ..busy(from, from + long) }
+        });
+        proptest::collection::vec(one, 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn time_that_stays_taken_is_free_at_no_cut(old in some(), new in some()) {
+            let taken = |all: &[BusyInterval]| -> Vec<bool> {
+                let within = |second| move |busy: &BusyInterval| busy.span.start() <= at(second) && at(second) < busy.span.end();
+                (0..72).map(|second| all.iter().any(within(second))).collect()
+            };
+            let (before, after) = (taken(&old), taken(&new));
+            let plan = SeriesPlan { diff: diff(&old, &new), ..SeriesPlan::<&str>::of("s") };
+            let mut now = sorted(&old).into_owned();
+            for step in plan.steps() {
+                match step {
+                    Step::Add(_, busy) => now.push(busy),
+                    Step::Take(_, busy) => now.retain(|kept| *kept != busy),
+                    Step::Keep(_) | Step::Drop(_) => {}
+                }
+                let is_freed = taken(&now).iter().zip(before.iter().zip(&after)).any(|(now, (was, stays))| *was && *stays && !now);
+                prop_assert!(!is_freed);
+            }
+            prop_assert_eq!(sorted(&now), sorted(&new));
+        }
     }
 }

@@ -74,6 +74,8 @@ pub fn act_of(point: Point) -> Act {
 /// How often a place is passed for certain while its act goes on.
 pub fn most_passed(point: Point) -> u64 {
     match act_of(point) {
+        // Two calendars get something new.
+        Act::Adding if matches!(point, Point::PageWritten | Point::PageStored) => 2,
         Act::Adding | Act::Changing => 3,
         Act::Listing => 2,
         _ => 1,
@@ -99,7 +101,13 @@ impl Deed {
                 unlink_bob(hub).await;
                 until_bob_is_gone(hub).await;
             }
-            Act::Bulk => provider.move_bulk(),
+            Act::Bulk => {
+                if provider.truth("bulk").is_empty() {
+                    provider.move_bulk();
+                    sync_and_wait(hub).await;
+                }
+                provider.move_bulk();
+            }
             Act::Word => {
                 while provider.count("work") < 12 {
                     provider.add("work");
@@ -109,11 +117,6 @@ impl Deed {
                 sync_and_wait(hub).await;
             }
             _ => {}
-        }
-        if self.act == Act::Bulk && provider.chance(2) == 0 {
-            // The series is known and only moves.
-            sync_and_wait(hub).await;
-            provider.move_bulk();
         }
     }
 
