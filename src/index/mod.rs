@@ -3,6 +3,7 @@
 //! [`Index`] holds one immutable snapshot a calendar and a resource, behind short locks; [`Tail`] keeps it
 //! current from the change log and from the calendars' freshness; [`query`] computes answers.
 
+mod busy;
 mod facts;
 mod packed;
 pub mod query;
@@ -10,6 +11,7 @@ mod rows;
 mod snapshots;
 mod tail;
 
+pub use busy::Busy;
 pub use facts::{CalendarFacts, Login, Reason};
 pub use packed::Packed;
 pub use snapshots::{CalendarSnapshot, Index, Kinds, Link, Progress, ResourceSnapshot, Tenant};

@@ -39,9 +39,34 @@ impl Packed {
             .collect();
         entries.sort_unstable();
         entries.dedup();
+        Self::of_entries(base_s, entries)
+    }
+
+    /// From [`parts`](Self::parts).
+    pub(super) fn of_parts(base_s: i64, parts: impl Iterator<Item = (u64, u64, u8)>) -> Self {
+        let entry = |(start, long, class): (u64, u64, u8)| {
+            start << (FIELD_BITS + CLASS_BITS) | long << CLASS_BITS | u64::from(class)
+        };
+        Self::of_entries(base_s, parts.map(entry).collect())
+    }
+
+    fn of_entries(base_s: i64, entries: Vec<u64>) -> Self {
         let longest_s = entries.iter().map(|&entry| length_of(entry)).max().unwrap_or(0);
         let has_gaps = entries.iter().any(|&entry| class_of(entry) == BusyClass::Unexpandable);
         Self { base_s, longest_s, has_gaps, entries: entries.into_boxed_slice() }
+    }
+
+    pub(super) fn base_s(&self) -> i64 {
+        self.base_s
+    }
+
+    /// Every interval: seconds from the base, length, class as the number it is stored under.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (u64, u64, u8)> + '_ {
+        let part = |&entry| {
+            let (start, long) = (start_of(entry), length_of(entry));
+            (start.cast_unsigned(), long.cast_unsigned(), code_of(entry))
+        };
+        self.entries.iter().map(part)
     }
 
     /// How many intervals there are.

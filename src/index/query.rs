@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     facts::{CalendarFacts, Login, Reason},
+    packed::Packed,
     snapshots::{CalendarSnapshot, Kinds, Link, Tenant},
 };
 use crate::model::{
@@ -78,7 +79,7 @@ pub struct Basis(Vec<Part>);
 /// One calendar of a basis. One that is not there stays as a gap, which answers as unknown.
 #[derive(Clone, Debug)]
 enum Part {
-    There(Kinds, Arc<CalendarSnapshot>),
+    There(Kinds, Arc<CalendarSnapshot>, Arc<Packed>),
     Gap(CalendarId),
 }
 
@@ -86,27 +87,46 @@ impl Basis {
     /// Looks up the calendars of `links`.
     pub fn of(tenant: &Tenant, links: &[Link]) -> Self {
         let part = |link: &Link| match tenant.calendar(&link.calendar) {
-            Some(snapshot) => Part::There(link.kinds, snapshot),
+            Some(snapshot) => {
+                let busy = snapshot.busy.asked();
+                Part::There(link.kinds, snapshot, busy)
+            }
             None => Part::Gap(link.calendar.clone()),
         };
         Self(links.iter().map(part).collect())
     }
 
     pub fn calendars(&self) -> impl Iterator<Item = &CalendarSnapshot> {
-        self.parts().map(|(_, snapshot)| snapshot)
+        self.parts().map(|(_, snapshot, _)| snapshot)
     }
 
     /// How many intervals an answer may have at most.
     pub fn most(&self, question: &Question) -> usize {
         let bounds = Seconds::of(question.window);
-        self.calendars().map(|snapshot| snapshot.busy.most(bounds.from, bounds.until)).sum()
+        self.parts().map(|(.., busy)| busy.most(bounds.from, bounds.until)).sum()
     }
 
-    fn parts(&self) -> impl Iterator<Item = (&Kinds, &CalendarSnapshot)> {
+    /// What was at rest, and is laid out now.
+    pub fn brought(&self) -> impl Iterator<Item = (Arc<CalendarSnapshot>, Arc<Packed>)> {
         self.0.iter().filter_map(|part| match part {
-            Part::There(kinds, snapshot) => Some((kinds, &**snapshot)),
+            Part::There(_, snapshot, busy) if !snapshot.busy.is_at_hand() => {
+                Some((Arc::clone(snapshot), Arc::clone(busy)))
+            }
+            _ => None,
+        })
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&Kinds, &CalendarSnapshot, &Packed)> {
+        self.0.iter().filter_map(|part| match part {
+            Part::There(kinds, snapshot, busy) => Some((kinds, &**snapshot, &**busy)),
             Part::Gap(_) => None,
         })
+    }
+
+    /// Those whose events block at all.
+    fn blocking(&self) -> impl Iterator<Item = (&Kinds, &Packed)> {
+        let blocking = self.parts().filter(|(_, snapshot, _)| !snapshot.facts.is_transparent);
+        blocking.map(|(kinds, _, busy)| (kinds, busy))
     }
 }
 
@@ -116,7 +136,7 @@ pub fn unknown(question: &Question, basis: &Basis) -> Vec<Unknown> {
     let mut found = Vec::new();
     for part in &basis.0 {
         match part {
-            Part::There(_, snapshot) => add_unknown(question, snapshot, &mut found),
+            Part::There(_, snapshot, busy) => add_unknown(question, snapshot, busy, &mut found),
             Part::Gap(calendar) => found.push(Unknown {
                 start_us: question.window.start_us(),
                 end_us: question.window.end_us(),
@@ -129,7 +149,12 @@ pub fn unknown(question: &Question, basis: &Basis) -> Vec<Unknown> {
     found
 }
 
-fn add_unknown(question: &Question, snapshot: &CalendarSnapshot, found: &mut Vec<Unknown>) {
+fn add_unknown(
+    question: &Question,
+    snapshot: &CalendarSnapshot,
+    busy: &Packed,
+    found: &mut Vec<Unknown>,
+) {
     let facts = &snapshot.facts;
     let (from, until) = (question.window.start_us(), question.window.end_us());
     let mut tell = |start_us, end_us, reason| {
@@ -146,8 +171,8 @@ fn add_unknown(question: &Question, snapshot: &CalendarSnapshot, found: &mut Vec
         let covered_until = facts.covered_until.map_or(until, Timestamp::as_microsecond);
         tell(from, until.min(covered_from), Reason::BeyondWindow);
         tell(from.max(covered_until), until, Reason::BeyondWindow);
-        if snapshot.busy.has_gaps() {
-            for (start, end) in union(gaps(question, snapshot)) {
+        if busy.has_gaps() {
+            for (start, end) in union(gaps(question, busy)) {
                 tell(start, end, Reason::Unexpandable);
             }
         }
@@ -155,12 +180,10 @@ fn add_unknown(question: &Question, snapshot: &CalendarSnapshot, found: &mut Vec
 }
 
 /// The spans of series that could not be expanded, cut to the window.
-fn gaps(question: &Question, snapshot: &CalendarSnapshot) -> Vec<(i64, i64)> {
+fn gaps(question: &Question, busy: &Packed) -> Vec<(i64, i64)> {
     let (from, until) = (question.window.start_us(), question.window.end_us());
     let bounds = Seconds::of(question.window);
-    snapshot
-        .busy
-        .touching(bounds.from, bounds.until)
+    busy.touching(bounds.from, bounds.until)
         .filter(|(_, _, code)| BusyClass::from_code(i16::from(*code)) == BusyClass::Unexpandable)
         .map(|(start, end, _)| {
             let us = |second: i64| second.saturating_mul(SECOND_US);

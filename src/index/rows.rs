@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CalendarFacts, CalendarSnapshot, Link, Login, Packed, ResourceSnapshot};
+use super::{Busy, CalendarFacts, CalendarSnapshot, Link, Login, ResourceSnapshot};
 use crate::{
     model::{
         policy::{Policy, Rules},
@@ -46,7 +46,7 @@ pub(super) fn base_us(row: &CalendarRow) -> i64 {
 }
 
 /// The connection's part of the facts is laid in by the tenant's part of the index.
-pub(super) fn snapshot(row: &CalendarRow, busy: Arc<Packed>) -> CalendarSnapshot {
+pub(super) fn snapshot(row: &CalendarRow, busy: Arc<Busy>) -> CalendarSnapshot {
     CalendarSnapshot {
         calendar: row.calendar_id.clone(),
         connection: row.connection_id.clone(),

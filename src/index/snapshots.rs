@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::{
+    busy::Busy,
     facts::{CalendarFacts, Login},
     packed::Packed,
 };
@@ -24,7 +25,7 @@ pub struct CalendarSnapshot {
     pub calendar: CalendarId,
     pub connection: ConnectionId,
     pub facts: CalendarFacts,
-    pub busy: Arc<Packed>,
+    pub busy: Arc<Busy>,
 }
 
 /// One calendar of a resource that blocks it, with what its policies come to.
@@ -133,6 +134,16 @@ impl Tenant {
         self.calendars.insert(snapshot.calendar.clone(), Arc::new(snapshot));
     }
 
+    /// Keeps the same busy time in another form, unless other busy time has come meanwhile.
+    fn reform(&mut self, id: &CalendarId, from: &Arc<Busy>, to: Busy) {
+        if let Some(held) = self.calendars.get_mut(id)
+            && Arc::ptr_eq(&held.busy, from)
+        {
+            let busy = Arc::new(to);
+            *held = Arc::new(CalendarSnapshot { busy, ..CalendarSnapshot::clone(held) });
+        }
+    }
+
     pub fn remove_calendar(&mut self, id: &CalendarId) {
         self.calendars.remove(id);
     }
@@ -179,6 +190,8 @@ pub struct Progress {
     pub current_at: Option<Timestamp>,
 }
 
+/// How many calendars are laid to rest before others are let in: about half a millisecond's worth.
+const AT_ONCE: usize = 128;
 /// Further behind than this, the index does not vouch for anything.
 const MAX_LAG: SignedDuration = SignedDuration::from_secs(3);
 
@@ -195,14 +208,14 @@ impl Default for Index {
 impl Index {
     /// Reads one tenant's part. The closure must not block: it runs under the lock.
     pub fn read<T>(&self, tenant: &TenantId, look: impl FnOnce(&Tenant) -> T) -> Option<T> {
-        let part = self
-            .tenants
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(tenant)
-            .map(Arc::clone)?;
+        let part = self.part(tenant)?;
         let part = part.read().unwrap_or_else(PoisonError::into_inner);
         Some(look(&part))
+    }
+
+    fn part(&self, tenant: &TenantId) -> Option<Part> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        tenants.get(tenant).map(Arc::clone)
     }
 
     /// Changes one tenant's part, which is made when it is not there.
@@ -216,6 +229,34 @@ impl Index {
         );
         let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
         with(&mut part)
+    }
+
+    /// Keeps at hand what somebody asked for that was at rest.
+    pub fn bring(&self, tenant: &TenantId, asked: Vec<(Arc<CalendarSnapshot>, Arc<Packed>)>) {
+        let Some(part) = self.part(tenant).filter(|_| !asked.is_empty()) else { return };
+        let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
+        for (snapshot, packed) in asked {
+            part.reform(&snapshot.calendar, &snapshot.busy, Busy::at_hand(packed));
+        }
+    }
+
+    /// Lays to rest what nobody asked for since this was last called. Takes some time; others are let in between.
+    pub(super) async fn rest(&self) {
+        for part in self.parts() {
+            let held: Vec<Arc<CalendarSnapshot>> = {
+                let part = part.read().unwrap_or_else(PoisonError::into_inner);
+                part.calendars().filter(|one| one.busy.is_at_hand()).map(Arc::clone).collect()
+            };
+            for some in held.chunks(AT_ONCE) {
+                for snapshot in some {
+                    if let Some(rest) = snapshot.busy.unasked() {
+                        let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
+                        part.reform(&snapshot.calendar, &snapshot.busy, rest);
+                    }
+                }
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     /// Forgets everything, before it is loaded again.
@@ -275,5 +316,68 @@ impl Index {
             let held: usize = part.calendars().map(|calendar| calendar.busy.len()).sum();
             (calendars + part.calendars.len(), intervals + held)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::{ManualClock, SeededEntropy},
+        index::query::Basis,
+    };
+
+    fn calendar(id: &CalendarId, connection: &ConnectionId, busy: Busy) -> CalendarSnapshot {
+        let facts = CalendarFacts {
+            login: Login::Works,
+            is_transparent: false,
+            is_settled: true,
+            is_quarantined: false,
+            source_is_live: true,
+            synced: Some(Timestamp::UNIX_EPOCH),
+            published: None,
+            expected_max_age: SignedDuration::from_hours(1),
+            covered_from: Some(Timestamp::UNIX_EPOCH),
+            covered_until: Some(Timestamp::MAX),
+        };
+        let (calendar, connection) = (id.clone(), connection.clone());
+        CalendarSnapshot { calendar, connection, facts, busy: Arc::new(busy) }
+    }
+
+    fn busy(minutes: i64) -> Packed {
+        Packed::new(0, [(0, minutes * 60_000_000, BusyClass::Busy)])
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_is_brought_and_rests_again_and_never_hides_what_came_since() {
+        let (clock, entropy) = (ManualClock::at(Timestamp::UNIX_EPOCH), SeededEntropy::new(1));
+        let tenant = TenantId::mint(&clock, &entropy);
+        let connection = ConnectionId::mint(&clock, &entropy);
+        let id = CalendarId::mint(&clock, &entropy);
+        let index = Index::default();
+        let held = || index.read(&tenant, |part| part.calendar(&id)).flatten().unwrap();
+        let set = |minutes| {
+            let snapshot = calendar(&id, &connection, Busy::at_rest(&busy(minutes)));
+            index.change(&tenant, |part| part.set_calendar(snapshot));
+        };
+        let ask = || {
+            let link = Link { calendar: id.clone(), kinds: DEFAULT_RULES.into() };
+            index.read(&tenant, |part| Basis::of(part, &[link])).unwrap()
+        };
+        set(30);
+        let first = ask();
+        index.bring(&tenant, first.brought().collect());
+        assert!(held().busy.is_at_hand());
+        assert_eq!(ask().brought().count(), 0);
+        index.rest().await;
+        assert!(held().busy.is_at_hand(), "somebody asked since the last look");
+        index.rest().await;
+        assert!(!held().busy.is_at_hand());
+        // A late answer brings what it read; meanwhile the calendar has changed.
+        let late = ask();
+        set(45);
+        index.bring(&tenant, late.brought().collect());
+        let now: Vec<_> = held().busy.asked().touching(0, 86_400).collect();
+        assert_eq!(now, [(0, 45 * 60, 0)]);
     }
 }

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
 use super::{
-    Index, Packed,
+    Busy, Index, Packed,
     rows::{base_us, is_live, login_of, policy_of, resource_snapshot, snapshot},
 };
 use crate::{
@@ -34,6 +34,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Freshness is asked for with this overlap: a slow transaction may commit an earlier mark.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
 const PAGE: i64 = 500;
+/// What nobody asked for in so long, or twice that, is laid to rest.
+const REST_EVERY: SignedDuration = SignedDuration::from_mins(10);
 /// A pass that takes longer rests on a connection that will never answer; the next one takes another.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -50,6 +52,8 @@ pub struct Tail {
 struct Place {
     cursor: LogCursor,
     asked: Timestamp,
+    /// When what nobody asked for was last laid to rest.
+    rested: Timestamp,
 }
 
 /// Whose snapshots a pass must make anew.
@@ -82,7 +86,12 @@ impl Tail {
         };
         reach(if place.is_none() { Point::IndexLoaded } else { Point::IndexPassed }).await;
         self.index.advance(cursor.to_string(), asked);
-        *place = Some(Place { cursor, asked });
+        let mut rested = place.as_ref().map_or(asked, |before| before.rested);
+        if asked.duration_since(rested).abs() >= REST_EVERY {
+            self.index.rest().await;
+            rested = asked;
+        }
+        *place = Some(Place { cursor, asked, rested });
         Ok(())
     }
 
@@ -231,13 +240,19 @@ impl Tail {
             return Ok(false);
         };
         let kept = self.index.read(tenant, |part| part.calendar(calendar)).flatten();
-        let busy = match kept.filter(|_| !with_busy) {
-            Some(kept) => Arc::clone(&kept.busy),
-            None => {
+        let busy = match kept {
+            Some(kept) if !with_busy => Arc::clone(&kept.busy),
+            kept => {
                 let rows = tx.events().busy_of_calendar(tenant, calendar).await?;
                 let rows =
                     rows.iter().map(|row| (row.span.start_us(), row.span.end_us(), row.class));
-                Arc::new(Packed::new(base_us(&row), rows))
+                let packed = Packed::new(base_us(&row), rows);
+                let is_at_hand = kept.is_some_and(|kept| kept.busy.is_at_hand());
+                Arc::new(if is_at_hand {
+                    Busy::at_hand(Arc::new(packed))
+                } else {
+                    Busy::at_rest(&packed)
+                })
             }
         };
         self.index.change(tenant, |part| part.set_calendar(snapshot(&row, busy)));
@@ -320,8 +335,8 @@ impl Tail {
                 busy.into_iter().map(|all| (all.calendar_id, all.spans)).collect();
             for row in &rows {
                 let busy = by_calendar.remove(&row.calendar_id).unwrap_or_default();
-                let packed = Arc::new(Packed::new(base_us(row), busy));
-                self.index.change(&row.tenant_id, |part| part.set_calendar(snapshot(row, packed)));
+                let busy = Arc::new(Busy::at_rest(&Packed::new(base_us(row), busy)));
+                self.index.change(&row.tenant_id, |part| part.set_calendar(snapshot(row, busy)));
             }
             after = Some((last.tenant_id.clone(), last.calendar_id.clone()));
         }

@@ -5,7 +5,7 @@ use std::{sync::Arc, thread, time::Duration};
 use anyhow::Result;
 use calhub::{
     clock::{ManualClock, SeededEntropy},
-    index::{CalendarFacts, CalendarSnapshot, Index, Login, Packed},
+    index::{Busy, CalendarFacts, CalendarSnapshot, Index, Login, Packed},
     model::{
         busy::BusyClass,
         ids::{CalendarId, ConnectionId, TenantId},
@@ -21,8 +21,11 @@ use crate::{
 
 const A_CALENDAR: i64 = 600;
 
-/// An index of so many intervals, 600 a calendar.
-fn filled(intervals: i64) -> Index {
+/// How busy time is held: at hand, as what is asked for, or at rest.
+type Form = fn(Packed) -> Busy;
+
+/// An index of so many intervals, 600 a calendar: half an hour to an hour and a half, every three and a half hours.
+fn filled(intervals: i64, form: Form) -> Index {
     let (clock, entropy) = (ManualClock::at(Timestamp::UNIX_EPOCH), SeededEntropy::new(1));
     let index = Index::default();
     let tenant = TenantId::mint(&clock, &entropy);
@@ -40,13 +43,15 @@ fn filled(intervals: i64) -> Index {
         covered_until: Some(Timestamp::MAX),
     };
     for _ in 0..intervals / A_CALENDAR {
-        let rows = (0..A_CALENDAR)
-            .map(|n| (n * 12_960_000_000, n * 12_960_000_000 + 1_800_000_000, BusyClass::Busy));
+        let rows = (0..A_CALENDAR).map(|n| {
+            let start = n * 12_600_000_000;
+            (start, start + (1 + n % 3) * 1_800_000_000, BusyClass::Busy)
+        });
         let calendar = CalendarSnapshot {
             calendar: CalendarId::mint(&clock, &entropy),
             connection: connection.clone(),
             facts,
-            busy: Arc::new(Packed::new(0, rows)),
+            busy: Arc::new(form(Packed::new(0, rows))),
         };
         index.change(&tenant, |part| {
             part.set_connection(&connection, Login::Works, true);
@@ -58,17 +63,20 @@ fn filled(intervals: i64) -> Index {
 
 pub(crate) fn measure(size: Size, report: &mut Report) -> Result<()> {
     report.part("P9: memory");
-    let sizes: &[(i64, f64, &str)] = size.pick(
-        &[(1_000_000, 16e6, "<= 16 MB"), (100_000_000, 1.0e9, "<= 1.0 GB")],
-        &[(1_000_000, 16e6, "<= 16 MB")],
-    );
-    for &(intervals, most, target) in sizes {
+    let at_hand: Form = |packed| Busy::at_hand(Arc::new(packed));
+    let at_rest: Form = |packed| Busy::at_rest(&packed);
+    let all = [
+        (1_000_000, "at hand", at_hand, 16e6, "<= 16 MB"),
+        (100_000_000, "at hand", at_hand, 1.0e9, "<= 1.0 GB"),
+        (100_000_000, "at rest", at_rest, 0.35e9, "<= 0.35 GB"),
+    ];
+    for (intervals, word, form, most, target) in all.into_iter().take(size.pick(3, 1)) {
         let before = memory_of("self").0;
-        let index = filled(intervals);
+        let index = filled(intervals, form);
         let taken = memory_of("self").0 - before;
         let (_, held) = index.size();
         report.add(Line {
-            name: format!("{} M intervals in the index, 600 a calendar", intervals / 1_000_000),
+            name: format!("{} M intervals {word}, 600 a calendar", intervals / 1_000_000),
             limit: format!("8 bytes each: {} MB", figure(held as f64 * 8.0 / 1e6)),
             ours: format!(
                 "{} MB resident, {:.1} bytes each",

@@ -135,10 +135,12 @@ impl Looked {
             resources: ask.resources.iter().map(|text| resource(part, text)).collect(),
             calendars: ask.calendars.iter().map(|text| calendar(part, text)).collect(),
         });
-        looked.unwrap_or_else(|| Self {
+        let looked = looked.unwrap_or_else(|| Self {
             resources: vec![None; ask.resources.len()],
             calendars: vec![None; ask.calendars.len()],
-        })
+        });
+        index.bring(tenant, looked.bases().flat_map(Basis::brought).collect());
+        looked
     }
 
     fn bases(&self) -> impl Iterator<Item = &Basis> {

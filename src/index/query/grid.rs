@@ -21,14 +21,14 @@ pub(super) fn merged<'a>(
     let origin = bounds.from.div_euclid(MINUTE_S) * MINUTE_S;
     let minutes = usize::try_from(bounds.until.checked_sub(origin)? / MINUTE_S + 1).ok()?;
     let words = minutes.div_ceil(64);
-    let calendars = || bases.clone().flat_map(Basis::parts);
-    let intervals: usize = calendars().map(|(_, snapshot)| snapshot.busy.len()).sum();
+    let calendars = || bases.clone().flat_map(Basis::blocking);
+    let intervals: usize = calendars().map(|(_, busy)| busy.len()).sum();
     if words > intervals.saturating_mul(WORDS_AN_INTERVAL) {
         return None;
     }
     let mut grid = Grid { words: [vec![0; words], vec![0; words], vec![0; words]] };
-    for (kinds, snapshot) in calendars().filter(|(_, snapshot)| !snapshot.facts.is_transparent) {
-        for (start, end, kind) in spans(&snapshot.busy, kinds, bounds) {
+    for (kinds, busy) in calendars() {
+        for (start, end, kind) in spans(busy, kinds, bounds) {
             let (from, to) = (minute(start, origin, bounds)?, minute(end, origin, bounds)?);
             grid.fill(kind, from, to);
         }

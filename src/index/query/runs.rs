@@ -15,14 +15,14 @@ pub type Run = (i64, i64, Kind);
 /// Tells the runs of one resource or calendar in order.
 pub fn runs(question: &Question, basis: &Basis, mut tell: impl FnMut(Run)) {
     let bounds = Seconds::of(question.window);
-    let mut parts = basis.parts().filter(|(_, snapshot)| !snapshot.facts.is_transparent);
+    let mut parts = basis.blocking();
     let (Some((kinds, only)), None) = (parts.next(), parts.next()) else {
         let mut merge = Merge::default();
         add(basis, bounds, &mut merge);
         merge.finish().into_iter().for_each(tell);
         return;
     };
-    one_calendar(spans(&only.busy, kinds, bounds), &mut tell);
+    one_calendar(spans(only, kinds, bounds), &mut tell);
 }
 
 /// Tells the intervals of one resource or calendar in any order, in seconds from the window's start; they may
@@ -30,8 +30,8 @@ pub fn runs(question: &Question, basis: &Basis, mut tell: impl FnMut(Run)) {
 #[inline]
 pub fn touches(question: &Question, basis: &Basis, mut tell: impl FnMut(u64, u64)) {
     let Seconds { from, until } = Seconds::of(question.window);
-    for (kinds, snapshot) in basis.parts().filter(|(_, snapshot)| !snapshot.facts.is_transparent) {
-        for (start, end, code) in snapshot.busy.within(from, until) {
+    for (kinds, busy) in basis.blocking() {
+        for (start, end, code) in busy.within(from, until) {
             if kinds.of(code).is_some() {
                 tell(start, end);
             }
@@ -54,8 +54,8 @@ pub fn merged_busy<'a>(
 }
 
 fn add(basis: &Basis, bounds: Seconds, merge: &mut Merge) {
-    for (kinds, snapshot) in basis.parts().filter(|(_, snapshot)| !snapshot.facts.is_transparent) {
-        for (start, end, kind) in spans(&snapshot.busy, kinds, bounds) {
+    for (kinds, busy) in basis.blocking() {
+        for (start, end, kind) in spans(busy, kinds, bounds) {
             merge.add(start, end, kind);
         }
     }

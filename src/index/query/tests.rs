@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     clock::{ManualClock, SeededEntropy},
-    index::Packed,
+    index::{Busy, Packed},
     model::{
         ids::ConnectionId,
         policy::{DEFAULT_RULES, Policy, Treat},
@@ -55,7 +55,7 @@ fn basis(calendars: &[Given<'_>]) -> Basis {
             calendar: calendar.clone(),
             connection,
             facts: *facts,
-            busy: Arc::new(Packed::new(-DAY * 1_000_000, rows)),
+            busy: Arc::new(Busy::at_rest(&Packed::new(-DAY * 1_000_000, rows))),
         });
         links.push(Link { calendar, kinds: DEFAULT_RULES.under(policy).into() });
     }

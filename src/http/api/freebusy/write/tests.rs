@@ -16,7 +16,7 @@ use super::{
 use crate::{
     clock::{ManualClock, SeededEntropy},
     http::wire::{Iso, Micros},
-    index::{CalendarFacts, Link, Login, Packed, Tenant, query::answer},
+    index::{Busy, CalendarFacts, Link, Login, Packed, Tenant, query::answer},
     model::{
         busy::{BusyClass, Kind},
         ids::{CalendarId, ConnectionId},
@@ -72,7 +72,7 @@ fn found(subjects: &[Vec<Given>]) -> Found {
                 calendar: calendar.clone(),
                 connection,
                 facts,
-                busy: Arc::new(Packed::new(-9_000_000_000, rows)),
+                busy: Arc::new(Busy::at_rest(&Packed::new(-9_000_000_000, rows))),
             });
             links.push(Link { calendar, kinds: DEFAULT_RULES.into() });
         }
