@@ -47,6 +47,9 @@ pub struct Fresh {
     pub not_before: Option<Timestamp>,
 }
 
+/// How many calendars are nudged by one transaction.
+const AT_ONCE: usize = 500;
+
 /// A calendar whose removals are held back.
 #[derive(Clone, Debug)]
 pub struct HeldCalendar {
@@ -85,24 +88,29 @@ impl Engine {
             }
         };
         let mut tx = self.store.begin().await?;
-        for (calendar, _) in &calendars {
-            tx.calendars().lock(calendar).await?;
-        }
-        for (calendar, connection) in &calendars {
-            let of = (tenant, connection, calendar);
-            self.tell_of_calendar(&mut tx, of, Happened::Nudged { full }).await?;
-        }
         for connection in &connections {
             let lane = Lane::List.as_str();
             tx.work().nudge(tenant, lane, connection.as_str(), None, now).await?;
         }
-        for (calendar, _) in &calendars {
-            let lane = Lane::Pull.as_str();
-            tx.work().nudge(tenant, lane, calendar.as_str(), demand.as_ref(), now).await?;
-        }
-        reach(Point::NudgeWritten).await;
         tx.commit().await?;
-        reach(Point::NudgeStored).await;
+        // Some at a time: each holds the locks of all its calendars, of which a server has not any number.
+        for some in calendars.chunks(AT_ONCE) {
+            let mut tx = self.store.begin().await?;
+            for (calendar, _) in some {
+                tx.calendars().lock(calendar).await?;
+            }
+            for (calendar, connection) in some {
+                let of = (tenant, connection, calendar);
+                self.tell_of_calendar(&mut tx, of, Happened::Nudged { full }).await?;
+            }
+            for (calendar, _) in some {
+                let lane = Lane::Pull.as_str();
+                tx.work().nudge(tenant, lane, calendar.as_str(), demand.as_ref(), now).await?;
+            }
+            reach(Point::NudgeWritten).await;
+            tx.commit().await?;
+            reach(Point::NudgeStored).await;
+        }
         self.ring();
         Ok(Some(calendars.into_iter().map(|(calendar, _)| calendar).collect()))
     }
