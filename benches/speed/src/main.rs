@@ -56,6 +56,11 @@ fn main() -> Result<()> {
     {
         return answers::ask(address, body, connections.parse()?, seconds.parse()?);
     }
+    if let [role, form, intervals] = words.as_slice()
+        && role == "fill"
+    {
+        return memory::fill(form, intervals);
+    }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let size = Size { quick: words.iter().any(|word| word == "--quick") };
     let only: Vec<&str> =
