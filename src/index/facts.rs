@@ -86,10 +86,11 @@ impl CalendarFacts {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn facts() -> CalendarFacts {
+    /// A calendar that was read at the beginning of 1970.
+    pub(in crate::index) fn facts() -> CalendarFacts {
         CalendarFacts {
             login: Login::Works,
             is_transparent: false,

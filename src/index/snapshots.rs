@@ -324,24 +324,12 @@ mod tests {
     use super::*;
     use crate::{
         clock::{ManualClock, SeededEntropy},
-        index::query::Basis,
+        index::{facts::tests::facts, query::Basis},
     };
 
     fn calendar(id: &CalendarId, connection: &ConnectionId, busy: Busy) -> CalendarSnapshot {
-        let facts = CalendarFacts {
-            login: Login::Works,
-            is_transparent: false,
-            is_settled: true,
-            is_quarantined: false,
-            source_is_live: true,
-            synced: Some(Timestamp::UNIX_EPOCH),
-            published: None,
-            expected_max_age: SignedDuration::from_hours(1),
-            covered_from: Some(Timestamp::UNIX_EPOCH),
-            covered_until: Some(Timestamp::MAX),
-        };
         let (calendar, connection) = (id.clone(), connection.clone());
-        CalendarSnapshot { calendar, connection, facts, busy: Arc::new(busy) }
+        CalendarSnapshot { calendar, connection, facts: facts(), busy: Arc::new(busy) }
     }
 
     fn busy(minutes: i64) -> Packed {

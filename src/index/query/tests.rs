@@ -16,16 +16,9 @@ fn at(second: i64) -> Timestamp {
 
 fn facts() -> CalendarFacts {
     CalendarFacts {
-        login: Login::Works,
-        is_transparent: false,
-        is_settled: true,
-        is_quarantined: false,
-        source_is_live: true,
-        synced: Some(at(0)),
-        published: None,
-        expected_max_age: SignedDuration::from_secs(60),
         covered_from: Some(at(-DAY)),
         covered_until: Some(at(10 * DAY)),
+        ..crate::index::facts::tests::facts()
     }
 }
 
