@@ -85,6 +85,7 @@ impl Packed {
 
     /// The intervals that share an instant with `[start, end)` (seconds since 1970), sorted by start, not cut to it;
     /// each with its class as the number it is stored under.
+    #[inline]
     pub fn touching(
         &self,
         start_s: i64,
@@ -122,8 +123,8 @@ impl Packed {
     #[inline]
     fn walk(&self, start_s: i64, end_s: i64) -> impl Iterator<Item = u64> + Clone + '_ {
         let from = self.seek(start_s.saturating_sub(self.longest_s));
-        let near = self.entries.get(from..).unwrap_or_default().iter().copied();
-        near.take_while(move |&entry| start_of(entry) < end_s)
+        let near = self.entries.get(from..).unwrap_or_default().iter();
+        near.map_while(move |&entry| (start_of(entry) < end_s).then_some(entry))
     }
 
     /// The place of the first entry that begins at or after an instant. Most questions begin about now, and little is
@@ -147,14 +148,17 @@ fn pack(start_s: i64, length_s: i64, class: BusyClass) -> u64 {
     word.cast_unsigned()
 }
 
+#[inline]
 fn start_of(entry: u64) -> i64 {
     (entry >> (FIELD_BITS + CLASS_BITS)).cast_signed()
 }
 
+#[inline]
 fn length_of(entry: u64) -> i64 {
     (entry >> CLASS_BITS).cast_signed() & FIELD_MAX
 }
 
+#[inline]
 fn code_of(entry: u64) -> u8 {
     u8::try_from(entry & ((1 << CLASS_BITS) - 1)).unwrap_or(u8::MAX)
 }

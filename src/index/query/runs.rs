@@ -62,6 +62,7 @@ fn add(basis: &Basis, bounds: Seconds, merge: &mut Merge) {
 }
 
 /// What blocks of one calendar, sorted by start, cut to the bounds.
+#[inline]
 pub(super) fn spans<'a>(
     busy: &'a Packed,
     kinds: &'a Kinds,
@@ -74,6 +75,7 @@ pub(super) fn spans<'a>(
 }
 
 /// Joins sorted spans as they come. Only where different kinds meet or overlap they are collected and merged.
+#[inline]
 fn one_calendar(mut spans: impl Iterator<Item = Run>, tell: &mut impl FnMut(Run)) {
     let mut open = spans.next();
     while let Some((from, to, kind)) = open {
