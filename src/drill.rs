@@ -74,6 +74,24 @@ pub enum Point {
     NudgeStored,
     /// An operator's word on a quarantine is written, not committed.
     WordWritten,
+    /// A slot was found free; nothing of it is taken.
+    SlotChecked,
+    /// A hold is written, not committed.
+    HoldWritten,
+    /// A hold is committed; the caller was not told.
+    HoldStored,
+    /// A booking, or a change of one, is written, not committed.
+    BookingWritten,
+    /// A booking, or a change of one, is committed; nobody was told.
+    BookingStored,
+    /// That something is about to be sent to a calendar is committed; nothing was sent.
+    BeforeSend,
+    /// A calendar answered; nothing of it is stored.
+    AfterSend,
+    /// What stands in the calendar is written, not committed.
+    DeliveryWritten,
+    /// What stands in the calendar is committed; nobody was told.
+    DeliveryStored,
     /// An `Idempotency-Key` is taken; its request has not begun.
     KeyTaken,
     /// A request with a key had its effect; its answer is not kept.
@@ -132,6 +150,14 @@ pub enum Bug {
     WorkBeforeConnection,
     /// A hub goes by its machine's clock, also where several meet.
     OwnClock,
+    /// Whoever claims time locks neither resources nor calendars.
+    ClaimUnlocked,
+    /// Whoever claims time lets busy time be stored meanwhile.
+    IngestUnlocked,
+    /// Whether a slot is free is asked in one transaction, and it is taken in another.
+    CheckedApart,
+    /// A write whose answer was lost is made again under another name.
+    FreshNameOnRetry,
 }
 
 #[cfg(feature = "drills")]

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
+    booking::Desk,
     clock::{Clock, Entropy},
     config::Config,
     index::{Index, Tail},
@@ -24,6 +25,7 @@ pub struct Hub {
     pub tail: Arc<Tail>,
     pub engine: Arc<Engine>,
     pub linker: Linker,
+    pub desk: Desk,
     pub traffic: Arc<Traffic>,
 }
 

@@ -27,6 +27,7 @@ use self::{
     time::Time,
 };
 use crate::{
+    booking::Desk,
     clock::{Clock, Entropy, SystemEntropy},
     config::Config,
     drill::{Point, reach},
@@ -170,6 +171,7 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
         tokio::spawn(follow(Arc::clone(&hub))),
         tokio::spawn(keep_house(Arc::clone(&hub))),
         tokio::spawn(keep_leases(Arc::clone(&hub))),
+        tokio::spawn(keep_desk(Arc::clone(&hub))),
         tokio::spawn(time.keep(hub.store.clone())),
     ];
     let queue = start_engine(&hub, stopping.clone());
@@ -232,7 +234,8 @@ pub fn assemble(config: Config, parts: Parts) -> Hub {
         connectors,
     }));
     let linker = Linker::new(Arc::clone(&engine));
-    Hub { config, clock, entropy, store, vault, index, tail, engine, linker, traffic }
+    let desk = Desk::new(Arc::clone(&engine));
+    Hub { config, clock, entropy, store, vault, index, tail, engine, linker, desk, traffic }
 }
 
 fn start_engine(hub: &Arc<Hub>, mut stopping: watch::Receiver<bool>) -> Queue {
@@ -246,6 +249,17 @@ fn start_engine(hub: &Arc<Hub>, mut stopping: watch::Receiver<bool>) -> Queue {
 
 async fn keep_leases(hub: Arc<Hub>) {
     hub.engine.keep_leases().await;
+}
+
+/// Announces, once a second, the holds whose time is up.
+async fn keep_desk(hub: Arc<Hub>) {
+    loop {
+        if let Err(error) = hub.desk.sweep().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "Expired holds could not be settled; it is tried again.");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 async fn follow(hub: Arc<Hub>) {

@@ -123,6 +123,10 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("external_id_taken", 409, "The external id is taken"),
     ("in_use", 409, "It is in use"),
     ("conflict", 409, "It conflicts with what is there"),
+    ("slot_taken", 409, "The slot is taken"),
+    ("unverified", 409, "The slot could not be verified"),
+    ("hold_expired", 409, "The hold has expired"),
+    ("wrong_state", 409, "It is in another state"),
     ("cursor_expired", 410, "The cursor has expired"),
     ("precondition_failed", 412, "It was changed meanwhile"),
     ("body_too_large", 413, "The body is too large"),
@@ -247,7 +251,9 @@ impl From<StoreError> for Problem {
             ),
             StoreError::Conflict(rule)
                 if *rule == rules::RESOURCE_EXTERNAL_ID
-                    || *rule == rules::CONNECTION_EXTERNAL_ID =>
+                    || *rule == rules::CONNECTION_EXTERNAL_ID
+                    || *rule == rules::HOLD_EXTERNAL_ID
+                    || *rule == rules::BOOKING_EXTERNAL_ID =>
             {
                 Self::new("external_id_taken", "Another one in this tenant has this external_id.")
             }

@@ -14,5 +14,6 @@ mod tail;
 pub use busy::Busy;
 pub use facts::{CalendarFacts, Login, Reason};
 pub use packed::Packed;
+pub(crate) use rows::{facts_of, policy_of};
 pub use snapshots::{CalendarSnapshot, Index, Kinds, Link, Progress, ResourceSnapshot, Tenant};
 pub use tail::Tail;

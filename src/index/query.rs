@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     facts::{CalendarFacts, Login, Reason},
     packed::Packed,
-    snapshots::{CalendarSnapshot, Kinds, Link, Tenant},
+    snapshots::{CalendarSnapshot, Kinds, Link, ResourceSnapshot, Tenant},
 };
 use crate::model::{
     busy::{BusyClass, Kind},
@@ -80,6 +80,8 @@ pub struct Basis(Vec<Part>);
 #[derive(Clone, Debug)]
 enum Part {
     There(Kinds, Arc<CalendarSnapshot>, Arc<Packed>),
+    /// What holds and bookings have taken of the resource itself.
+    Claims(Arc<Packed>),
     Gap(CalendarId),
 }
 
@@ -96,6 +98,13 @@ impl Basis {
         Self(links.iter().map(part).collect())
     }
 
+    /// Looks up a resource: its calendars, and what is taken of it.
+    pub fn of_resource(tenant: &Tenant, resource: &ResourceSnapshot) -> Self {
+        let mut basis = Self::of(tenant, &resource.links);
+        basis.0.extend(resource.claims.iter().map(|claims| Part::Claims(Arc::clone(claims))));
+        basis
+    }
+
     pub fn calendars(&self) -> impl Iterator<Item = &CalendarSnapshot> {
         self.parts().map(|(_, snapshot, _)| snapshot)
     }
@@ -103,7 +112,11 @@ impl Basis {
     /// How many intervals an answer may have at most.
     pub fn most(&self, question: &Question) -> usize {
         let bounds = Seconds::of(question.window);
-        self.parts().map(|(.., busy)| busy.most(bounds.from, bounds.until)).sum()
+        let most = |part: &Part| match part {
+            Part::There(.., busy) | Part::Claims(busy) => busy.most(bounds.from, bounds.until),
+            Part::Gap(_) => 0,
+        };
+        self.0.iter().map(most).sum()
     }
 
     /// What was at rest, and is laid out now.
@@ -119,14 +132,19 @@ impl Basis {
     fn parts(&self) -> impl Iterator<Item = (&Kinds, &CalendarSnapshot, &Packed)> {
         self.0.iter().filter_map(|part| match part {
             Part::There(kinds, snapshot, busy) => Some((kinds, &**snapshot, &**busy)),
-            Part::Gap(_) => None,
+            Part::Claims(_) | Part::Gap(_) => None,
         })
     }
 
-    /// Those whose events block at all.
+    /// What blocks at all.
     fn blocking(&self) -> impl Iterator<Item = (&Kinds, &Packed)> {
-        let blocking = self.parts().filter(|(_, snapshot, _)| !snapshot.facts.is_transparent);
-        blocking.map(|(kinds, _, busy)| (kinds, busy))
+        self.0.iter().filter_map(|part| match part {
+            Part::There(kinds, snapshot, busy) if !snapshot.facts.is_transparent => {
+                Some((kinds, &**busy))
+            }
+            Part::Claims(claims) => Some((&Kinds::TAKEN, &**claims)),
+            Part::There(..) | Part::Gap(_) => None,
+        })
     }
 }
 
@@ -137,6 +155,8 @@ pub fn unknown(question: &Question, basis: &Basis) -> Vec<Unknown> {
     for part in &basis.0 {
         match part {
             Part::There(_, snapshot, busy) => add_unknown(question, snapshot, busy, &mut found),
+            // What is taken is known.
+            Part::Claims(_) => {}
             Part::Gap(calendar) => found.push(Unknown {
                 start_us: question.window.start_us(),
                 end_us: question.window.end_us(),

@@ -40,6 +40,14 @@ pub struct Link {
 pub struct Kinds([Option<Kind>; 16]);
 
 impl Kinds {
+    /// Of what is packed as plain busy time.
+    pub(super) const TAKEN: Self = {
+        let mut kinds = [None; 16];
+        kinds[0] = Some(Kind::Busy);
+        Self(kinds)
+    };
+
+    #[inline]
     pub fn of(&self, code: u8) -> Option<Kind> {
         self.0.get(usize::from(code)).copied().flatten()
     }
@@ -52,12 +60,14 @@ impl From<Rules> for Kinds {
     }
 }
 
-/// One resource: the calendars its answer rests on.
+/// One resource: the calendars its answer rests on, and what is taken of it.
 #[derive(Clone, Debug)]
 pub struct ResourceSnapshot {
     pub resource: ResourceId,
     pub external_id: Option<String>,
     pub links: Vec<Link>,
+    /// What its own holds and bookings have taken, if anything.
+    pub claims: Option<Arc<Packed>>,
 }
 
 /// One tenant's part of the index.

@@ -5,7 +5,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,7 +17,7 @@ use tokio::sync::Mutex;
 
 use super::{
     Busy, Index, Packed,
-    rows::{base_us, is_live, login_of, policy_of, resource_snapshot, snapshot},
+    rows::{base_us, is_live, login_of, policy_of, resource_snapshot, snapshot, taken_since},
 };
 use crate::{
     clock::Clock,
@@ -24,8 +27,8 @@ use crate::{
         ids::{CalendarId, ConnectionId, ResourceId, TenantId},
     },
     store::{
-        CalendarRow, ChangeFilter, ConnectionFilter, ConnectionRow, LinkRow, LogCursor, Store,
-        StoreError, TenantRow, Tx,
+        CalendarRow, ChangeFilter, ClaimRow, ConnectionFilter, ConnectionRow, LinkRow, LogCursor,
+        Store, StoreError, TenantRow, Tx, WantedSpan,
     },
 };
 
@@ -46,6 +49,8 @@ pub struct Tail {
     index: Arc<Index>,
     clock: Arc<dyn Clock>,
     place: Mutex<Option<Place>>,
+    /// Counts the passes that were begun.
+    begun: AtomicU64,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +59,8 @@ struct Place {
     asked: Timestamp,
     /// When what nobody asked for was last laid to rest.
     rested: Timestamp,
+    /// Which pass came to stand here.
+    pass: u64,
 }
 
 /// Whose snapshots a pass must make anew.
@@ -70,12 +77,18 @@ struct Touched {
 
 impl Tail {
     pub fn new(store: Store, index: Arc<Index>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, index, clock, place: Mutex::new(None) }
+        Self { store, index, clock, place: Mutex::new(None), begun: AtomicU64::new(0) }
     }
 
-    /// Brings the index up to what is committed now; the first call loads everything.
+    /// Brings the index up to what is committed now; the first call loads everything. Many who ask at once share a
+    /// pass: one that began after they asked has seen what they want seen.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
+        let begun = self.begun.load(Ordering::SeqCst);
         let mut place = self.place.lock().await;
+        if place.as_ref().is_some_and(|place| place.pass > begun) {
+            return Ok(());
+        }
+        let pass = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let asked = self.clock.now();
         let cursor = match &*place {
             None => self.load().await?,
@@ -91,7 +104,7 @@ impl Tail {
             self.index.rest().await;
             rested = asked;
         }
-        *place = Some(Place { cursor, asked, rested });
+        *place = Some(Place { cursor, asked, rested, pass });
         Ok(())
     }
 
@@ -246,7 +259,9 @@ impl Tail {
                 let rows = tx.events().busy_of_calendar(tenant, calendar).await?;
                 let rows =
                     rows.iter().map(|row| (row.span.start_us(), row.span.end_us(), row.class));
-                let packed = Packed::new(base_us(&row), rows);
+                let since = taken_since(self.clock.now());
+                let wanted = tx.outbox().spans_of_calendar(tenant, calendar, since).await?;
+                let packed = Packed::new(base_us(&row), rows.chain(wanted.iter().map(as_busy)));
                 let is_at_hand = kept.is_some_and(|kept| kept.busy.is_at_hand());
                 Arc::new(if is_at_hand {
                     Busy::at_hand(Arc::new(packed))
@@ -270,8 +285,10 @@ impl Tail {
             return Ok(());
         };
         let links = tx.resources().links(tenant, resource).await?;
+        let now = self.clock.now();
+        let claims = tx.claims().of_resource(tenant, resource, taken_since(now)).await?;
         self.index.change(tenant, |part| {
-            let snapshot = resource_snapshot(part.rules, &row, &links);
+            let snapshot = resource_snapshot(part.rules, &row, &links, &claims, now);
             part.set_resource(snapshot);
         });
         Ok(())
@@ -333,6 +350,10 @@ impl Tail {
             let busy = tx.events().busy_by_calendar(bound, upto).await?;
             let mut by_calendar: HashMap<CalendarId, Vec<(i64, i64, BusyClass)>> =
                 busy.into_iter().map(|all| (all.calendar_id, all.spans)).collect();
+            let since = taken_since(self.clock.now());
+            for wanted in tx.outbox().spans(bound, upto, since).await? {
+                by_calendar.entry(wanted.calendar_id.clone()).or_default().push(as_busy(&wanted));
+            }
             for row in &rows {
                 let busy = by_calendar.remove(&row.calendar_id).unwrap_or_default();
                 let busy = Arc::new(Busy::at_rest(&Packed::new(base_us(row), busy)));
@@ -354,16 +375,28 @@ impl Tail {
             for link in links {
                 by_resource.entry(link.resource_id.clone()).or_default().push(link);
             }
+            let now = self.clock.now();
+            let upto = (&last.tenant_id, &last.resource_id);
+            let mut taken: HashMap<ResourceId, Vec<ClaimRow>> = HashMap::new();
+            for claim in tx.claims().all(bound, upto, taken_since(now)).await? {
+                taken.entry(claim.resource_id.clone()).or_default().push(claim);
+            }
             for row in &rows {
                 let links = by_resource.remove(&row.resource_id).unwrap_or_default();
+                let claims = taken.remove(&row.resource_id).unwrap_or_default();
                 self.index.change(&row.tenant_id, |part| {
-                    let snapshot = resource_snapshot(part.rules, row, &links);
+                    let snapshot = resource_snapshot(part.rules, row, &links, &claims, now);
                     part.set_resource(snapshot);
                 });
             }
             after = Some((last.tenant_id.clone(), last.resource_id.clone()));
         }
     }
+}
+
+/// What a booking wants of a calendar, which is as good as there.
+fn as_busy(wanted: &WantedSpan) -> (i64, i64, BusyClass) {
+    (wanted.span.start_us(), wanted.span.end_us(), BusyClass::Busy)
 }
 
 /// Notes what is committed beyond `cursor` too: some transaction of the server may run for long, and a calendar's

@@ -22,6 +22,8 @@ pub enum BusyClass {
     /// Not busy time but the lack of knowledge: the span of a series that could not be expanded, or of an
     /// event whose zone nobody knows. Always *unknown*, whatever the policy.
     Unexpandable,
+    /// An event that the hub itself wrote, as it was written: what its booking wants counts in its place.
+    Mirror,
 }
 
 impl BusyClass {
@@ -37,6 +39,7 @@ impl BusyClass {
             Self::WorkingElsewhere => 6,
             Self::FocusTime => 7,
             Self::Unexpandable => 8,
+            Self::Mirror => 9,
         }
     }
 
@@ -51,6 +54,7 @@ impl BusyClass {
             5 => Self::OutOfOffice,
             6 => Self::WorkingElsewhere,
             7 => Self::FocusTime,
+            9 => Self::Mirror,
             _ => Self::Unexpandable,
         }
     }

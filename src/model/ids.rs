@@ -91,6 +91,10 @@ id! {
     CalendarId, "cal";
     /// A person, room or machine whose time is booked.
     ResourceId, "res";
+    /// A span that is reserved for a short time while someone decides.
+    HoldId, "hld";
+    /// A promise made through the hub.
+    BookingId, "bkg";
     /// A secret feed URL of a resource.
     FeedId, "fed";
     /// One entry of the change log.

@@ -8,5 +8,6 @@ pub mod interval;
 pub mod merge;
 pub mod policy;
 pub mod recurrence;
+pub mod seats;
 pub mod states;
 pub mod time;

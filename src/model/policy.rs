@@ -74,7 +74,8 @@ impl Rules {
 
     /// What a class counts as, or `None` when it does not block.
     ///
-    /// `Unexpandable` is no busy time at all (it is *unknown*, whatever the policy): `None`.
+    /// `Unexpandable` is no busy time at all (it is *unknown*, whatever the policy), and of a `Mirror` its booking
+    /// speaks: `None`.
     pub fn kind(self, class: BusyClass) -> Option<Kind> {
         let (treat, when_busy) = match class {
             BusyClass::Busy => (Treat::Busy, Kind::Busy),
@@ -85,7 +86,7 @@ impl Rules {
             BusyClass::OutOfOffice => (self.out_of_office, Kind::OutOfOffice),
             BusyClass::WorkingElsewhere => (self.working_elsewhere, Kind::Busy),
             BusyClass::FocusTime => (self.focus_time, Kind::Busy),
-            BusyClass::Unexpandable => return None,
+            BusyClass::Unexpandable | BusyClass::Mirror => return None,
         };
         match treat {
             Treat::Busy => Some(when_busy),

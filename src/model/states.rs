@@ -46,6 +46,48 @@ pub enum InitialSync {
     Done,
 }
 
+/// What became of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldState {
+    /// It has its time, until its end.
+    Held,
+    /// It became a booking.
+    Confirmed,
+    /// Given back before its end.
+    Released,
+    Expired,
+}
+
+/// What was agreed about a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BookingStatus {
+    /// Its time is taken; nothing is written until it is paid.
+    PendingPayment,
+    Confirmed,
+    /// Its time is free again.
+    Cancelled,
+    /// It took place.
+    Completed,
+    /// It was kept for somebody who did not come.
+    NoShow,
+}
+
+/// How far a calendar has what its booking wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    Pending,
+    Written,
+    /// The person's edit differs from what was agreed; the booking's policy has to say.
+    Conflict,
+    /// Given up, until somebody acts.
+    Failed,
+    /// There is no calendar to write to, or an operator has said to leave it.
+    NotApplicable,
+}
+
 impl Provider {
     pub fn as_str(self) -> &'static str {
         match self {
@@ -113,5 +155,58 @@ impl InitialSync {
 
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Pending, Self::Done].into_iter().find(|it| it.as_str() == word)
+    }
+}
+
+impl HoldState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Confirmed => "confirmed",
+            Self::Released => "released",
+            Self::Expired => "expired",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Held, Self::Confirmed, Self::Released, Self::Expired]
+            .into_iter()
+            .find(|it| it.as_str() == word)
+    }
+}
+
+impl BookingStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PendingPayment => "pending_payment",
+            Self::Confirmed => "confirmed",
+            Self::Cancelled => "cancelled",
+            Self::Completed => "completed",
+            Self::NoShow => "no_show",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::PendingPayment, Self::Confirmed, Self::Cancelled, Self::Completed, Self::NoShow]
+            .into_iter()
+            .find(|it| it.as_str() == word)
+    }
+}
+
+impl Delivery {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Written => "written",
+            Self::Conflict => "conflict",
+            Self::Failed => "failed",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Written, Self::Conflict, Self::Failed, Self::NotApplicable]
+            .into_iter()
+            .find(|it| it.as_str() == word)
     }
 }

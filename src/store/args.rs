@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::Sealed;
 use crate::model::{
-    ids::{CalendarId, ChangeId, ConnectionId, FeedId, KeyId, ResourceId, TenantId},
+    ids::{
+        BookingId, CalendarId, ChangeId, ConnectionId, FeedId, HoldId, KeyId, ResourceId, TenantId,
+    },
     states::{Access, ConnectionState, InitialSync, Provider},
 };
 
@@ -125,6 +127,12 @@ impl From<Option<&serde_json::Value>> for Arg<'_> {
     }
 }
 
+impl From<&[ResourceId]> for Arg<'_> {
+    fn from(ids: &[ResourceId]) -> Self {
+        Self::Text(Some(json_array(ids).into()))
+    }
+}
+
 macro_rules! text_arg {
     ($($name:ty),*) => {$(
         impl<'a> From<&'a $name> for Arg<'a> {
@@ -146,6 +154,8 @@ text_arg!(
     ConnectionId,
     CalendarId,
     ResourceId,
+    HoldId,
+    BookingId,
     FeedId,
     ChangeId,
     Provider,

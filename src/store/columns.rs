@@ -11,8 +11,10 @@ use super::{
 };
 use crate::model::{
     event::Event,
-    ids::{CalendarId, ChangeId, ConnectionId, FeedId, KeyId, ResourceId, TenantId},
-    states::{Access, ConnectionState, InitialSync, Provider},
+    ids::{
+        BookingId, CalendarId, ChangeId, ConnectionId, FeedId, HoldId, KeyId, ResourceId, TenantId,
+    },
+    states::{Access, BookingStatus, ConnectionState, Delivery, HoldState, InitialSync, Provider},
 };
 
 /// A row type of the store.
@@ -137,10 +139,16 @@ column! {
     ConnectionId, String, |raw| raw.parse().ok();
     CalendarId, String, |raw| raw.parse().ok();
     ResourceId, String, |raw| raw.parse().ok();
+    HoldId, String, |raw| raw.parse().ok();
+    BookingId, String, |raw| raw.parse().ok();
     FeedId, String, |raw| raw.parse().ok();
     ChangeId, String, |raw| raw.parse().ok();
     Provider, String, |raw| Provider::parse(&raw);
     ConnectionState, String, |raw| ConnectionState::parse(&raw);
     Access, String, |raw| Access::parse(&raw);
+    Vec<ResourceId>, String, |raw| serde_json::from_str(&raw).ok();
+    HoldState, String, |raw| HoldState::parse(&raw);
+    BookingStatus, String, |raw| BookingStatus::parse(&raw);
+    Delivery, String, |raw| Delivery::parse(&raw);
     InitialSync, String, |raw| InitialSync::parse(&raw);
 }

@@ -34,6 +34,10 @@ pub mod rules {
     pub const CONNECTION_EXTERNAL_ID: &str = "connections_by_external_id";
     pub const CALENDAR_REF: &str = "calendars_by_ref";
     pub const RESOURCE_EXTERNAL_ID: &str = "resources_by_external_id";
+    pub const HOLD_EXTERNAL_ID: &str = "holds_by_external_id";
+    pub const BOOKING_EXTERNAL_ID: &str = "bookings_by_external_id";
+    /// Somebody has taken this time of this resource.
+    pub const CLAIMS_DO_NOT_OVERLAP: &str = "claims_do_not_overlap";
     /// What a row points at does not exist (or not in this tenant), or is still pointed at.
     pub const REFERENCE: &str = "reference";
     /// The row's own key is taken.
@@ -43,11 +47,15 @@ pub mod rules {
 }
 
 /// The unique rules with the columns by which SQLite, which knows no names here, tells them.
-const UNIQUE: [(&str, &str); 4] = [
+const UNIQUE: [(&str, &str); 7] = [
     (rules::CONNECTION_IDENTITY, "connections.provider, connections.identity"),
     (rules::CONNECTION_EXTERNAL_ID, "connections.external_id"),
     (rules::CALENDAR_REF, "calendars.connection_id, calendars.provider_ref"),
     (rules::RESOURCE_EXTERNAL_ID, "resources.external_id"),
+    (rules::HOLD_EXTERNAL_ID, "holds.external_id"),
+    (rules::BOOKING_EXTERNAL_ID, "bookings.external_id"),
+    // A trigger's own word.
+    (rules::CLAIMS_DO_NOT_OVERLAP, rules::CLAIMS_DO_NOT_OVERLAP),
 ];
 
 impl From<sqlx::Error> for StoreError {
@@ -57,6 +65,9 @@ impl From<sqlx::Error> for StoreError {
                 Some(unique_rule(database.constraint(), database.message()))
             }
             ErrorKind::ForeignKeyViolation => Some(rules::REFERENCE),
+            _ if database.message().ends_with(rules::CLAIMS_DO_NOT_OVERLAP) => {
+                Some(rules::CLAIMS_DO_NOT_OVERLAP)
+            }
             ErrorKind::NotNullViolation | ErrorKind::CheckViolation => Some(rules::OTHER),
             _ => None,
         });

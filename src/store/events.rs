@@ -254,6 +254,22 @@ impl Events<'_> {
         self.0.all(include_str!("sql/event_all_bodies.sql"), &args).await
     }
 
+    /// Marks the time of some series that stands as the hub itself has written it. Not the calendar's own word any
+    /// more: what the bookings want counts in its place.
+    pub async fn mark_mirrors(
+        &mut self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+        series: &[&str],
+    ) -> Result<u64> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/busy_mirror.sqlite.sql"),
+            include_str!("sql/busy_mirror.postgres.sql"),
+        );
+        let series: Vec<_> = series.iter().map(|one| storable(one)).collect();
+        self.0.execute(SQL, &[tenant.into(), calendar.into(), json_array(&series).into()]).await
+    }
+
     /// Stores items in one statement; those that are stored like this already are not written. Answers
     /// how many were.
     pub async fn upsert_many(

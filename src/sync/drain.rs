@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How a claimed row ended.
-pub(super) enum End {
+pub(crate) enum End {
     /// The row was finished in the transaction of the work itself.
     Done,
     /// Due again then; with a word when it failed.
@@ -165,6 +165,7 @@ impl Engine {
                 Lane::List => self.run_list(&row).await,
                 Lane::Advance => self.run_advance(&row).await,
                 Lane::Pull => self.run_pull(&row).await,
+                Lane::Deliver => self.run_deliver(&row).await,
             }
         };
         let span = tracing::info_span!(

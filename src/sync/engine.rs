@@ -168,7 +168,7 @@ impl Engine {
     }
 
     /// The lock that keeps two pulls of one calendar apart in this process.
-    pub(super) fn flight(&self, calendar: &CalendarId) -> Arc<tokio::sync::Mutex<()>> {
+    pub(crate) fn flight(&self, calendar: &CalendarId) -> Arc<tokio::sync::Mutex<()>> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         flights.retain(|_, flight| Arc::strong_count(flight) > 1);
         Arc::clone(flights.entry(calendar.clone()).or_default())

@@ -12,7 +12,7 @@ use super::{
 use crate::store::{Share, StoreError, Taken, WorkRow};
 
 /// How long a row steps aside for others that talk to its host.
-pub(super) const ASIDE: Duration = Duration::from_millis(500);
+pub(crate) const ASIDE: Duration = Duration::from_millis(500);
 
 /// A kind of work. What a row of it is about is its subject: a connection or a calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,11 +25,13 @@ pub enum Lane {
     Advance,
     /// Read a calendar's changes.
     Pull,
+    /// Bring a calendar's part of a booking to its provider; the subject is `<booking>/<calendar>`.
+    Deliver,
 }
 
 impl Lane {
     /// All lanes, in the order in which a step drains them.
-    pub const ALL: [Self; 4] = [Self::Remove, Self::List, Self::Advance, Self::Pull];
+    pub const ALL: [Self; 5] = [Self::Remove, Self::List, Self::Advance, Self::Pull, Self::Deliver];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -37,6 +39,7 @@ impl Lane {
             Self::List => "list",
             Self::Advance => "advance",
             Self::Pull => "pull",
+            Self::Deliver => "deliver",
         }
     }
 
@@ -61,13 +64,15 @@ impl Drains {
 
     /// All drains of a process. What failed last time may hang again for as long as a call may take: drains of its
     /// own run it, so that it holds up nothing that is well.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::new("remove", Lane::Remove, Share::All, 1),
         Self::new("list", Lane::List, Share::Sound, 2),
         Self::new("list_failing", Lane::List, Share::Failing, 2),
         Self::new("advance", Lane::Advance, Share::All, 1),
         Self::new("pull", Lane::Pull, Share::Sound, 8),
         Self::new("pull_failing", Lane::Pull, Share::Failing, 8),
+        Self::new("deliver", Lane::Deliver, Share::Sound, 8),
+        Self::new("deliver_failing", Lane::Deliver, Share::Failing, 4),
     ];
 
     pub fn named(name: &str) -> Option<Self> {
@@ -136,7 +141,7 @@ impl Engine {
     }
 
     /// What a failure that is not the provider's means for the row.
-    fn end_of(&self, row: &WorkRow, error: &SyncError) -> Result<End, StoreError> {
+    pub(crate) fn end_of(&self, row: &WorkRow, error: &SyncError) -> Result<End, StoreError> {
         let now = self.clock.now();
         let tries = u32::try_from(row.attempts).unwrap_or(u32::MAX);
         let every = Duration::from_secs(15 * 60);
@@ -166,7 +171,7 @@ impl Lane {
     pub(super) fn batch(self) -> i64 {
         match self {
             Self::Remove | Self::Advance => 8,
-            Self::List | Self::Pull => 1,
+            Self::List | Self::Pull | Self::Deliver => 1,
         }
     }
 }

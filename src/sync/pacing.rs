@@ -47,7 +47,7 @@ impl Engine {
     }
 
     /// Asks for a claimed row's place at its host, unless the claim brought it.
-    pub(super) async fn enter(&self, row: &WorkRow, host: &str) -> Result<Taken, StoreError> {
+    pub(crate) async fn enter(&self, row: &WorkRow, host: &str) -> Result<Taken, StoreError> {
         let host = self.host_key(host);
         if row.host.as_ref() == Some(&host) {
             return Ok(Taken::Yes);

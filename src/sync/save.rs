@@ -1,6 +1,8 @@
 //! Writing what a round changes: a few rows at a time, each transaction under the calendar's lock and with
 //! its own entry in the change log.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -12,6 +14,7 @@ use super::{
 use crate::{
     drill::{Bug, Point, is_back, reach},
     model::{busy::BusyInterval, ids::ResourceId, interval::Span},
+    push::ask_for_delivery,
     store::{BusyRow, CalendarRow, EventRow, NewChange, Store, StoreError, Tx, WorkRow},
 };
 
@@ -87,10 +90,43 @@ impl Engine {
         events.busy_delete(tenant, calendar, &sorted.take).await?;
         events.upsert_many(tenant, calendar, &sorted.keep, self.clock.now()).await?;
         events.delete_many(tenant, calendar, &sorted.drop).await?;
+        self.know_our_own(tx, subject, &sorted).await?;
         match touched {
             Some(span) => self.tell_busy_changed(tx, &subject.calendar, span).await,
             None => Ok(()),
         }
+    }
+
+    /// Tells what the hub itself has written from what the calendar says by itself, and has an event of ours looked at
+    /// that somebody else has changed or taken out. What is still being written is judged by whoever writes it.
+    async fn know_our_own(
+        &self,
+        tx: &mut Tx,
+        subject: &Subject,
+        sorted: &Sorted,
+    ) -> Result<(), StoreError> {
+        let (tenant, calendar) = (&subject.tenant, &subject.calendar.calendar_id);
+        let versions: HashMap<&str, Option<&str>> =
+            sorted.keep.iter().map(|row| (&*row.item, row.version.as_deref())).collect();
+        let mut items: Vec<String> = versions.keys().map(|&item| item.to_owned()).collect();
+        items.extend(sorted.drop.iter().cloned());
+        let ours = tx.outbox().of_items(tenant, calendar, &items).await?;
+        let mut series: Vec<&str> =
+            sorted.add.iter().chain(&sorted.take).map(|row| &*row.series).collect();
+        series.sort_unstable();
+        series.dedup();
+        if !series.is_empty() {
+            tx.events().mark_mirrors(tenant, calendar, &series).await?;
+        }
+        for row in ours {
+            let now = row.item.as_deref().and_then(|item| versions.get(item).copied()).flatten();
+            if !row.in_doubt && (now.is_none() || now != row.version.as_deref()) {
+                let at = self.clock.now();
+                tx.outbox().look_again(tenant, &row, at).await?;
+                ask_for_delivery(tx, tenant, &row.booking_id, calendar, at).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Tells the change log that answers about a calendar may differ within `span`.

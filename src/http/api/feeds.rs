@@ -102,7 +102,7 @@ fn file(
     let question =
         Question { window, max_staleness: None, now, is_current: api.hub.index.is_current(now) };
     let basis = api.hub.index.read(tenant, |part| {
-        part.resource(resource).map(|resource| Basis::of(part, &resource.links))
+        part.resource(resource).map(|resource| Basis::of_resource(part, &resource))
     });
     let basis = basis.flatten().ok_or_else(|| Problem::not_found("resource"))?;
     let text = write(shape, resource.as_str(), window, now, &answer(&question, &basis));

@@ -153,7 +153,7 @@ fn resource(part: &Tenant, text: &str) -> Option<Basis> {
         Some(external_id) => part.resource_by_external_id(external_id),
         None => text.parse().ok().and_then(|id| part.resource(&id)),
     };
-    resource.map(|resource| Basis::of(part, &resource.links))
+    resource.map(|resource| Basis::of_resource(part, &resource))
 }
 
 fn calendar(part: &Tenant, text: &str) -> Option<Basis> {

@@ -1,5 +1,6 @@
 //! One endpoint family a file. Each gives a router that carries its own part of the OpenAPI document.
 
+mod bookings;
 mod calendars;
 mod changes;
 mod connections;
@@ -7,6 +8,7 @@ mod events;
 mod feeds;
 mod freebusy;
 mod health;
+mod holds;
 mod ical;
 mod keys;
 mod ops;
@@ -29,6 +31,8 @@ pub(super) fn keyed() -> OpenApiRouter<Api> {
         .merge(calendars::router())
         .merge(resources::router())
         .merge(freebusy::router())
+        .merge(holds::router())
+        .merge(bookings::router())
         .merge(feeds::router())
         .merge(changes::router())
         .merge(ops::router())

@@ -1,7 +1,14 @@
-//! Why linking failed, as callers are told.
+//! Why linking failed or the desk said no, as callers are told.
+
+use serde_json::json;
 
 use crate::{
-    http::{Problem, extract::IfMatch, problem::ProviderFault},
+    booking,
+    http::{
+        Problem,
+        extract::IfMatch,
+        problem::{FieldError, ProviderFault},
+    },
     link::{Kind, LinkError, Refusal, RetryAfter},
     model::states::Provider,
 };
@@ -60,4 +67,50 @@ fn refused(refusal: &Refusal) -> Problem {
     };
     let problem = Problem::titled(code, 422, title, refusal.detail.clone());
     Problem { provider: Some(Box::new(provider)), retryable, retry_after, ..problem }
+}
+
+/// Maps why a hold or booking was refused.
+impl From<booking::Refusal> for Problem {
+    fn from(refusal: booking::Refusal) -> Self {
+        use booking::Refusal;
+        match refusal {
+            Refusal::SlotTaken { blocked_by, hold_expired } => {
+                taken(&json!(blocked_by), hold_expired)
+            }
+            Refusal::Unverified { unsure } => {
+                let detail = "Some calendar could not be read recently enough to be sure. Try again, or allow it by `allow_unverified`.";
+                let problem = Self::new("unverified", detail).retry_after(5);
+                Self { blocked_by: Some(Box::new(json!(unsure))), ..problem }
+            }
+            Refusal::HoldExpired => {
+                Self::new("hold_expired", "The hold has ended. Ask for a new one.")
+            }
+            Refusal::WrongState(detail) => Self::new("wrong_state", detail),
+            Refusal::NotFound(what) => Self::not_found(what),
+            Refusal::Invalid { pointer, code, detail } => Self::field(&pointer, code, detail),
+            Refusal::Stale => IfMatch::stale(),
+            Refusal::Store(error) => error.into(),
+            Refusal::Secrets(error) => Self::internal(&error, "booking"),
+            Refusal::Sync(error) => Self::internal(&error, "booking"),
+        }
+    }
+}
+
+fn taken(blocked_by: &serde_json::Value, hold_expired: bool) -> Problem {
+    let detail = if hold_expired {
+        "The hold has expired, and its time has been taken since."
+    } else {
+        "The time is not free."
+    };
+    let expired = FieldError {
+        pointer: "/hold_id".to_owned(),
+        code: "hold_expired".to_owned(),
+        detail: "the hold had expired".to_owned(),
+    };
+    let problem = Problem::new("slot_taken", detail);
+    Problem {
+        blocked_by: Some(Box::new(blocked_by.clone())),
+        errors: if hold_expired { vec![expired] } else { Vec::new() },
+        ..problem
+    }
 }

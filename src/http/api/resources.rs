@@ -80,6 +80,35 @@ pub(super) async fn find(tx: &mut Tx, caller: &Caller, text: &str) -> Result<Res
     lookup(tx, caller, text).await?.ok_or_else(|| Problem::not_found("resource"))
 }
 
+/// Reads a list of resources named by id or `ext:`; `pointer` is where the list stands in the body.
+pub(super) async fn named(
+    tx: &mut Tx,
+    caller: &Caller,
+    names: &[String],
+    pointer: &str,
+) -> Result<Vec<ResourceId>, Problem> {
+    if names.is_empty() {
+        return Err(Problem::field(pointer, "required", "name at least one resource"));
+    }
+    if names.len() > 100 {
+        return Err(Problem::field(pointer, "too_many", "at most 100 resources"));
+    }
+    let mut ids = Vec::with_capacity(names.len());
+    for (place, name) in names.iter().enumerate() {
+        // An id is judged where it is claimed.
+        ids.push(match name.parse() {
+            Ok(id) => id,
+            Err(_) => {
+                let pointer = format!("{pointer}/{place}");
+                let row = lookup(tx, caller, name).await?;
+                let none = || Problem::field(&pointer, "not_found", "there is no such resource");
+                row.ok_or_else(none)?.resource_id
+            }
+        });
+    }
+    Ok(ids)
+}
+
 /// Sees that every calendar that is named is the tenant's, and that bookings go where they can be written.
 async fn check_calendars(
     tx: &mut Tx,
@@ -327,6 +356,13 @@ async fn remove(
 ) -> Result<StatusCode, Problem> {
     let mut tx = api.hub.store.begin().await?;
     let row = find(&mut tx, &caller, &text).await?;
+    tx.claims().lock_resources(std::slice::from_ref(&row.resource_id)).await?;
+    let now = tx.now(&*api.hub.clock).await?;
+    if tx.claims().is_needed(&caller.tenant, &row.resource_id, now).await? {
+        let detail = "It is booked or held at present or in the future. Cancel that first.";
+        return Err(Problem::new("in_use", detail));
+    }
+    tx.claims().forget(&caller.tenant, &row.resource_id).await?;
     match tx.resources().delete(&caller.tenant, &row.resource_id).await {
         Err(StoreError::Conflict(rule)) if rule == rules::REFERENCE => {
             return Err(Problem::new("in_use", "Something still points at this resource."));

@@ -67,7 +67,17 @@ pub fn act_of(point: Point) -> Act {
         | Point::FirstRunWritten
         // Of other programs than the hub; `restored` stops there.
         | Point::BackupWritten
-        | Point::RestoreWritten => Act::Start,
+        | Point::RestoreWritten
+        // Of holds, bookings and deliveries, which no act here makes.
+        | Point::SlotChecked
+        | Point::HoldWritten
+        | Point::HoldStored
+        | Point::BookingWritten
+        | Point::BookingStored
+        | Point::BeforeSend
+        | Point::AfterSend
+        | Point::DeliveryWritten
+        | Point::DeliveryStored => Act::Start,
     }
 }
 

@@ -1,0 +1,132 @@
+-- Time that is taken of a resource by a hold or a booking: one row each while it is taken, none afterwards.
+-- No two of one seat overlap, whoever writes them.
+CREATE TABLE claims (
+    tenant_id   TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    resource_id TEXT NOT NULL,
+    claim_id    TEXT NOT NULL,
+    seat        BIGINT NOT NULL,
+    start_us    BIGINT NOT NULL,
+    end_us      BIGINT NOT NULL,
+    expires_us  BIGINT,
+    PRIMARY KEY (tenant_id, claim_id, resource_id),
+    FOREIGN KEY (tenant_id, resource_id) REFERENCES resources,
+    CHECK (start_us < end_us)
+) WITHOUT ROWID;
+CREATE INDEX claims_by_time ON claims (tenant_id, resource_id, seat, start_us, end_us);
+
+-- Those of a seat never overlap, so only the last one that begins before the end can be in the way.
+CREATE TRIGGER claims_do_not_overlap BEFORE INSERT ON claims
+WHEN (
+    SELECT end_us FROM claims
+    WHERE tenant_id = NEW.tenant_id AND resource_id = NEW.resource_id AND seat = NEW.seat
+        AND start_us < NEW.end_us
+    ORDER BY start_us DESC LIMIT 1
+) > NEW.start_us
+BEGIN
+    SELECT RAISE(ABORT, 'claims_do_not_overlap');
+END;
+-- A claim that moves is taken back and made anew.
+CREATE TRIGGER claims_do_not_move BEFORE UPDATE OF tenant_id, resource_id, seat, start_us, end_us ON claims
+BEGIN
+    SELECT RAISE(ABORT, 'claims_do_not_overlap');
+END;
+
+CREATE TABLE holds (
+    tenant_id   TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    hold_id     TEXT NOT NULL,
+    external_id TEXT,
+    state       TEXT NOT NULL,
+    resources   TEXT NOT NULL,
+    start_us    BIGINT NOT NULL,
+    end_us      BIGINT NOT NULL,
+    expires_us  BIGINT NOT NULL,
+    booking_id  TEXT,
+    metadata    TEXT NOT NULL DEFAULT '{}',
+    revision    BIGINT NOT NULL DEFAULT 1,
+    created_us  BIGINT NOT NULL,
+    touched_us  BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, hold_id)
+);
+CREATE UNIQUE INDEX holds_by_external_id ON holds (tenant_id, external_id);
+CREATE INDEX holds_by_expiry ON holds (expires_us) WHERE state = 'held';
+
+-- What was agreed. `details` are what a person would recognise it by, sealed.
+CREATE TABLE bookings (
+    tenant_id   TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    booking_id  TEXT NOT NULL,
+    external_id TEXT,
+    status      TEXT NOT NULL,
+    resources   TEXT NOT NULL,
+    start_us    BIGINT NOT NULL,
+    end_us      BIGINT NOT NULL,
+    time_zone   TEXT,
+    details     BLOB NOT NULL,
+    metadata    TEXT NOT NULL DEFAULT '{}',
+    verified    BOOLEAN NOT NULL,
+    revision    BIGINT NOT NULL DEFAULT 1,
+    created_us  BIGINT NOT NULL,
+    touched_us  BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, booking_id)
+);
+CREATE UNIQUE INDEX bookings_by_external_id ON bookings (tenant_id, external_id);
+CREATE INDEX bookings_by_start ON bookings (tenant_id, start_us);
+
+-- What became of a booking, in order.
+CREATE TABLE booking_history (
+    tenant_id  TEXT NOT NULL,
+    booking_id TEXT NOT NULL,
+    n          BIGINT NOT NULL,
+    kind       TEXT NOT NULL,
+    actor      TEXT NOT NULL,
+    body       TEXT NOT NULL,
+    at_us      BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, booking_id, n),
+    FOREIGN KEY (tenant_id, booking_id) REFERENCES bookings ON DELETE CASCADE
+) WITHOUT ROWID;
+
+-- What a calendar should hold for a booking, and what was last written there. State, not commands.
+CREATE TABLE outbox (
+    tenant_id        TEXT NOT NULL,
+    booking_id       TEXT NOT NULL,
+    calendar_id      TEXT NOT NULL,
+    -- Whether there should be an event at all, and the booking's revision that it should show.
+    present          BOOLEAN NOT NULL,
+    wanted           BIGINT NOT NULL,
+    start_us         BIGINT NOT NULL,
+    end_us           BIGINT NOT NULL,
+    state            TEXT NOT NULL,
+    generation       BIGINT NOT NULL DEFAULT 0,
+    -- Something was sent, and nobody knows whether it arrived.
+    in_doubt         BOOLEAN NOT NULL DEFAULT FALSE,
+    -- What was last sent: a revision of the booking, and its time.
+    written          BIGINT,
+    written_start_us BIGINT,
+    written_end_us   BIGINT,
+    item             TEXT,
+    -- The state of the event that was last looked at; none when somebody else has changed it since.
+    version          TEXT,
+    last_error       TEXT,
+    touched_us       BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, booking_id, calendar_id),
+    FOREIGN KEY (tenant_id, booking_id) REFERENCES bookings ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars ON DELETE CASCADE
+);
+CREATE INDEX outbox_by_item ON outbox (tenant_id, calendar_id, item);
+CREATE INDEX outbox_by_time ON outbox (tenant_id, calendar_id, end_us) WHERE present;
+CREATE INDEX outbox_by_state ON outbox (tenant_id, state, touched_us);
+
+-- Every try at a row of the outbox: what was sent, in words, and what was answered.
+CREATE TABLE attempts (
+    tenant_id   TEXT NOT NULL,
+    booking_id  TEXT NOT NULL,
+    calendar_id TEXT NOT NULL,
+    n           BIGINT NOT NULL,
+    verb        TEXT NOT NULL,
+    outcome     TEXT NOT NULL,
+    status      BIGINT,
+    detail      TEXT,
+    at_us       BIGINT NOT NULL,
+    took_us     BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, booking_id, calendar_id, n),
+    FOREIGN KEY (tenant_id, booking_id, calendar_id) REFERENCES outbox ON DELETE CASCADE
+) WITHOUT ROWID;

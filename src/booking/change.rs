@@ -1,0 +1,194 @@
+//! What becomes of a booking by the word of those who made it: moved, reworded, cancelled, completed.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::{
+    book::Booked,
+    claim::Wish,
+    desk::{Actor, Desk},
+    details::Details,
+    evidence::MAX_STALENESS,
+    hold::sorted,
+    refusal::Refusal,
+};
+use crate::{
+    drill::{Point, reach},
+    model::{
+        ids::{BookingId, CalendarId, ResourceId},
+        interval::Span,
+        states::BookingStatus,
+    },
+    store::{BookingRow, Tx},
+};
+
+/// What a booking should be from now on, as a whole.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    pub resources: Vec<ResourceId>,
+    pub span: Span,
+    pub details: Details,
+    pub time_zone: Option<String>,
+    pub external_id: Option<String>,
+    pub metadata: Value,
+    pub max_staleness: Option<SignedDuration>,
+    pub allow_unverified: bool,
+}
+
+impl Desk {
+    /// Changes what was agreed. A new time is claimed before the old one is given back, in one transaction, and the
+    /// booking is never in its own way.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Stale`] when `seen` is not the booking's revision any more; others as for a new booking.
+    pub async fn change_booking(
+        &self,
+        actor: Actor<'_>,
+        seen: &BookingRow,
+        changes: Changes,
+    ) -> Result<Booked, Refusal> {
+        let tenant = actor.tenant;
+        let resources = sorted(changes.resources)?;
+        let moves = (&resources, changes.span) != (&seen.resources, seen.span);
+        let max_staleness = changes.max_staleness.unwrap_or(MAX_STALENESS);
+        if moves {
+            self.freshen(tenant, &resources, max_staleness).await?;
+        }
+        let mut tx = self.store.begin().await?;
+        let both = sorted([resources.clone(), seen.resources.clone()].concat())?;
+        self.lock(&mut tx, &both).await?;
+        let before = tx.bookings().get(tenant, &seen.booking_id).await?;
+        let before = before.ok_or(Refusal::NotFound("booking"))?;
+        if before.revision != seen.revision {
+            return Err(Refusal::Stale);
+        }
+        if before.status != BookingStatus::Confirmed {
+            let text = format!("The booking is {}.", before.status.as_str());
+            return Err(Refusal::WrongState(text));
+        }
+        let (mut unsure, mut verified) = (Vec::new(), before.verified);
+        let mut write_to = self.written_to(&mut tx, &before).await?;
+        let now = self.clock.now();
+        if moves {
+            let wish = Wish {
+                tenant,
+                claim: before.booking_id.as_str(),
+                booking: Some(&before.booking_id),
+                resources: &resources,
+                span: changes.span,
+                expires_at: None,
+                instead_of: &[before.booking_id.as_str()],
+                max_staleness,
+                allow_unverified: changes.allow_unverified,
+                is_checked: false,
+            };
+            let taken = self.claim(&mut tx, &wish).await?;
+            verified = taken.unsure.is_empty();
+            unsure = taken.unsure;
+            if resources != before.resources {
+                let gone: Vec<CalendarId> =
+                    write_to.iter().filter(|id| !taken.write_to.contains(id)).cloned().collect();
+                let leaving =
+                    BookingRow { revision: before.revision + 1, touched_at: now, ..before.clone() };
+                self.want(&mut tx, &leaving, &gone, false).await?;
+                write_to = taken.write_to;
+            }
+        }
+        let details =
+            changes.details.seal(&self.vault, &mut tx, tenant, &before.booking_id).await?;
+        let row = BookingRow {
+            external_id: changes.external_id,
+            resources,
+            span: changes.span,
+            time_zone: changes.time_zone,
+            details,
+            metadata: changes.metadata,
+            verified,
+            touched_at: now,
+            ..before.clone()
+        };
+        let kind = if moves { "booking.moved" } else { "booking.updated" };
+        let row = self.store_change(&mut tx, actor, kind, &before, row, &write_to, true).await?;
+        reach(Point::BookingWritten).await;
+        tx.commit().await?;
+        reach(Point::BookingStored).await;
+        self.engine.ring();
+        Ok(Booked { booking: row, unsure })
+    }
+
+    /// Ends a booking: cancelled, it frees its time and takes its events out; completed or missed, it keeps both.
+    /// What has ended so already is answered as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::WrongState`] when it has ended otherwise.
+    pub async fn end_booking(
+        &self,
+        actor: Actor<'_>,
+        booking: &BookingId,
+        to: BookingStatus,
+        reason: Option<&str>,
+    ) -> Result<BookingRow, Refusal> {
+        let tenant = actor.tenant;
+        let mut tx = self.store.begin().await?;
+        let none = || Refusal::NotFound("booking");
+        let seen = tx.bookings().get(tenant, booking).await?.ok_or_else(none)?;
+        self.lock(&mut tx, &seen.resources).await?;
+        let before = tx.bookings().get(tenant, booking).await?.ok_or_else(none)?;
+        if before.status == to {
+            return Ok(before);
+        }
+        let is_open =
+            matches!(before.status, BookingStatus::Confirmed | BookingStatus::PendingPayment);
+        if !is_open {
+            let text = format!("The booking is {}.", before.status.as_str());
+            return Err(Refusal::WrongState(text));
+        }
+        let now = self.clock.now();
+        let row = BookingRow { status: to, touched_at: now, ..before.clone() };
+        let is_cancelled = to == BookingStatus::Cancelled;
+        let write_to =
+            if is_cancelled { self.written_to(&mut tx, &before).await? } else { Vec::new() };
+        if is_cancelled {
+            tx.claims().remove(tenant, booking.as_str()).await?;
+        }
+        let kind = format!("booking.{}", to.as_str());
+        let row = self
+            .store_change(&mut tx, actor, &kind, &before, row, &write_to, !is_cancelled)
+            .await?;
+        if let Some(reason) = reason {
+            let body = json!({"reason": reason});
+            self.remember(&mut tx, actor, booking, "reason", body).await?;
+        }
+        reach(Point::BookingWritten).await;
+        tx.commit().await?;
+        reach(Point::BookingStored).await;
+        self.engine.ring();
+        Ok(row)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the two states and what follows from them")]
+    async fn store_change(
+        &self,
+        tx: &mut Tx,
+        actor: Actor<'_>,
+        kind: &str,
+        before: &BookingRow,
+        row: BookingRow,
+        write_to: &[CalendarId],
+        present: bool,
+    ) -> Result<BookingRow, Refusal> {
+        let revision = tx.bookings().update(&row).await?.ok_or(Refusal::Stale)?;
+        let row = BookingRow { revision, ..row };
+        self.want(tx, &row, write_to, present).await?;
+        self.tell_booking(tx, actor, kind, Some(before), &row, write_to).await?;
+        Ok(row)
+    }
+
+    /// The calendars that hold, or should hold, an event of the booking.
+    async fn written_to(&self, tx: &mut Tx, row: &BookingRow) -> Result<Vec<CalendarId>, Refusal> {
+        let rows = tx.outbox().of_booking(&row.tenant_id, &row.booking_id).await?;
+        Ok(rows.into_iter().filter(|row| row.present).map(|row| row.calendar_id).collect())
+    }
+}

@@ -1,0 +1,111 @@
+//! The desk: its parts, and what all of its work needs.
+
+use std::{fmt, sync::Arc};
+
+use serde_json::{Value, json};
+
+use crate::{
+    clock::{Clock, Entropy},
+    model::{
+        ids::{BookingId, CalendarId, ChangeId, ResourceId, TenantId},
+        interval::Span,
+    },
+    secrets::Vault,
+    store::{BookingRow, HistoryRow, NewChange, Store, StoreError, Tx},
+    sync::Engine,
+};
+
+/// Takes holds and bookings.
+pub struct Desk {
+    pub(super) store: Store,
+    pub(super) vault: Arc<Vault>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) engine: Arc<Engine>,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
+/// On whose behalf, and under which name in the change log.
+#[derive(Clone, Copy, Debug)]
+pub struct Actor<'a> {
+    pub tenant: &'a TenantId,
+    pub name: &'a str,
+}
+
+impl Desk {
+    /// With the same parts as the engine that it has calendars read by.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        let (store, vault) = (engine.store.clone(), Arc::clone(&engine.vault));
+        let (clock, entropy) = (Arc::clone(&engine.clock), Arc::clone(&engine.entropy));
+        Self { store, vault, clock, entropy, engine }
+    }
+
+    pub(super) fn change(
+        &self,
+        tenant: &TenantId,
+        actor: &str,
+        kind: &str,
+        subject: &str,
+        body: Value,
+    ) -> NewChange {
+        NewChange {
+            tenant_id: tenant.clone(),
+            change_id: ChangeId::mint(&*self.clock, &*self.entropy),
+            kind: kind.to_owned(),
+            actor: actor.to_owned(),
+            subject: subject.to_owned(),
+            body,
+            at: self.clock.now(),
+        }
+    }
+
+    /// Entries that tell which answers may differ: those about resources, and about calendars that are written.
+    pub(super) fn busy_changed(
+        &self,
+        actor: Actor<'_>,
+        resources: &[ResourceId],
+        calendars: &[CalendarId],
+        span: Span,
+    ) -> Vec<NewChange> {
+        let window = |mut body: Value| {
+            if let Some(fields) = body.as_object_mut() {
+                fields.insert("start".to_owned(), json!(span.start()));
+                fields.insert("end".to_owned(), json!(span.end()));
+            }
+            body
+        };
+        let tell = |subject: &str, body| {
+            self.change(actor.tenant, actor.name, "busy.changed", subject, window(body))
+        };
+        let of_resources = resources.iter().map(|id| tell(id.as_str(), json!({"resource_id": id})));
+        let of_calendars = calendars.iter().map(|id| tell(id.as_str(), json!({"calendar_id": id})));
+        of_resources.chain(of_calendars).collect()
+    }
+
+    /// Adds to a booking's own history.
+    pub(super) async fn remember(
+        &self,
+        tx: &mut Tx,
+        actor: Actor<'_>,
+        booking: &BookingId,
+        kind: &str,
+        body: Value,
+    ) -> Result<(), StoreError> {
+        let (kind, name) = (kind.to_owned(), actor.name.to_owned());
+        let happened = HistoryRow { kind, actor: name, body, at: self.clock.now() };
+        tx.bookings().remember(actor.tenant, booking, &happened).await
+    }
+}
+
+/// What the change log and the history tell of a booking: nothing that a person would recognise it by.
+pub(super) fn told(row: &BookingRow) -> Value {
+    json!({
+        "status": row.status, "resources": row.resources, "start": row.span.start(), "end": row.span.end(),
+        "time_zone": row.time_zone, "verified": row.verified,
+    })
+}

@@ -1,0 +1,22 @@
+//! Holds, bookings, moves and cancellations: the use cases that HTTP calls.
+//!
+//! Everything that takes time passes [`claim`], in one transaction under the locks of `store/locks.rs`: what is taken,
+//! what is busy and how well the calendars are known are read there, from the tables and never from the index. What the
+//! provider gets to see of it is wanted in the same transaction, and written by [`crate::push`] later.
+
+mod book;
+mod change;
+mod claim;
+mod desk;
+mod details;
+mod evidence;
+mod hold;
+mod refusal;
+mod sweep;
+
+pub use book::{Booked, NewBooking, When};
+pub use change::Changes;
+pub use desk::{Actor, Desk};
+pub use details::{Attendee, Details};
+pub use hold::NewHold;
+pub use refusal::{Blocker, Refusal, Unsure};

@@ -1,0 +1,444 @@
+//! `/v1/bookings`: promises made through the hub.
+
+mod body;
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::body::{BookingBody, BookingView, whole};
+use super::{
+    events::settle,
+    holds::{self, actor, span},
+    resources::{find as find_resource, named},
+};
+use crate::{
+    booking::{Changes, Details, NewBooking, When},
+    http::{
+        Api, Problem,
+        auth::Caller,
+        extract::{
+            Body, IfMatch, Page, PageQuery, Path, PreferredWait, Query, check_text, etag,
+            merge_patch, typed,
+        },
+        wire::Instant,
+    },
+    model::{
+        ids::{BookingId, CalendarId},
+        states::{BookingStatus, Delivery},
+    },
+    store::{BookingFilter, BookingRow, Tx},
+};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(get, put, patch))
+        .routes(routes!(confirm))
+        .routes(routes!(cancel))
+        .routes(routes!(complete))
+        .routes(routes!(no_show))
+}
+
+/// Finds a booking by its id or by `ext:` and its external id.
+async fn lookup(tx: &mut Tx, caller: &Caller, text: &str) -> Result<Option<BookingRow>, Problem> {
+    Ok(match text.strip_prefix("ext:") {
+        Some(external_id) => tx.bookings().by_external_id(&caller.tenant, external_id).await?,
+        None => match text.parse() {
+            Ok(booking) => tx.bookings().get(&caller.tenant, &booking).await?,
+            Err(_) => None,
+        },
+    })
+}
+
+async fn find(tx: &mut Tx, caller: &Caller, text: &str) -> Result<BookingRow, Problem> {
+    lookup(tx, caller, text).await?.ok_or_else(|| Problem::not_found("booking"))
+}
+
+/// Answers a booking as it stands, with its history where one booking was asked for.
+async fn rendered(api: &Api, status: StatusCode, row: &BookingRow) -> Result<Response, Problem> {
+    let mut tx = api.hub.store.read().await?;
+    let view = view(api, &mut tx, row, true).await?;
+    Ok((status, [(header::ETAG, etag(row.revision))], Json(view)).into_response())
+}
+
+async fn view(
+    api: &Api,
+    tx: &mut Tx,
+    row: &BookingRow,
+    with_history: bool,
+) -> Result<BookingView, Problem> {
+    let details = Details::open(&api.hub.vault, tx, row).await?;
+    let outbox = tx.outbox().of_booking(&row.tenant_id, &row.booking_id).await?;
+    let history = match with_history {
+        true => Some(tx.bookings().history(&row.tenant_id, &row.booking_id).await?),
+        false => None,
+    };
+    Ok(BookingView::of(row, &details, &outbox, history))
+}
+
+/// Waits until the calendars have what is wanted, or say that they will not; at most for `wait`.
+async fn delivered(api: &Api, row: &BookingRow, wait: Duration) -> Result<(), Problem> {
+    const LOOK: Duration = Duration::from_millis(250);
+    let mut bell = api.hub.store.bell();
+    let look = async {
+        loop {
+            bell.mark_unchanged();
+            let mut tx = api.hub.store.read().await?;
+            let outbox = tx.outbox().of_booking(&row.tenant_id, &row.booking_id).await?;
+            tx.rollback().await?;
+            if whole(&outbox) != Delivery::Pending {
+                return Ok(());
+            }
+            let _ = tokio::time::timeout(LOOK, bell.changed()).await;
+        }
+    };
+    tokio::time::timeout(wait, look).await.unwrap_or(Ok(()))
+}
+
+/// Answers a booking that was made or changed, after waiting as long as the caller wants.
+async fn answer(
+    api: &Api,
+    status: StatusCode,
+    row: &BookingRow,
+    wait: Option<Duration>,
+) -> Result<Response, Problem> {
+    settle(api).await;
+    if let Some(wait) = wait {
+        delivered(api, row, wait).await?;
+    }
+    let mut response = rendered(api, status, row).await?;
+    if let Some(wait) = wait {
+        let value = HeaderValue::from_str(&format!("wait={}", wait.as_secs()))
+            .expect("digits are a header value");
+        response.headers_mut().insert(HeaderName::from_static("preference-applied"), value);
+    }
+    Ok(response)
+}
+
+/// Reads a body as what the desk takes.
+async fn asked(api: &Api, caller: &Caller, body: BookingBody) -> Result<NewBooking, Problem> {
+    body.check()?;
+    let mut tx = api.hub.store.read().await?;
+    let when = match (&body.hold_id, body.start, body.end) {
+        (Some(hold), None, None) if body.resources.is_empty() => {
+            When::Held(holds::find(&mut tx, caller, hold).await?.hold_id)
+        }
+        (Some(_), ..) => {
+            let detail = "a hold has its own resources and time; leave them out";
+            return Err(Problem::field("/hold_id", "invalid", detail));
+        }
+        (None, Some(start), Some(end)) => {
+            let resources = named(&mut tx, caller, &body.resources, "/resources").await?;
+            When::At { resources, span: span(start, end)? }
+        }
+        (None, None, _) => return Err(Problem::field("/start", "required", "is required")),
+        (None, _, None) => return Err(Problem::field("/end", "required", "is required")),
+    };
+    let write_to = match &body.write_to {
+        Some(text) => Some(writable(&mut tx, caller, text).await?),
+        None => None,
+    };
+    tx.rollback().await?;
+    Ok(NewBooking {
+        id: caller.chance.mint(&api.hub, BookingId::mint),
+        when,
+        details: body.details(),
+        time_zone: body.time_zone,
+        external_id: body.external_id,
+        metadata: json!(body.metadata),
+        max_staleness: body.max_staleness.map(|age| age.0),
+        allow_unverified: body.allow_unverified,
+        write_to,
+    })
+}
+
+async fn writable(tx: &mut Tx, caller: &Caller, text: &str) -> Result<CalendarId, Problem> {
+    let none = || Problem::field("/write_to", "not_found", "there is no such calendar");
+    let id = text.parse().map_err(|_| none())?;
+    let row = tx.calendars().get(&caller.tenant, &id).await?.ok_or_else(none)?;
+    if !row.writable {
+        return Err(Problem::field("/write_to", "not_writable", "this calendar cannot be written"));
+    }
+    Ok(id)
+}
+
+/// Makes a booking, of a hold or of a span.
+///
+/// Where a calendar's knowledge is older than `max_staleness` it is read once more, within two seconds. With
+/// `Prefer: wait=5` the answer waits until the calendar has the event.
+#[utoipa::path(post, path = "/v1/bookings", tag = "Holds and bookings",
+    security(("key" = ["bookings:write"])), request_body = BookingBody,
+    params(("Prefer" = Option<String>, Header, description = "`wait=5`: how long to wait for the calendar, in seconds.")),
+    responses((status = 201, body = BookingView), (status = "default", body = Problem)))]
+async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    PreferredWait(wait): PreferredWait,
+    Body(body): Body<BookingBody>,
+) -> Result<Response, Problem> {
+    let new = asked(&api, &caller, body).await?;
+    let booked = api.hub.desk.book(actor(&caller), new).await?;
+    answer(&api, StatusCode::CREATED, &booked.booking, wait).await
+}
+
+/// Confirms a hold: the platform has done its own payment or approval.
+#[utoipa::path(post, path = "/v1/holds/{id}/confirm", tag = "Holds and bookings",
+    security(("key" = ["bookings:write"])), request_body = BookingBody,
+    params(("id" = String, Path, description = "`hld_..`, or `ext:` and the external id."),
+        ("Prefer" = Option<String>, Header, description = "`wait=5`: how long to wait for the calendar, in seconds.")),
+    responses((status = 201, body = BookingView), (status = "default", body = Problem)))]
+async fn confirm(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(hold): Path<String>,
+    PreferredWait(wait): PreferredWait,
+    Body(body): Body<BookingBody>,
+) -> Result<Response, Problem> {
+    if body.hold_id.as_ref().is_some_and(|stated| *stated != hold) {
+        return Err(Problem::field("/hold_id", "invalid", "differs from the one in the address"));
+    }
+    let new = asked(&api, &caller, BookingBody { hold_id: Some(hold), ..body }).await?;
+    let booked = api.hub.desk.book(actor(&caller), new).await?;
+    answer(&api, StatusCode::CREATED, &booked.booking, wait).await
+}
+
+/// Which bookings to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct BookingQuery {
+    /// `res_..`, or `ext:` and an external id.
+    resource_id: Option<String>,
+    external_id: Option<String>,
+    /// `pending_payment`, `confirmed`, `cancelled`, `completed` or `no_show`.
+    status: Option<String>,
+    /// Those that end after it.
+    #[param(value_type = Option<String>)]
+    start: Option<Instant>,
+    /// Those that begin before it.
+    #[param(value_type = Option<String>)]
+    end: Option<Instant>,
+    limit: Option<u32>,
+    after: Option<String>,
+}
+
+/// Lists bookings, without their history.
+#[utoipa::path(get, path = "/v1/bookings", tag = "Holds and bookings",
+    security(("key" = ["bookings:read"])), params(BookingQuery),
+    responses((status = 200, body = Page<BookingView>), (status = "default", body = Problem)))]
+async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(query): Query<BookingQuery>,
+) -> Result<Json<Page<BookingView>>, Problem> {
+    let page = PageQuery { limit: query.limit, after: query.after };
+    let status = query.status.map(|word| {
+        let wrong = || Problem::parameter("status", "is no status of a booking");
+        BookingStatus::parse(&word).ok_or_else(wrong)
+    });
+    let mut tx = api.hub.store.read().await?;
+    let resource = match &query.resource_id {
+        Some(text) => Some(find_resource(&mut tx, &caller, text).await?.resource_id),
+        None => None,
+    };
+    let filter = BookingFilter {
+        status: status.transpose()?,
+        resource,
+        start: query.start.map(|at| at.0),
+        end: query.end.map(|at| at.0),
+        after: page.after()?,
+        limit: page.rows()?,
+    };
+    let rows = match &query.external_id {
+        Some(external_id) => {
+            tx.bookings().by_external_id(&caller.tenant, external_id).await?.into_iter().collect()
+        }
+        None => tx.bookings().list(&caller.tenant, &filter).await?,
+    };
+    let page = Page::cut(rows, page.limit()?, |row| row.booking_id.to_string());
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in &page.items {
+        items.push(view(&api, &mut tx, row, false).await?);
+    }
+    Ok(Json(Page { items, next: page.next }))
+}
+
+/// Reads a booking with its history.
+#[utoipa::path(get, path = "/v1/bookings/{id}", tag = "Holds and bookings",
+    security(("key" = ["bookings:read"])),
+    params(("id" = String, Path, description = "`bkg_..`, or `ext:` and the external id.")),
+    responses((status = 200, body = BookingView), (status = "default", body = Problem)))]
+async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+) -> Result<Response, Problem> {
+    let row = find(&mut api.hub.store.read().await?, &caller, &text).await?;
+    rendered(&api, StatusCode::OK, &row).await
+}
+
+/// Changes a booking to what a body says as a whole.
+async fn change(
+    api: &Api,
+    caller: &Caller,
+    seen: &BookingRow,
+    body: BookingBody,
+) -> Result<BookingRow, Problem> {
+    body.check()?;
+    if body.hold_id.is_some() || body.write_to.is_some() {
+        let pointer = if body.hold_id.is_some() { "/hold_id" } else { "/write_to" };
+        return Err(Problem::field(pointer, "invalid", "cannot be changed"));
+    }
+    let required = |pointer| Problem::field(pointer, "required", "is required");
+    let start = body.start.ok_or_else(|| required("/start"))?;
+    let end = body.end.ok_or_else(|| required("/end"))?;
+    let mut tx = api.hub.store.read().await?;
+    let resources = named(&mut tx, caller, &body.resources, "/resources").await?;
+    tx.rollback().await?;
+    let changes = Changes {
+        resources,
+        span: span(start, end)?,
+        details: body.details(),
+        time_zone: body.time_zone,
+        external_id: body.external_id,
+        metadata: json!(body.metadata),
+        max_staleness: body.max_staleness.map(|age| age.0),
+        allow_unverified: body.allow_unverified,
+    };
+    Ok(api.hub.desk.change_booking(actor(caller), seen, changes).await?.booking)
+}
+
+/// Makes the booking with this external id, or changes it to what the body says.
+#[utoipa::path(put, path = "/v1/bookings/{id}", tag = "Holds and bookings",
+    security(("key" = ["bookings:write"])), request_body = BookingBody,
+    params(("id" = String, Path, description = "`ext:` and the external id.")),
+    responses((status = 200, body = BookingView), (status = 201, body = BookingView),
+        (status = "default", body = Problem)))]
+async fn put(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+    headers: HeaderMap,
+    PreferredWait(wait): PreferredWait,
+    Body(body): Body<BookingBody>,
+) -> Result<Response, Problem> {
+    let external_id = text.strip_prefix("ext:").ok_or_else(|| {
+        Problem::parameter("id", "PUT takes ext:{external_id}; a bkg_ id is changed by PATCH")
+    })?;
+    if body.external_id.as_ref().is_some_and(|stated| stated != external_id) {
+        let detail = "differs from the one in the address";
+        return Err(Problem::field("/external_id", "invalid", detail));
+    }
+    let body = BookingBody { external_id: Some(external_id.to_owned()), ..body };
+    let there = lookup(&mut api.hub.store.read().await?, &caller, &text).await?;
+    match there {
+        None => {
+            let new = asked(&api, &caller, body).await?;
+            let booked = api.hub.desk.book(actor(&caller), new).await?;
+            answer(&api, StatusCode::CREATED, &booked.booking, wait).await
+        }
+        Some(row) => {
+            if headers.contains_key(header::IF_MATCH) {
+                IfMatch::of(&headers)?.check(row.revision)?;
+            }
+            let row = change(&api, &caller, &row, body).await?;
+            answer(&api, StatusCode::OK, &row, wait).await
+        }
+    }
+}
+
+/// Changes a booking (RFC 7396). A new time is claimed before the old one is given back.
+#[utoipa::path(patch, path = "/v1/bookings/{id}", tag = "Holds and bookings",
+    security(("key" = ["bookings:write"])), request_body = BookingBody,
+    params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag that was read, or `*`.")),
+    responses((status = 200, body = BookingView), (status = "default", body = Problem)))]
+async fn patch(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+    if_match: IfMatch,
+    PreferredWait(wait): PreferredWait,
+    Body(patch): Body<Value>,
+) -> Result<Response, Problem> {
+    let mut tx = api.hub.store.read().await?;
+    let row = find(&mut tx, &caller, &text).await?;
+    if_match.check(row.revision)?;
+    let details = Details::open(&api.hub.vault, &mut tx, &row).await?;
+    tx.rollback().await?;
+    let mut value = serde_json::to_value(BookingBody::of(&row, &details)).unwrap_or(Value::Null);
+    merge_patch(&mut value, patch);
+    let row = change(&api, &caller, &row, typed(value)?).await?;
+    answer(&api, StatusCode::OK, &row, wait).await
+}
+
+/// Why a booking ends.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"reason": "The client asked for it."}))]
+struct Ending {
+    reason: Option<String>,
+}
+
+async fn end(
+    api: &Api,
+    caller: &Caller,
+    text: &str,
+    (to, ending, wait): (BookingStatus, Ending, Option<Duration>),
+) -> Result<Response, Problem> {
+    if let Some(reason) = &ending.reason {
+        check_text("/reason", reason, 500)?;
+    }
+    let row = find(&mut api.hub.store.read().await?, caller, text).await?;
+    let reason = ending.reason.as_deref();
+    let row = api.hub.desk.end_booking(actor(caller), &row.booking_id, to, reason).await?;
+    answer(api, StatusCode::OK, &row, wait).await
+}
+
+/// Cancels a booking: its time is free at once, and its events are taken out of the calendars.
+#[utoipa::path(post, path = "/v1/bookings/{id}/cancel", tag = "Holds and bookings",
+    security(("key" = ["bookings:write"])), request_body = Ending, params(("id" = String, Path)),
+    responses((status = 200, body = BookingView), (status = "default", body = Problem)))]
+async fn cancel(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+    PreferredWait(wait): PreferredWait,
+    Body(ending): Body<Ending>,
+) -> Result<Response, Problem> {
+    end(&api, &caller, &text, (BookingStatus::Cancelled, ending, wait)).await
+}
+
+/// Says that a booking took place.
+#[utoipa::path(post, path = "/v1/bookings/{id}/complete", tag = "Holds and bookings",
+    security(("key" = ["bookings:write"])), request_body = Ending, params(("id" = String, Path)),
+    responses((status = 200, body = BookingView), (status = "default", body = Problem)))]
+async fn complete(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+    Body(ending): Body<Ending>,
+) -> Result<Response, Problem> {
+    end(&api, &caller, &text, (BookingStatus::Completed, ending, None)).await
+}
+
+/// Says that nobody came.
+#[utoipa::path(post, path = "/v1/bookings/{id}/no-show", tag = "Holds and bookings",
+    security(("key" = ["bookings:write"])), request_body = Ending, params(("id" = String, Path)),
+    responses((status = 200, body = BookingView), (status = "default", body = Problem)))]
+async fn no_show(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(text): Path<String>,
+    Body(ending): Body<Ending>,
+) -> Result<Response, Problem> {
+    end(&api, &caller, &text, (BookingStatus::NoShow, ending, None)).await
+}

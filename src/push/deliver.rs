@@ -1,0 +1,495 @@
+//! Bringing one calendar's part of a booking to its provider, step by step, each noted before and after.
+
+use std::time::Duration;
+
+use connectors::{
+    CalendarRef, Connector, Effect, Error, Item, ItemRef, Remedy, Verb, Version, Writer,
+};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{
+    draft::{draft, key},
+    parts,
+    plan::{Found, Step, Verdict, judge, next},
+};
+use crate::{
+    booking::Details,
+    drill::{Bug, Point, is_back, reach},
+    model::{ids::TenantId, interval::Span, states::Delivery},
+    store::{
+        AttemptRow, BookingRow, HistoryRow, OutboxRow, ResourceRow, StoreError, Taken, Tx, WorkRow,
+    },
+    sync::{
+        ASIDE, End, Engine, SyncError,
+        digest::{Frame, intervals, read},
+        schedule::{self, Failure, after},
+        state::is_pulled,
+        window,
+    },
+};
+
+/// Steps in one go; what needs more has somebody else writing beside it, and comes back later.
+const STEPS: usize = 8;
+/// Tries, about a day's worth, after which a row is given up until somebody acts.
+const TRIES: i64 = 100;
+/// How often a row that fails is tried at most.
+const EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// Everything that a delivery needs to know.
+struct Task {
+    tenant: TenantId,
+    booking: BookingRow,
+    details: Details,
+    resource: Option<ResourceRow>,
+    row: OutboxRow,
+    calendar: CalendarRef,
+}
+
+/// How a step ended.
+enum Went {
+    /// The row as it stands now.
+    On(OutboxRow),
+    /// Not further for now.
+    Stuck(Remedy, &'static str),
+}
+
+impl Engine {
+    /// Brings a row of the outbox as far as it goes.
+    pub(crate) async fn run_deliver(&self, work: &WorkRow) -> Result<End, StoreError> {
+        let Some((booking, calendar)) = parts(&work.subject) else { return Ok(End::Never) };
+        let flight = self.flight(&calendar);
+        let _alone = flight.lock().await;
+        let found = async {
+            let subject = self.subject(&work.tenant_id, &calendar).await?;
+            let way = self.way(&subject).await?;
+            Ok::<_, SyncError>((subject, way))
+        };
+        let (subject, way) = match found.await {
+            Ok(found) => found,
+            Err(error) => return self.end_of(work, &error),
+        };
+        let mut tx = self.store.read().await?;
+        let Some(row) = tx.outbox().get(&work.tenant_id, &booking, &calendar).await? else {
+            return Ok(End::Never);
+        };
+        let Some(booking) = tx.bookings().get(&work.tenant_id, &booking).await? else {
+            return Ok(End::Never);
+        };
+        if row.state != Delivery::Pending {
+            return Ok(End::Never);
+        }
+        if !is_pulled(subject.connection.state) {
+            return Ok(End::Again(after(self.clock.now(), EVERY), Some("needs_reauth")));
+        }
+        let Ok(details) = Details::open(&self.vault, &mut tx, &booking).await else {
+            return self.end_of(work, &SyncError::Gone);
+        };
+        let resource = template_of(&mut tx, &booking, &row).await?;
+        tx.rollback().await?;
+        match self.enter(work, &way.login.host()).await? {
+            Taken::Yes => {}
+            Taken::Busy => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
+            Taken::Closed(until) => return Ok(End::Again(until, None)),
+        }
+        let learned = subject.connection.learned.clone();
+        let connector = match self.connectors.connect(&way.login, learned, way.allow_net.as_deref())
+        {
+            Ok(connector) => connector,
+            Err(error) => return self.end_of(work, &error.into()),
+        };
+        let calendar = CalendarRef::new(subject.calendar.provider_ref.clone());
+        let tenant = work.tenant_id.clone();
+        let task = Task { tenant, booking, details, resource, row, calendar };
+        self.deliver(work, task, &*connector, &way.login.host()).await
+    }
+
+    async fn deliver(
+        &self,
+        work: &WorkRow,
+        mut task: Task,
+        connector: &dyn Connector,
+        host: &str,
+    ) -> Result<End, StoreError> {
+        let Some(writer) = connector.writer() else {
+            return self.give_up(work, &task, "not_writable").await;
+        };
+        for _ in 0..STEPS {
+            let step = next(&task.row);
+            if step == Step::Settled {
+                return self.settled(work, &task).await;
+            }
+            match self.take(work, &task, step, writer, host).await? {
+                Went::On(row) if row.state == Delivery::Pending => task.row = row,
+                Went::On(_) => return Ok(End::Never),
+                Went::Stuck(remedy, code) => return self.stuck(work, &task, remedy, code).await,
+            }
+        }
+        Ok(End::Again(after(self.clock.now(), ASIDE), None))
+    }
+
+    /// Takes one step and notes what became of it.
+    async fn take(
+        &self,
+        work: &WorkRow,
+        task: &Task,
+        step: Step,
+        writer: &dyn Writer,
+        host: &str,
+    ) -> Result<Went, StoreError> {
+        let mut row = task.row.clone();
+        let sends = matches!(step, Step::Create | Step::Replace | Step::Delete);
+        if sends {
+            if step != Step::Delete {
+                row.written = Some((task.row.wanted, task.row.span));
+            }
+            let mut tx = self.store.begin().await?;
+            tx.outbox().doubt(&task.tenant, &row, self.clock.now()).await?;
+            if !tx.work().hold(work).await? {
+                return Ok(Went::Stuck(Remedy::Retry { after: None }, "lease_lost"));
+            }
+            tx.commit().await?;
+            reach(Point::BeforeSend).await;
+        }
+        row.in_doubt = row.in_doubt || sends;
+        let began = self.clock.now();
+        let outcome = send(task, &row, step, writer).await;
+        reach(Point::AfterSend).await;
+        let tried = attempt(step, &outcome, began, self.clock.now());
+        match outcome {
+            Ok(item) => self.found(work, task, row, step, item, tried).await,
+            Err(error) => self.failed(task, row, step, error, tried, host).await,
+        }
+    }
+
+    /// Notes what a step found or made.
+    async fn found(
+        &self,
+        work: &WorkRow,
+        task: &Task,
+        mut row: OutboxRow,
+        step: Step,
+        item: Option<Item>,
+        tried: AttemptRow,
+    ) -> Result<Went, StoreError> {
+        let seen = item.as_ref().map(what_stands);
+        let verdict = match step {
+            Step::Find if seen.is_none() => {
+                row.written = None;
+                None
+            }
+            Step::Find | Step::Look => Some(judge(&row, seen.as_ref())),
+            _ => None,
+        };
+        let mut happened = None;
+        match (&item, verdict) {
+            (_, Some(Verdict::NotLanded)) => row.written = row.written.map(|(_, span)| (0, span)),
+            (_, Some(Verdict::Deleted)) => {
+                (row.state, row.last_error) = (Delivery::Conflict, Some("deleted".to_owned()));
+                // What is wanted next is made anew: the provider may never forget the name.
+                (row.item, row.version, row.written) = (None, None, None);
+                row.generation += 1;
+                happened = Some(("booking.conflict", json!({"kind": "deleted"})));
+            }
+            (Some(item), verdict) => {
+                row.item = Some(item.item.as_str().to_owned());
+                row.version = item.version.as_ref().map(|one| one.as_str().to_owned());
+                if verdict == Some(Verdict::Moved) {
+                    (row.state, row.last_error) = (Delivery::Conflict, Some("moved".to_owned()));
+                    let found = seen.as_ref().and_then(|seen| seen.span);
+                    let body = json!({
+                        "kind": "moved", "start": found.map(Span::start), "end": found.map(Span::end),
+                    });
+                    happened = Some(("booking.conflict", body));
+                }
+            }
+            (None, _) => (row.item, row.version, row.written) = (None, None, None),
+        }
+        row.in_doubt = false;
+        let mut tx = self.begin_delivery(task).await?;
+        tx.outbox().attempted(&task.tenant, &row.booking_id, &row.calendar_id, &tried).await?;
+        tx.outbox().found(&task.tenant, &row, self.clock.now()).await?;
+        self.mirror(&mut tx, task, &row, item.as_ref()).await?;
+        if let Some((kind, body)) = happened {
+            self.tell_delivery(&mut tx, task, kind, body).await?;
+        }
+        if !tx.work().hold(work).await? {
+            return Ok(Went::Stuck(Remedy::Retry { after: None }, "lease_lost"));
+        }
+        reach(Point::DeliveryWritten).await;
+        tx.commit().await?;
+        reach(Point::DeliveryStored).await;
+        Ok(Went::On(row))
+    }
+
+    /// Notes why a step went wrong, and what is in doubt now.
+    async fn failed(
+        &self,
+        task: &Task,
+        mut row: OutboxRow,
+        step: Step,
+        error: Error,
+        tried: AttemptRow,
+        host: &str,
+    ) -> Result<Went, StoreError> {
+        self.obey(host, &error.kind).await?;
+        let code = error.kind.code();
+        let remedy = error.kind.remedy(Verb::Write);
+        let mut went = Went::Stuck(remedy, code);
+        // What certainly had no effect leaves nothing in doubt.
+        if error.effect == Effect::None && remedy != Remedy::ReadBack {
+            row.in_doubt = task.row.in_doubt;
+            row.written = task.row.written;
+        }
+        if is_back(Bug::FreshNameOnRetry) && row.in_doubt && step == Step::Create {
+            (row.in_doubt, row.written) = (false, None);
+            row.generation += 1;
+        }
+        if remedy == Remedy::Reconcile {
+            row.in_doubt = false;
+            if step == Step::Create {
+                // Something that is not ours stands under the name.
+                row.generation += 1;
+            } else {
+                row.version = None;
+            }
+        }
+        row.last_error = Some(code.to_owned());
+        let mut tx = self.store.begin().await?;
+        tx.outbox().attempted(&task.tenant, &row.booking_id, &row.calendar_id, &tried).await?;
+        if row.in_doubt {
+            tx.outbox().doubt(&task.tenant, &row, self.clock.now()).await?;
+        } else {
+            tx.outbox().found(&task.tenant, &row, self.clock.now()).await?;
+        }
+        tx.commit().await?;
+        if remedy == Remedy::Reconcile {
+            went = Went::On(row);
+        }
+        Ok(went)
+    }
+
+    /// Begins a transaction that may change what is known of the calendar.
+    async fn begin_delivery(&self, task: &Task) -> Result<Tx, StoreError> {
+        let mut tx = self.store.begin().await?;
+        tx.calendars().lock(&task.row.calendar_id).await?;
+        Ok(tx)
+    }
+
+    /// Keeps the event as it was read back, as a pull would have: the next one finds nothing new in it.
+    async fn mirror(
+        &self,
+        tx: &mut Tx,
+        task: &Task,
+        row: &OutboxRow,
+        item: Option<&Item>,
+    ) -> Result<(), StoreError> {
+        let (tenant, calendar) = (&task.tenant, &row.calendar_id);
+        let gone = task.row.item.clone().filter(|_| item.is_none());
+        let series: Vec<String> = item
+            .map(|item| item.series.as_str().to_owned())
+            .or_else(|| gone.clone())
+            .into_iter()
+            .collect();
+        let before = tx.events().busy_of_series(tenant, calendar, &series).await?;
+        tx.events().busy_delete(tenant, calendar, &before).await?;
+        if let Some(gone) = gone {
+            tx.events().delete_many(tenant, calendar, &[gone]).await?;
+        }
+        if let Some(item) = item {
+            let kept = read(item, None);
+            let covered = tx
+                .calendars()
+                .get(tenant, calendar)
+                .await?
+                .and_then(|row| Span::new(row.covered_from?, row.covered_until?));
+            let frame = Frame::new(
+                covered.unwrap_or_else(|| window::at(self.clock.now())),
+                jiff::tz::TimeZone::UTC,
+            );
+            let busy: Vec<_> = intervals([&kept], &frame)
+                .into_iter()
+                .map(|one| crate::store::BusyRow {
+                    series: kept.series.clone(),
+                    span: one.span,
+                    class: one.class,
+                })
+                .collect();
+            tx.events().busy_insert(tenant, calendar, &busy).await?;
+            let series = kept.series.clone();
+            tx.events().upsert_many(tenant, calendar, &[kept], self.clock.now()).await?;
+            tx.events().mark_mirrors(tenant, calendar, &[&series]).await?;
+        }
+        let body =
+            json!({"calendar_id": calendar, "start": row.span.start(), "end": row.span.end()});
+        let told = self.change(tenant, "busy.changed", "hub", calendar.as_str(), body);
+        tx.changes().append(&[told]).await
+    }
+
+    /// The calendar holds what is wanted.
+    async fn settled(&self, work: &WorkRow, task: &Task) -> Result<End, StoreError> {
+        let row = OutboxRow { state: Delivery::Written, last_error: None, ..task.row.clone() };
+        let mut tx = self.store.begin().await?;
+        tx.outbox().found(&task.tenant, &row, self.clock.now()).await?;
+        let body = json!({"present": row.present, "version": row.version});
+        self.tell_delivery(&mut tx, task, "booking.delivered", body).await?;
+        if !tx.work().hold(work).await? {
+            return Ok(End::Done);
+        }
+        tx.commit().await?;
+        Ok(End::Never)
+    }
+
+    /// Decides when a row that got no further is tried again, if it is.
+    async fn stuck(
+        &self,
+        work: &WorkRow,
+        task: &Task,
+        remedy: Remedy,
+        code: &'static str,
+    ) -> Result<End, StoreError> {
+        let now = self.clock.now();
+        let tries = u32::try_from(work.attempts).unwrap_or(u32::MAX);
+        let retry = |failure| schedule::retry(now, failure, tries, EVERY, &*self.entropy);
+        let next = match remedy {
+            _ if work.attempts >= TRIES => return self.give_up(work, task, code).await,
+            Remedy::SetAside | Remedy::Rediscover => return self.give_up(work, task, code).await,
+            Remedy::Retry { after } if after.is_some() => retry(Failure::Throttled(after)),
+            Remedy::AskForLogin => retry(Failure::Lasting),
+            Remedy::Retry { .. }
+            | Remedy::PullEverything
+            | Remedy::ReadBack
+            | Remedy::Reconcile => retry(Failure::Passing),
+        };
+        Ok(End::Again(next, Some(code)))
+    }
+
+    /// Lays a row aside for an operator.
+    async fn give_up(
+        &self,
+        work: &WorkRow,
+        task: &Task,
+        code: &'static str,
+    ) -> Result<End, StoreError> {
+        let mut tx = self.store.begin().await?;
+        let now = self.clock.now();
+        if tx.outbox().fail(&task.tenant, &task.row, Delivery::Failed, code, now).await? {
+            let body = json!({"error": code});
+            self.tell_delivery(&mut tx, task, "booking.delivery_failed", body).await?;
+        }
+        if !tx.work().hold(work).await? {
+            return Ok(End::Done);
+        }
+        tx.commit().await?;
+        Ok(End::Never)
+    }
+
+    /// Tells the change log and the booking's history.
+    async fn tell_delivery(
+        &self,
+        tx: &mut Tx,
+        task: &Task,
+        kind: &str,
+        mut body: serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let (tenant, booking) = (&task.tenant, &task.booking);
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("calendar_id".to_owned(), json!(task.row.calendar_id));
+        }
+        let happened = HistoryRow {
+            kind: kind.strip_prefix("booking.").unwrap_or(kind).to_owned(),
+            actor: "hub".to_owned(),
+            body: body.clone(),
+            at: self.clock.now(),
+        };
+        tx.bookings().remember(tenant, &booking.booking_id, &happened).await?;
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("booking_id".to_owned(), json!(booking.booking_id));
+            fields.insert("external_id".to_owned(), json!(booking.external_id));
+        }
+        let told = self.change(tenant, kind, "hub", booking.booking_id.as_str(), body);
+        tx.changes().append(&[told]).await
+    }
+}
+
+/// Sends what a step says.
+async fn send(
+    task: &Task,
+    row: &OutboxRow,
+    step: Step,
+    writer: &dyn Writer,
+) -> connectors::Result<Option<Item>> {
+    let wanted = draft(&task.booking, &task.details, task.resource.as_ref());
+    let item = ItemRef::new(row.item.clone().unwrap_or_default());
+    let version = Version::new(row.version.clone().unwrap_or_default());
+    let calendar = &task.calendar;
+    match step {
+        Step::Settled => Ok(None),
+        Step::Find => Ok(writer.find(calendar, &key(row)).await?.map(|found| found.item)),
+        Step::Look => writer.get(calendar, &item).await,
+        Step::Create => Ok(Some(writer.create(calendar, &key(row), &wanted).await?.item)),
+        Step::Replace => Ok(Some(writer.replace(calendar, &item, &version, &wanted).await?.item)),
+        Step::Delete => writer.delete(calendar, &item, &version).await.map(|()| None),
+    }
+}
+
+/// What an item takes, as far as a booking is concerned.
+fn what_stands(item: &Item) -> Found {
+    let version = item.version.as_ref().map(|version| version.as_str().to_owned());
+    let row = read(item, None);
+    let everything = Span::clamped(Timestamp::MIN, Timestamp::MAX);
+    let found = intervals([&row], &Frame::new(everything, jiff::tz::TimeZone::UTC));
+    let span = match found.as_slice() {
+        [only] => Some(only.span),
+        _ => None,
+    };
+    Found { version, span }
+}
+
+/// A try, in words without content.
+fn attempt(
+    step: Step,
+    outcome: &connectors::Result<Option<Item>>,
+    began: Timestamp,
+    ended: Timestamp,
+) -> AttemptRow {
+    let verb = match step {
+        Step::Settled => "none",
+        Step::Find => "find",
+        Step::Look => "get",
+        Step::Create => "create",
+        Step::Replace => "replace",
+        Step::Delete => "delete",
+    };
+    let (outcome, status, detail) = match outcome {
+        Ok(Some(_)) => ("ok", None, None),
+        Ok(None) => ("ok", None, Some("nothing is there".to_owned())),
+        Err(error) => (error.kind.code(), error.status, Some(error.detail.clone())),
+    };
+    AttemptRow {
+        n: 0,
+        verb: verb.to_owned(),
+        outcome: outcome.to_owned(),
+        status: status.map(i64::from),
+        detail,
+        at: began,
+        took: ended.duration_since(began).try_into().unwrap_or_default(),
+    }
+}
+
+/// The resource whose template the event follows: of those that write into the calendar, the first.
+async fn template_of(
+    tx: &mut Tx,
+    booking: &BookingRow,
+    row: &OutboxRow,
+) -> Result<Option<ResourceRow>, StoreError> {
+    let mut first = None;
+    for id in &booking.resources {
+        let Some(resource) = tx.resources().get(&booking.tenant_id, id).await? else { continue };
+        if resource.write_to.as_ref() == Some(&row.calendar_id) {
+            return Ok(Some(resource));
+        }
+        first = first.or(Some(resource));
+    }
+    Ok(first)
+}

@@ -1,0 +1,71 @@
+//! A booking as the event that a calendar should hold. By default it shows no personal detail and mails nobody.
+
+use std::fmt::Write as _;
+
+use connectors::{
+    WriteKey,
+    connector::{Draft, DraftTime},
+};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    booking::Details,
+    store::{BookingRow, OutboxRow, ResourceRow},
+};
+
+/// What a resource wants its events to show. A title shows the booking's own only where it says `{title}`.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+struct Template {
+    title: String,
+    visibility: String,
+    description: bool,
+}
+
+impl Default for Template {
+    fn default() -> Self {
+        Self {
+            title: "Appointment".to_owned(),
+            visibility: "private".to_owned(),
+            description: false,
+        }
+    }
+}
+
+/// The event of a booking, by the template of the resource that it is written for.
+pub(super) fn draft(
+    booking: &BookingRow,
+    details: &Details,
+    resource: Option<&ResourceRow>,
+) -> Draft {
+    let template: Template = resource
+        .and_then(|row| serde_json::from_value(row.event_template.clone()).ok())
+        .unwrap_or_default();
+    let is_open = template.description;
+    let text = [details.description.as_deref(), details.join_url.as_deref()];
+    let text: Vec<&str> = text.into_iter().flatten().collect();
+    Draft {
+        start: DraftTime::At(booking.span.start()),
+        end: DraftTime::At(booking.span.end()),
+        title: template.title.replace("{title}", details.title.as_deref().unwrap_or_default()),
+        description: (is_open && !text.is_empty()).then(|| text.join("\n")),
+        location: details.location.clone().filter(|_| is_open),
+        private: template.visibility == "private",
+        tentative: false,
+        stamped: booking.touched_at,
+        sequence: booking.revision - 1,
+    }
+}
+
+/// The identity of the event at its provider: the same at every try, another one for every generation.
+pub(super) fn key(row: &OutboxRow) -> WriteKey {
+    let name = format!("{}/{}/{}", row.booking_id, row.calendar_id, row.generation);
+    let digest = Sha256::digest(name.as_bytes());
+    let uid = digest.iter().take(16).fold(String::new(), |mut uid, byte| {
+        let _ = write!(uid, "{byte:02x}");
+        uid
+    });
+    let uid = format!("{uid}@calhub");
+    WriteKey { uid, marker: format!("{}/{}", row.booking_id, row.generation) }
+}

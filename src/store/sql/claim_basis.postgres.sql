@@ -1,0 +1,9 @@
+SELECT
+    tenants.policy AS tenant_policy, resources.resource_id, resources.capacity, resources.policy,
+    resources.write_to, links.calendar_id, links.blocks, links.policy AS link_policy
+FROM resources
+JOIN tenants ON tenants.tenant_id = resources.tenant_id
+LEFT JOIN resource_calendars AS links
+    ON links.tenant_id = resources.tenant_id AND links.resource_id = resources.resource_id
+WHERE resources.tenant_id = $1 AND resources.resource_id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)))
+ORDER BY resources.resource_id, links.place

@@ -1,0 +1,5 @@
+//! Holds, bookings and their delivery, over HTTP against simulated calendars, on both engines.
+
+mod claiming;
+mod delivering;
+mod place;
