@@ -251,12 +251,17 @@ async fn keep_leases(hub: Arc<Hub>) {
     hub.engine.keep_leases().await;
 }
 
-/// Announces, once a second, the holds whose time is up.
+/// Once a second, announces the holds whose time is up and does what policies say about conflicts.
 async fn keep_desk(hub: Arc<Hub>) {
     loop {
-        if let Err(error) = hub.desk.sweep().await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "Expired holds could not be settled; it is tried again.");
+        for done in [hub.desk.sweep().await, hub.desk.follow_policies().await] {
+            if let Err(error) = done {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "Holds or conflicts could not be settled; it is tried again."
+                );
+            }
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -130,3 +130,25 @@ CREATE TABLE attempts (
     PRIMARY KEY (tenant_id, booking_id, calendar_id, n),
     FOREIGN KEY (tenant_id, booking_id, calendar_id) REFERENCES outbox ON DELETE CASCADE
 ) WITHOUT ROWID;
+
+-- Where a calendar says something else than what was agreed, once for each pair.
+CREATE TABLE conflicts (
+    tenant_id   TEXT NOT NULL,
+    booking_id  TEXT NOT NULL,
+    conflict_id TEXT NOT NULL,
+    calendar_id TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    pair        TEXT NOT NULL,
+    state       TEXT NOT NULL,
+    -- What the resource wants done about it without asking anybody; `flag` is nothing.
+    policy      TEXT NOT NULL,
+    likely_copy BOOLEAN NOT NULL,
+    start_us    BIGINT,
+    end_us      BIGINT,
+    found_us    BIGINT NOT NULL,
+    settled_us  BIGINT,
+    PRIMARY KEY (tenant_id, booking_id, conflict_id),
+    FOREIGN KEY (tenant_id, booking_id) REFERENCES bookings ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX conflicts_by_pair ON conflicts (tenant_id, booking_id, pair);
+CREATE INDEX conflicts_to_settle ON conflicts (found_us) WHERE state = 'open' AND policy <> 'flag';

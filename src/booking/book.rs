@@ -84,6 +84,7 @@ impl Desk {
             tenant,
             claim: new.id.as_str(),
             booking: Some(&new.id),
+            own: &[],
             resources: &resources,
             span,
             expires_at: None,

@@ -17,9 +17,10 @@ use crate::{
     model::{
         ids::{BookingId, CalendarId, ResourceId},
         interval::Span,
-        states::BookingStatus,
+        states::{BookingStatus, Delivery},
     },
-    store::{BookingRow, Tx},
+    store::{BookingRow, OutboxRow, Tx},
+    sync::Lane,
 };
 
 /// What a booking should be from now on, as a whole.
@@ -33,6 +34,8 @@ pub struct Changes {
     pub metadata: Value,
     pub max_staleness: Option<SignedDuration>,
     pub allow_unverified: bool,
+    /// Where the calendar shows the new time already, because a person has set it there.
+    pub as_found_in: Option<(CalendarId, Span)>,
 }
 
 impl Desk {
@@ -68,13 +71,16 @@ impl Desk {
             return Err(Refusal::WrongState(text));
         }
         let (mut unsure, mut verified) = (Vec::new(), before.verified);
-        let mut write_to = self.written_to(&mut tx, &before).await?;
+        let outbox = tx.outbox().of_booking(tenant, &before.booking_id).await?;
+        let mut write_to = written_to(&outbox);
+        let own = own_events(&outbox);
         let now = self.clock.now();
         if moves {
             let wish = Wish {
                 tenant,
                 claim: before.booking_id.as_str(),
                 booking: Some(&before.booking_id),
+                own: &own,
                 resources: &resources,
                 span: changes.span,
                 expires_at: None,
@@ -110,6 +116,9 @@ impl Desk {
         };
         let kind = if moves { "booking.moved" } else { "booking.updated" };
         let row = self.store_change(&mut tx, actor, kind, &before, row, &write_to, true).await?;
+        if let Some((calendar, span)) = &changes.as_found_in {
+            self.is_there_already(&mut tx, &row, calendar, *span).await?;
+        }
         reach(Point::BookingWritten).await;
         tx.commit().await?;
         reach(Point::BookingStored).await;
@@ -148,8 +157,8 @@ impl Desk {
         let now = self.clock.now();
         let row = BookingRow { status: to, touched_at: now, ..before.clone() };
         let is_cancelled = to == BookingStatus::Cancelled;
-        let write_to =
-            if is_cancelled { self.written_to(&mut tx, &before).await? } else { Vec::new() };
+        let outbox = tx.outbox().of_booking(tenant, booking).await?;
+        let write_to = if is_cancelled { written_to(&outbox) } else { Vec::new() };
         if is_cancelled {
             tx.claims().remove(tenant, booking.as_str()).await?;
         }
@@ -183,12 +192,44 @@ impl Desk {
         let row = BookingRow { revision, ..row };
         self.want(tx, &row, write_to, present).await?;
         self.tell_booking(tx, actor, kind, Some(before), &row, write_to).await?;
+        // What its events contradicted is not what is agreed now; what lies over it is found out again.
+        let (tenant, booking, now) = (actor.tenant, &row.booking_id, row.touched_at);
+        let open = tx.conflicts().of_booking(tenant, booking).await?;
+        for one in open.iter().filter(|one| one.is_open() && one.kind != "busy") {
+            tx.conflicts().settle(one, "gone", now).await?;
+        }
+        let lane = Lane::Clash.as_str();
+        tx.work().nudge(tenant, lane, booking.as_str(), None, now).await?;
         Ok(row)
     }
 
-    /// The calendars that hold, or should hold, an event of the booking.
-    async fn written_to(&self, tx: &mut Tx, row: &BookingRow) -> Result<Vec<CalendarId>, Refusal> {
-        let rows = tx.outbox().of_booking(&row.tenant_id, &row.booking_id).await?;
-        Ok(rows.into_iter().filter(|row| row.present).map(|row| row.calendar_id).collect())
+    /// Takes an event as it stands for what was to be written.
+    async fn is_there_already(
+        &self,
+        tx: &mut Tx,
+        booking: &BookingRow,
+        calendar: &CalendarId,
+        span: Span,
+    ) -> Result<(), Refusal> {
+        let (tenant, id) = (&booking.tenant_id, &booking.booking_id);
+        let Some(row) = tx.outbox().get(tenant, id, calendar).await? else { return Ok(()) };
+        let (written, state) = (Some((booking.revision, span)), Delivery::Written);
+        let row = OutboxRow { written, state, last_error: None, ..row };
+        tx.outbox().found(tenant, &row, booking.touched_at).await?;
+        if let Some(item) = &row.item {
+            tx.events().mark_mirrors(tenant, calendar, &[item]).await?;
+        }
+        Ok(())
     }
+}
+
+/// The calendars that hold, or should hold, an event of a booking.
+fn written_to(outbox: &[OutboxRow]) -> Vec<CalendarId> {
+    outbox.iter().filter(|row| row.present).map(|row| row.calendar_id.clone()).collect()
+}
+
+/// A booking's own events: calendar and series, which for a single event is the item.
+pub(super) fn own_events(outbox: &[OutboxRow]) -> Vec<(CalendarId, String)> {
+    let own = |row: &OutboxRow| Some((row.calendar_id.clone(), row.item.clone()?));
+    outbox.iter().filter_map(own).collect()
 }

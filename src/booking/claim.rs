@@ -33,6 +33,8 @@ pub(super) struct Wish<'a> {
     pub(super) claim: &'a str,
     /// Whose own wishes at calendars are no obstacle.
     pub(super) booking: Option<&'a BookingId>,
+    /// Its own events, wherever they stand: calendar and series.
+    pub(super) own: &'a [(CalendarId, String)],
     /// Sorted, each once.
     pub(super) resources: &'a [ResourceId],
     pub(super) span: Span,
@@ -84,7 +86,8 @@ impl Desk {
         let seats = self.seats(tx, wish, &basis, &taken, &mut blocked_by).await?;
         let mut doubts = Vec::new();
         if !calendars.is_empty() {
-            let busy = tx.claims().busy(tenant, &calendars, span).await?;
+            let mut busy = tx.claims().busy(tenant, &calendars, span).await?;
+            busy.retain(|one| !is_own(wish.own, one));
             let wanted = tx.claims().wanted(tenant, &calendars, span).await?;
             in_the_way(wish, &basis, &busy, &wanted, &taken, &mut blocked_by);
             let standing = tx.claims().standing(tenant, &calendars).await?;
@@ -189,8 +192,31 @@ impl Desk {
     }
 }
 
-/// What the calendars of each resource have against the span: what was read from their providers, by the resource's own
-/// policy, and what other bookings want them to hold.
+/// Whether busy time is that of one of these events.
+pub(super) fn is_own(own: &[(CalendarId, String)], one: &BusyTime) -> bool {
+    own.iter().any(|(calendar, series)| *calendar == one.calendar_id && *series == one.series)
+}
+
+/// What was read from the providers that blocks a resource, by its own policy.
+pub(super) fn foreign<'a>(
+    row: &'a BasisRow,
+    busy: &'a [BusyTime],
+) -> impl Iterator<Item = &'a BusyTime> {
+    let link = row.link.as_ref().filter(|(_, blocks, _)| *blocks);
+    let rules = link.map(|(_, _, policy)| {
+        DEFAULT_RULES
+            .under(&policy_of(&row.tenant_policy))
+            .under(&policy_of(&row.policy))
+            .under(&policy_of(policy))
+    });
+    busy.iter().filter(move |one| {
+        let is_of_it = link.is_some_and(|(calendar, ..)| one.calendar_id == *calendar);
+        is_of_it && rules.is_some_and(|rules| rules.kind(one.class).is_some())
+    })
+}
+
+/// What the calendars of each resource have against the span: what was read from their providers, and what other
+/// bookings want them to hold.
 fn in_the_way(
     wish: &Wish<'_>,
     basis: &[BasisRow],
@@ -200,13 +226,8 @@ fn in_the_way(
     blocked_by: &mut Vec<Blocker>,
 ) {
     for row in basis {
-        let Some((calendar, true, link)) = &row.link else { continue };
-        let rules = DEFAULT_RULES
-            .under(&policy_of(&row.tenant_policy))
-            .under(&policy_of(&row.policy))
-            .under(&policy_of(link));
-        let of_it = busy.iter().filter(|one| one.calendar_id == *calendar);
-        for one in of_it.filter(|one| rules.kind(one.class).is_some()) {
+        let Some((calendar, true, _)) = &row.link else { continue };
+        for one in foreign(row, busy) {
             let calendar_id = Some(calendar.clone());
             let blocker = Blocker::new(&row.resource_id, "busy", one.span);
             blocked_by.push(Blocker { calendar_id, ..blocker });

@@ -60,6 +60,7 @@ impl Desk {
             tenant: actor.tenant,
             claim: new.id.as_str(),
             booking: None,
+            own: &[],
             resources: &resources,
             span: new.span,
             expires_at: Some(expires_at),

@@ -7,6 +7,7 @@
 mod book;
 mod change;
 mod claim;
+mod clash;
 mod desk;
 mod details;
 mod evidence;
@@ -16,6 +17,8 @@ mod sweep;
 
 pub use book::{Booked, NewBooking, When};
 pub use change::Changes;
+pub use clash::Settlement;
+pub(crate) use clash::{look_for_clashes, own_pair};
 pub use desk::{Actor, Desk};
 pub use details::{Attendee, Details};
 pub use hold::NewHold;

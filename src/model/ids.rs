@@ -95,6 +95,8 @@ id! {
     HoldId, "hld";
     /// A promise made through the hub.
     BookingId, "bkg";
+    /// One thing in a calendar that contradicts a booking.
+    ConflictId, "cfl";
     /// A secret feed URL of a resource.
     FeedId, "fed";
     /// One entry of the change log.

@@ -12,13 +12,18 @@ use super::{
     draft::{draft, key},
     parts,
     plan::{Found, Step, Verdict, judge, next},
+    tell::{conflict_told, tell},
 };
 use crate::{
-    booking::Details,
+    booking::{Details, look_for_clashes, own_pair},
     drill::{Bug, Point, is_back, reach},
-    model::{ids::TenantId, interval::Span, states::Delivery},
+    model::{
+        ids::{ConflictId, TenantId},
+        interval::Span,
+        states::Delivery,
+    },
     store::{
-        AttemptRow, BookingRow, HistoryRow, OutboxRow, ResourceRow, StoreError, Taken, Tx, WorkRow,
+        AttemptRow, BookingRow, ConflictRow, OutboxRow, ResourceRow, StoreError, Taken, Tx, WorkRow,
     },
     sync::{
         ASIDE, End, Engine, SyncError,
@@ -185,33 +190,34 @@ impl Engine {
         match (&item, verdict) {
             (_, Some(Verdict::NotLanded)) => row.written = row.written.map(|(_, span)| (0, span)),
             (_, Some(Verdict::Deleted)) => {
-                (row.state, row.last_error) = (Delivery::Conflict, Some("deleted".to_owned()));
+                happened = Some(self.conflict(task, "deleted", None));
                 // What is wanted next is made anew: the provider may never forget the name.
                 (row.item, row.version, row.written) = (None, None, None);
                 row.generation += 1;
-                happened = Some(("booking.conflict", json!({"kind": "deleted"})));
             }
             (Some(item), verdict) => {
                 row.item = Some(item.item.as_str().to_owned());
                 row.version = item.version.as_ref().map(|one| one.as_str().to_owned());
                 if verdict == Some(Verdict::Moved) {
-                    (row.state, row.last_error) = (Delivery::Conflict, Some("moved".to_owned()));
                     let found = seen.as_ref().and_then(|seen| seen.span);
-                    let body = json!({
-                        "kind": "moved", "start": found.map(Span::start), "end": found.map(Span::end),
-                    });
-                    happened = Some(("booking.conflict", body));
+                    happened = Some(self.conflict(task, "moved", found));
                 }
             }
             (None, _) => (row.item, row.version, row.written) = (None, None, None),
+        }
+        if let Some(conflict) = &happened {
+            (row.state, row.last_error) = (Delivery::Conflict, Some(conflict.kind.clone()));
         }
         row.in_doubt = false;
         let mut tx = self.begin_delivery(task).await?;
         tx.outbox().attempted(&task.tenant, &row.booking_id, &row.calendar_id, &tried).await?;
         tx.outbox().found(&task.tenant, &row, self.clock.now()).await?;
         self.mirror(&mut tx, task, &row, item.as_ref()).await?;
-        if let Some((kind, body)) = happened {
-            self.tell_delivery(&mut tx, task, kind, body).await?;
+        if let Some(conflict) = happened
+            && tx.conflicts().find(&conflict).await?
+        {
+            let booking = &task.booking;
+            conflict_told(self, &mut tx, booking, "booking.conflict", &conflict).await?;
         }
         if !tx.work().hold(work).await? {
             return Ok(Went::Stuck(Remedy::Retry { after: None }, "lease_lost"));
@@ -220,6 +226,28 @@ impl Engine {
         tx.commit().await?;
         reach(Point::DeliveryStored).await;
         Ok(Went::On(row))
+    }
+
+    /// What a person did to the event, and what the resource wants done about it.
+    fn conflict(&self, task: &Task, kind: &str, span: Option<Span>) -> ConflictRow {
+        let policy = task.resource.as_ref().map_or("flag", |resource| match kind {
+            "moved" => &resource.on_provider_move,
+            _ => &resource.on_provider_delete,
+        });
+        ConflictRow {
+            tenant_id: task.tenant.clone(),
+            booking_id: task.booking.booking_id.clone(),
+            conflict_id: ConflictId::mint(&*self.clock, &*self.entropy),
+            calendar_id: task.row.calendar_id.clone(),
+            kind: kind.to_owned(),
+            pair: own_pair(kind, &task.row, span),
+            state: "open".to_owned(),
+            policy: policy.to_owned(),
+            likely_copy: false,
+            span,
+            found_at: self.clock.now(),
+            settled_at: None,
+        }
     }
 
     /// Notes why a step went wrong, and what is in doubt now.
@@ -320,6 +348,12 @@ impl Engine {
             tx.events().upsert_many(tenant, calendar, &[kept], self.clock.now()).await?;
             tx.events().mark_mirrors(tenant, calendar, &[&series]).await?;
         }
+        let now = self.clock.now();
+        let written = row.written.map(|(_, span)| span);
+        let spans = before.iter().map(|one| one.span).chain([row.span]).chain(written);
+        for span in spans {
+            look_for_clashes(tx, tenant, calendar, span, now).await?;
+        }
         let body =
             json!({"calendar_id": calendar, "start": row.span.start(), "end": row.span.end()});
         let told = self.change(tenant, "busy.changed", "hub", calendar.as_str(), body);
@@ -331,8 +365,9 @@ impl Engine {
         let row = OutboxRow { state: Delivery::Written, last_error: None, ..task.row.clone() };
         let mut tx = self.store.begin().await?;
         tx.outbox().found(&task.tenant, &row, self.clock.now()).await?;
-        let body = json!({"present": row.present, "version": row.version});
-        self.tell_delivery(&mut tx, task, "booking.delivered", body).await?;
+        let calendar = &row.calendar_id;
+        let body = json!({"calendar_id": calendar, "present": row.present, "version": row.version});
+        tell(self, &mut tx, &task.booking, "booking.delivered", body).await?;
         if !tx.work().hold(work).await? {
             return Ok(End::Done);
         }
@@ -374,41 +409,14 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         let now = self.clock.now();
         if tx.outbox().fail(&task.tenant, &task.row, Delivery::Failed, code, now).await? {
-            let body = json!({"error": code});
-            self.tell_delivery(&mut tx, task, "booking.delivery_failed", body).await?;
+            let body = json!({"calendar_id": task.row.calendar_id, "error": code});
+            tell(self, &mut tx, &task.booking, "booking.delivery_failed", body).await?;
         }
         if !tx.work().hold(work).await? {
             return Ok(End::Done);
         }
         tx.commit().await?;
         Ok(End::Never)
-    }
-
-    /// Tells the change log and the booking's history.
-    async fn tell_delivery(
-        &self,
-        tx: &mut Tx,
-        task: &Task,
-        kind: &str,
-        mut body: serde_json::Value,
-    ) -> Result<(), StoreError> {
-        let (tenant, booking) = (&task.tenant, &task.booking);
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert("calendar_id".to_owned(), json!(task.row.calendar_id));
-        }
-        let happened = HistoryRow {
-            kind: kind.strip_prefix("booking.").unwrap_or(kind).to_owned(),
-            actor: "hub".to_owned(),
-            body: body.clone(),
-            at: self.clock.now(),
-        };
-        tx.bookings().remember(tenant, &booking.booking_id, &happened).await?;
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert("booking_id".to_owned(), json!(booking.booking_id));
-            fields.insert("external_id".to_owned(), json!(booking.external_id));
-        }
-        let told = self.change(tenant, kind, "hub", booking.booking_id.as_str(), body);
-        tx.changes().append(&[told]).await
     }
 }
 

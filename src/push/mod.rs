@@ -7,8 +7,11 @@
 mod deliver;
 mod draft;
 pub mod plan;
+mod tell;
 
 use jiff::Timestamp;
+
+pub(crate) use self::tell::conflict_told;
 
 use crate::{
     model::ids::{BookingId, CalendarId, TenantId},

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::Sealed;
 use crate::model::{
     ids::{
-        BookingId, CalendarId, ChangeId, ConnectionId, FeedId, HoldId, KeyId, ResourceId, TenantId,
+        BookingId, CalendarId, ChangeId, ConflictId, ConnectionId, FeedId, HoldId, KeyId,
+        ResourceId, TenantId,
     },
     states::{Access, ConnectionState, InitialSync, Provider},
 };
@@ -156,6 +157,7 @@ text_arg!(
     ResourceId,
     HoldId,
     BookingId,
+    ConflictId,
     FeedId,
     ChangeId,
     Provider,

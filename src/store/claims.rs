@@ -137,6 +137,7 @@ impl Stored for StandingRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BusyTime {
     pub calendar_id: CalendarId,
+    pub series: String,
     pub span: Span,
     pub class: BusyClass,
 }
@@ -148,6 +149,7 @@ impl Stored for BusyTime {
         let class: i64 = columns.get("class")?;
         Ok(Self {
             calendar_id: columns.get("calendar_id")?,
+            series: columns.get("series")?,
             span: span(columns, Self::TABLE)?,
             class: BusyClass::from_code(i16::try_from(class).unwrap_or(i16::MAX)),
         })

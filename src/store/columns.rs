@@ -12,7 +12,8 @@ use super::{
 use crate::model::{
     event::Event,
     ids::{
-        BookingId, CalendarId, ChangeId, ConnectionId, FeedId, HoldId, KeyId, ResourceId, TenantId,
+        BookingId, CalendarId, ChangeId, ConflictId, ConnectionId, FeedId, HoldId, KeyId,
+        ResourceId, TenantId,
     },
     states::{Access, BookingStatus, ConnectionState, Delivery, HoldState, InitialSync, Provider},
 };
@@ -141,6 +142,7 @@ column! {
     ResourceId, String, |raw| raw.parse().ok();
     HoldId, String, |raw| raw.parse().ok();
     BookingId, String, |raw| raw.parse().ok();
+    ConflictId, String, |raw| raw.parse().ok();
     FeedId, String, |raw| raw.parse().ok();
     ChangeId, String, |raw| raw.parse().ok();
     Provider, String, |raw| Provider::parse(&raw);

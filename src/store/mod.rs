@@ -13,6 +13,7 @@ mod census;
 mod changes;
 mod claims;
 mod columns;
+mod conflicts;
 mod connections;
 mod data_keys;
 mod error;
@@ -42,6 +43,7 @@ pub use calendars::{CalendarFilter, CalendarRow, Calendars, PullOutcome, RemoteC
 pub use census::{AskedFor, Census, ConnectionCount, FailureCount, REQUESTS_KEPT, RequestCount};
 pub use changes::{BadCursor, ChangeFilter, ChangeRow, Changes, Epoch, LogCursor, NewChange};
 pub use claims::{BasisRow, BusyTime, ClaimRow, Claims, StandingRow, WantedSpan};
+pub use conflicts::{ConflictRow, Conflicts};
 pub use connections::{ConnectionFilter, ConnectionHealth, ConnectionRow, Connections};
 pub use data_keys::{DataKeyRow, DataKeys, SealedColumn, SealedRow};
 pub use error::{Result, StoreError, rules};

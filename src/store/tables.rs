@@ -24,6 +24,7 @@ pub(super) const TABLES: &[&str] = &[
     "holds",
     "bookings",
     "booking_history",
+    "conflicts",
     "outbox",
     "attempts",
     "changes",

@@ -165,6 +165,7 @@ impl Engine {
                 Lane::List => self.run_list(&row).await,
                 Lane::Advance => self.run_advance(&row).await,
                 Lane::Pull => self.run_pull(&row).await,
+                Lane::Clash => self.run_clash(&row).await,
                 Lane::Deliver => self.run_deliver(&row).await,
             }
         };

@@ -25,13 +25,16 @@ pub enum Lane {
     Advance,
     /// Read a calendar's changes.
     Pull,
+    /// See whether anything in the calendars has come to lie over a booking; the subject is the booking.
+    Clash,
     /// Bring a calendar's part of a booking to its provider; the subject is `<booking>/<calendar>`.
     Deliver,
 }
 
 impl Lane {
     /// All lanes, in the order in which a step drains them.
-    pub const ALL: [Self; 5] = [Self::Remove, Self::List, Self::Advance, Self::Pull, Self::Deliver];
+    pub const ALL: [Self; 6] =
+        [Self::Remove, Self::List, Self::Advance, Self::Pull, Self::Clash, Self::Deliver];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,6 +42,7 @@ impl Lane {
             Self::List => "list",
             Self::Advance => "advance",
             Self::Pull => "pull",
+            Self::Clash => "clash",
             Self::Deliver => "deliver",
         }
     }
@@ -64,13 +68,14 @@ impl Drains {
 
     /// All drains of a process. What failed last time may hang again for as long as a call may take: drains of its
     /// own run it, so that it holds up nothing that is well.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::new("remove", Lane::Remove, Share::All, 1),
         Self::new("list", Lane::List, Share::Sound, 2),
         Self::new("list_failing", Lane::List, Share::Failing, 2),
         Self::new("advance", Lane::Advance, Share::All, 1),
         Self::new("pull", Lane::Pull, Share::Sound, 8),
         Self::new("pull_failing", Lane::Pull, Share::Failing, 8),
+        Self::new("clash", Lane::Clash, Share::All, 1),
         Self::new("deliver", Lane::Deliver, Share::Sound, 8),
         Self::new("deliver_failing", Lane::Deliver, Share::Failing, 4),
     ];
@@ -170,7 +175,7 @@ impl Lane {
     /// place at its host, must not wait for it.
     pub(super) fn batch(self) -> i64 {
         match self {
-            Self::Remove | Self::Advance => 8,
+            Self::Remove | Self::Advance | Self::Clash => 8,
             Self::List | Self::Pull | Self::Deliver => 1,
         }
     }

@@ -45,4 +45,5 @@ pub use lanes::{Drains, Lane};
 pub(crate) use listing::Wakes;
 pub use pull::Pulled;
 pub use request::{Fresh, HeldCalendar, Planned, Selector};
+pub(crate) use schedule::after;
 pub use traffic::{Counted, Traffic};

@@ -12,6 +12,7 @@ use super::{
     plan::{Diff, Step},
 };
 use crate::{
+    booking::look_for_clashes,
     drill::{Bug, Point, is_back, reach},
     model::{busy::BusyInterval, ids::ResourceId, interval::Span},
     push::ask_for_delivery,
@@ -91,6 +92,9 @@ impl Engine {
         events.upsert_many(tenant, calendar, &sorted.keep, self.clock.now()).await?;
         events.delete_many(tenant, calendar, &sorted.drop).await?;
         self.know_our_own(tx, subject, &sorted).await?;
+        if let Some(span) = touched {
+            look_for_clashes(tx, tenant, calendar, span, self.clock.now()).await?;
+        }
         match touched {
             Some(span) => self.tell_busy_changed(tx, &subject.calendar, span).await,
             None => Ok(()),

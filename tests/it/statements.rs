@@ -23,6 +23,7 @@ const TENANT_TABLES: &[&str] = &[
     "holds",
     "bookings",
     "booking_history",
+    "conflicts",
     "outbox",
     "attempts",
     "provider_requests",
@@ -35,6 +36,7 @@ const TENANT_TABLES: &[&str] = &[
 const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("busy_by_calendar.postgres.sql", "loads the index"),
     ("busy_by_calendar.sqlite.sql", "loads the index"),
+    ("conflict_to_settle.sql", "policies of every tenant are followed"),
     ("data_key_all.sql", "secrets are rotated for every tenant"),
     ("calendar_all.sql", "loads the index"),
     ("calendar_turn_back.sql", "the clock is everybody's"),

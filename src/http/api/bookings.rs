@@ -22,7 +22,7 @@ use super::{
     resources::{find as find_resource, named},
 };
 use crate::{
-    booking::{Changes, Details, NewBooking, When},
+    booking::{Changes, Details, NewBooking, Settlement, When},
     http::{
         Api, Problem,
         auth::Caller,
@@ -47,6 +47,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
         .routes(routes!(cancel))
         .routes(routes!(complete))
         .routes(routes!(no_show))
+        .routes(routes!(resolve))
 }
 
 /// Finds a booking by its id or by `ext:` and its external id.
@@ -83,7 +84,8 @@ async fn view(
         true => Some(tx.bookings().history(&row.tenant_id, &row.booking_id).await?),
         false => None,
     };
-    Ok(BookingView::of(row, &details, &outbox, history))
+    let conflicts = tx.conflicts().of_booking(&row.tenant_id, &row.booking_id).await?;
+    Ok(BookingView::of(row, &details, &outbox, &conflicts, history))
 }
 
 /// Waits until the calendars have what is wanted, or say that they will not; at most for `wait`.
@@ -313,6 +315,7 @@ async fn change(
         metadata: json!(body.metadata),
         max_staleness: body.max_staleness.map(|age| age.0),
         allow_unverified: body.allow_unverified,
+        as_found_in: None,
     };
     Ok(api.hub.desk.change_booking(actor(caller), seen, changes).await?.booking)
 }
@@ -441,4 +444,50 @@ async fn no_show(
     Body(ending): Body<Ending>,
 ) -> Result<Response, Problem> {
     end(&api, &caller, &text, (BookingStatus::NoShow, ending, None)).await
+}
+
+/// What is to become of a conflict.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"action": "accept"}))]
+struct Resolution {
+    action: Action,
+}
+
+/// `accept`: what the calendar says holds from now on. `revert`: what was agreed is written again. `dismiss`: both
+/// stay, and the pair is not told again.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Action {
+    Accept,
+    Revert,
+    Dismiss,
+}
+
+/// Settles a conflict.
+#[utoipa::path(post, path = "/v1/bookings/{id}/conflicts/{conflict_id}/resolve", tag = "Holds and bookings",
+    security(("key" = ["bookings:write"])), request_body = Resolution,
+    params(("id" = String, Path), ("conflict_id" = String, Path)),
+    responses((status = 200, body = BookingView), (status = "default", body = Problem)))]
+async fn resolve(
+    State(api): State<Api>,
+    caller: Caller,
+    Path((text, conflict)): Path<(String, String)>,
+    PreferredWait(wait): PreferredWait,
+    Body(body): Body<Resolution>,
+) -> Result<Response, Problem> {
+    let mut tx = api.hub.store.read().await?;
+    let row = find(&mut tx, &caller, &text).await?;
+    let all = tx.conflicts().of_booking(&caller.tenant, &row.booking_id).await?;
+    tx.rollback().await?;
+    let found = all.into_iter().find(|one| one.conflict_id.as_str() == conflict);
+    let found = found.ok_or_else(|| Problem::not_found("conflict"))?;
+    let wanted = match body.action {
+        Action::Accept => Settlement::Accept,
+        Action::Revert => Settlement::Revert,
+        Action::Dismiss => Settlement::Dismiss,
+    };
+    api.hub.desk.settle(actor(&caller), &found, wanted).await?;
+    let row = find(&mut api.hub.store.read().await?, &caller, row.booking_id.as_str()).await?;
+    answer(&api, StatusCode::OK, &row, wait).await
 }

@@ -1,4 +1,4 @@
-SELECT calendar_id, start_us, end_us, CAST(class AS BIGINT) AS class
+SELECT calendar_id, series, start_us, end_us, CAST(class AS BIGINT) AS class
 FROM busy
 WHERE tenant_id = $1
     AND calendar_id IN (SELECT value FROM json_each($2))

@@ -184,3 +184,135 @@ async fn foreign_events_beside_ours_are_never_touched() {
     })
     .await;
 }
+
+/// Somebody writes an event of their own over a booking.
+#[tokio::test]
+async fn a_foreign_event_on_top_of_a_booking_is_told_within_one_pull_and_not_again_once_dismissed()
+{
+    on_each_engine(async |bed| {
+        let place = Place::new(bed).await;
+        let id = place.book(9, 10).await.expect(201).id();
+        place.settle().await;
+        place.calendar.put("own.ics", event("own", 9, 11));
+        place.sync().await;
+        let found = place.booking(&id).await;
+        let [conflict] = &found["conflicts"].as_array().unwrap()[..] else { panic!("{found}") };
+        assert_eq!((&conflict["kind"], &conflict["likely_copy"]), (&json!("busy"), &json!(false)));
+        assert_eq!(found["delivery"], "written", "the booking itself is where it should be");
+        let path =
+            format!("/v1/bookings/{id}/conflicts/{}/resolve", conflict["id"].as_str().unwrap());
+        place.hub.post(&path, json!({"action": "revert"})).await.problem(409, "wrong_state");
+        place.hub.post(&path, json!({"action": "dismiss"})).await.expect(200);
+        for _ in 0..2 {
+            place.sync().await;
+            assert_eq!(place.booking(&id).await["conflicts"], json!([]));
+        }
+        // Another pair, and a copy by the looks of it.
+        place.calendar.put("copy.ics", event("copy", 9, 10));
+        place.sync().await;
+        let found = place.booking(&id).await;
+        assert_eq!(found["conflicts"][0]["likely_copy"], true, "{found}");
+        place.calendar.delete("copy.ics");
+        place.sync().await;
+        assert_eq!(place.booking(&id).await["conflicts"], json!([]));
+        let kinds = place.kinds(&id).await;
+        let count = |kind: &str| kinds.iter().filter(|one| *one == kind).count();
+        assert_eq!((count("conflict"), count("conflict_resolved")), (2, 2), "{kinds:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_move_can_be_accepted_or_written_back() {
+    on_each_engine(async |bed| {
+        let place = Place::new(bed).await;
+        for (action, busy, starts) in
+            [("accept", "14-15", "T140000Z"), ("revert", "9-10", "T090000Z")]
+        {
+            let id = place.book(9, 10).await.expect(201).id();
+            place.settle().await;
+            place.drag("T090000Z", "T140000Z", "T100000Z", "T150000Z").await;
+            let found = place.booking(&id).await;
+            let conflict = found["conflicts"][0]["id"].as_str().unwrap().to_owned();
+            let path = format!("/v1/bookings/{id}/conflicts/{conflict}/resolve");
+            place.hub.post(&path, json!({"action": action})).await.expect(200);
+            place.settle().await;
+            place.sync().await;
+            let found = place.booking(&id).await;
+            assert_eq!(
+                (&found["delivery"], &found["conflicts"]),
+                (&json!("written"), &json!([])),
+                "{found}"
+            );
+            assert_eq!(place.busy().await, [busy], "{action}");
+            assert!(place.objects()[0].contains(starts), "{action}: {}", place.objects()[0]);
+            let again = place.hub.post(&path, json!({"action": action})).await;
+            again.problem(409, "wrong_state");
+            place.hub.post(&format!("/v1/bookings/{id}/cancel"), json!({})).await.expect(200);
+            place.settle().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn policies_follow_revert_cancel_and_restore_without_asking() {
+    on_each_engine(async |bed| {
+        let place = Place::new(bed).await;
+        let policy = async |on_move: &str, on_delete: &str| {
+            let body = json!({"on_provider_move": on_move, "on_provider_delete": on_delete});
+            place.hub.patch("/v1/resources/ext:anna", body).await.expect(200);
+        };
+        policy("follow", "cancel").await;
+        let id = place.book(9, 10).await.expect(201).id();
+        place.settle().await;
+        place.drag("T090000Z", "T140000Z", "T100000Z", "T150000Z").await;
+        let found = place.booking(&id).await;
+        assert_eq!(
+            (&found["start"], &found["delivery"]),
+            (&json!(hour(14)), &json!("written")),
+            "{found}"
+        );
+        assert_eq!(place.busy().await, ["14-15"]);
+        // Into a time that is taken nothing follows.
+        let other = place.book(16, 17).await.expect(201).id();
+        place.settle().await;
+        place.drag("T140000Z", "T160000Z", "T150000Z", "T170000Z").await;
+        let found = place.booking(&id).await;
+        assert_eq!(
+            (&found["start"], &found["delivery"]),
+            (&json!(hour(14)), &json!("conflict")),
+            "{found}"
+        );
+        assert_eq!(found["conflicts"][0]["kind"], "moved");
+        assert_eq!(
+            place.booking(&other).await["conflicts"][0]["kind"],
+            "busy",
+            "a conflict on both"
+        );
+        place.hub.post(&format!("/v1/bookings/{id}/cancel"), json!({})).await.expect(200);
+        place.settle().await;
+        place.sync().await;
+        assert_eq!(place.booking(&other).await["conflicts"], json!([]));
+        // Deleted by the person, cancelled by the policy.
+        let (name, _) = place.stored().remove(0);
+        place.calendar.delete(&name);
+        place.sync().await;
+        place.policies().await;
+        assert_eq!(place.booking(&other).await["status"], "cancelled");
+        assert!(place.busy().await.is_empty());
+        policy("revert", "restore").await;
+        let id = place.book(9, 10).await.expect(201).id();
+        place.settle().await;
+        place.drag("T090000Z", "T140000Z", "T100000Z", "T150000Z").await;
+        assert!(place.objects()[0].contains("T090000Z"), "{}", place.objects()[0]);
+        let (name, _) = place.stored().remove(0);
+        place.calendar.delete(&name);
+        place.sync().await;
+        place.policies().await;
+        assert_eq!(place.objects().len(), 1);
+        assert_eq!(place.booking(&id).await["delivery"], "written");
+        assert_eq!(place.busy().await, ["9-10"]);
+    })
+    .await;
+}

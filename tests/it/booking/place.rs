@@ -90,6 +90,35 @@ impl Place {
         spans.iter().map(|span| format!("{}-{}", of(&span["start"]), of(&span["end"]))).collect()
     }
 
+    /// What became of a booking, in words.
+    pub async fn kinds(&self, id: &str) -> Vec<String> {
+        let found = self.booking(id).await;
+        let rows = found["history"].as_array().unwrap().iter();
+        rows.map(|row| row["kind"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Anna drags an event in her calendar; the hub reads it and does what policies say.
+    pub async fn drag(&self, start: &str, new_start: &str, end: &str, new_end: &str) {
+        let event = self.stored().into_iter().find(|(_, body)| body.contains(start));
+        let (name, body) = event.expect("there is such an event");
+        let moved = body
+            .replace("@calhub", "%calhub")
+            .replace(end, "@")
+            .replace(start, new_start)
+            .replace('@', new_end)
+            .replace("%calhub", "@calhub");
+        self.calendar.put(&name, moved);
+        self.sync().await;
+        self.policies().await;
+    }
+
+    /// Does what policies say about conflicts, and what follows.
+    pub async fn policies(&self) {
+        self.hub.hub.desk.follow_policies().await.unwrap();
+        self.settle().await;
+        self.sync().await;
+    }
+
     /// The bodies of all objects in the calendar.
     pub fn objects(&self) -> Vec<String> {
         self.stored().into_iter().map(|(_, body)| body).collect()

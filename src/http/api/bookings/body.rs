@@ -15,8 +15,8 @@ use crate::{
         extract::{check_metadata, check_text},
         wire::{Instant, Iso},
     },
-    model::{states::Delivery, time::tzdb},
-    store::{BookingRow, HistoryRow, OutboxRow},
+    model::{interval::Span, states::Delivery, time::tzdb},
+    store::{BookingRow, ConflictRow, HistoryRow, OutboxRow},
 };
 
 /// A guest.
@@ -214,8 +214,9 @@ struct ProviderEvent {
 #[derive(Debug, Serialize, ToSchema)]
 struct ConflictView {
     id: String,
-    /// `moved` or `deleted`.
+    /// `moved` or `deleted` of its own event, `busy` of another one over it.
     kind: String,
+    /// Whether it is at the very same time, as a copy that another tool has made of it.
     likely_copy: bool,
     #[schema(value_type = Object)]
     with: Value,
@@ -236,6 +237,7 @@ impl BookingView {
         row: &BookingRow,
         details: &Details,
         outbox: &[OutboxRow],
+        conflicts: &[ConflictRow],
         history: Option<Vec<HistoryRow>>,
     ) -> Self {
         let body = BookingBody::of(row, details);
@@ -263,7 +265,7 @@ impl BookingView {
             verified: row.verified,
             metadata: row.metadata.clone(),
             provider_events: outbox.iter().filter_map(ProviderEvent::of).collect(),
-            conflicts: outbox.iter().filter_map(ConflictView::of).collect(),
+            conflicts: conflicts.iter().filter_map(ConflictView::of).collect(),
             history,
             created_at: row.created_at.into(),
         }
@@ -283,12 +285,15 @@ impl ProviderEvent {
 }
 
 impl ConflictView {
-    fn of(row: &OutboxRow) -> Option<Self> {
-        (row.state == Delivery::Conflict).then(|| Self {
-            id: row.calendar_id.to_string(),
-            kind: row.last_error.clone().unwrap_or_default(),
-            likely_copy: false,
-            with: serde_json::json!({"calendar_id": row.calendar_id, "event_id": row.item}),
+    fn of(row: &ConflictRow) -> Option<Self> {
+        row.is_open().then(|| Self {
+            id: row.conflict_id.to_string(),
+            kind: row.kind.clone(),
+            likely_copy: row.likely_copy,
+            with: serde_json::json!({
+                "calendar_id": row.calendar_id, "start": row.span.map(Span::start),
+                "end": row.span.map(Span::end),
+            }),
         })
     }
 }

@@ -1,0 +1,273 @@
+//! Conflicts: what has come to lie over a booking, what a person did to its event, and what is done about it.
+//!
+//! What the calendars say over a booking is compared with what is known already, from the tables, however it came to be
+//! asked: an edit a person made, a calendar that was linked, a policy that changed.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::{
+    change::{Changes, own_events},
+    claim::{foreign, is_own},
+    desk::{Actor, Desk},
+    details::Details,
+    evidence::blocking,
+    refusal::Refusal,
+};
+use crate::{
+    model::{
+        ids::{BookingId, CalendarId, ConflictId, TenantId},
+        interval::Span,
+        states::{BookingStatus, Delivery},
+    },
+    push::{ask_for_delivery, conflict_told},
+    store::{BookingRow, BusyTime, ConflictRow, OutboxRow, StoreError, Tx, WorkRow},
+    sync::{End, Engine, Lane, after},
+};
+
+/// How many are settled in one go.
+const SOME: i64 = 100;
+
+/// What a platform or an operator wants done about a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// What the calendar says holds from now on.
+    Accept,
+    /// What was agreed holds, and is written again.
+    Revert,
+    /// Both stay as they are.
+    Dismiss,
+}
+
+impl Engine {
+    /// Compares what the calendars say over a booking with the conflicts that are known.
+    pub(crate) async fn run_clash(&self, work: &WorkRow) -> Result<End, StoreError> {
+        let Ok(id) = work.subject.parse::<BookingId>() else { return Ok(End::Never) };
+        let tenant = &work.tenant_id;
+        let mut tx = self.store.begin().await?;
+        let Some(booking) = tx.bookings().get(tenant, &id).await? else { return Ok(End::Never) };
+        let outbox = tx.outbox().of_booking(tenant, &id).await?;
+        if outbox.iter().any(|row| row.in_doubt) {
+            // Which of the events is ours is known when it has been read back.
+            let soon = std::time::Duration::from_secs(10);
+            return Ok(End::Again(after(self.clock.now(), soon), None));
+        }
+        let there = match booking.status {
+            BookingStatus::Confirmed => self.over(&mut tx, &booking, &outbox).await?,
+            _ => BTreeMap::new(),
+        };
+        let known = tx.conflicts().of_booking(tenant, &id).await?;
+        let now = self.clock.now();
+        for (pair, one) in &there {
+            let row = ConflictRow {
+                tenant_id: tenant.clone(),
+                booking_id: id.clone(),
+                conflict_id: ConflictId::mint(&*self.clock, &*self.entropy),
+                calendar_id: one.calendar_id.clone(),
+                kind: "busy".to_owned(),
+                pair: pair.clone(),
+                state: "open".to_owned(),
+                policy: "flag".to_owned(),
+                likely_copy: one.span == booking.span,
+                span: Some(one.span),
+                found_at: now,
+                settled_at: None,
+            };
+            if tx.conflicts().find(&row).await? {
+                conflict_told(self, &mut tx, &booking, "booking.conflict", &row).await?;
+            }
+        }
+        for row in known.iter().filter(|row| row.is_open() && row.kind == "busy") {
+            if !there.contains_key(&row.pair) && tx.conflicts().settle(row, "gone", now).await? {
+                conflict_told(self, &mut tx, &booking, "booking.conflict_resolved", row).await?;
+            }
+        }
+        if !tx.work().hold(work).await? {
+            return Ok(End::Done);
+        }
+        tx.commit().await?;
+        Ok(End::Never)
+    }
+
+    /// What blocks a booking's resources within its own time, by pair.
+    async fn over(
+        &self,
+        tx: &mut Tx,
+        booking: &BookingRow,
+        outbox: &[OutboxRow],
+    ) -> Result<BTreeMap<String, BusyTime>, StoreError> {
+        let (tenant, span) = (&booking.tenant_id, booking.span);
+        let basis = tx.claims().basis(tenant, &booking.resources).await?;
+        let mut busy = tx.claims().busy(tenant, &blocking(&basis), span).await?;
+        let own = own_events(outbox);
+        busy.retain(|one| !is_own(&own, one));
+        let pair = |one: &BusyTime| {
+            let (from, to) = (one.span.start_us(), one.span.end_us());
+            format!("busy/{}/{}/{from}/{to}", one.calendar_id, one.series)
+        };
+        let all = basis.iter().flat_map(|row| foreign(row, &busy));
+        Ok(all.map(|one| (pair(one), one.clone())).collect())
+    }
+}
+
+impl Desk {
+    /// Does what the resources' policies say about open conflicts, and answers how many that were.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn follow_policies(&self) -> Result<usize, Refusal> {
+        let rows = self.store.read().await?.conflicts().to_settle(SOME).await?;
+        let count = rows.len();
+        for row in rows {
+            let actor = Actor { tenant: &row.tenant_id, name: "hub" };
+            let wanted = match row.policy.as_str() {
+                "follow" | "cancel" => Settlement::Accept,
+                _ => Settlement::Revert,
+            };
+            match self.settle(actor, &row, wanted).await {
+                Ok(()) => {}
+                Err(Refusal::Store(error)) => return Err(error.into()),
+                // What cannot be followed is left to people: a time that is taken, a booking that has ended.
+                Err(_) => {
+                    let mut tx = self.store.begin().await?;
+                    tx.conflicts().flag(&row).await?;
+                    tx.commit().await?;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// Settles one conflict of a booking.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::SlotTaken`] when the time that is to be accepted is not free; [`Refusal::WrongState`] when there
+    /// is nothing that could be done so.
+    pub async fn settle(
+        &self,
+        actor: Actor<'_>,
+        row: &ConflictRow,
+        wanted: Settlement,
+    ) -> Result<(), Refusal> {
+        if !row.is_open() {
+            return Err(Refusal::WrongState(format!("The conflict is {}.", row.state)));
+        }
+        match (row.kind.as_str(), wanted) {
+            ("moved", Settlement::Accept) => self.accept_move(actor, row).await?,
+            ("deleted", Settlement::Accept) => {
+                let reason = Some("deleted in the calendar");
+                let to = BookingStatus::Cancelled;
+                self.end_booking(actor, &row.booking_id, to, reason).await?;
+            }
+            ("moved" | "deleted", Settlement::Revert) => self.write_again(row).await?,
+            (_, Settlement::Dismiss) => self.leave_as_it_is(row).await?,
+            _ => {
+                let text = "What lies over the booking is somebody else's: move the booking, or dismiss it.";
+                return Err(Refusal::WrongState(text.to_owned()));
+            }
+        }
+        let state = match wanted {
+            Settlement::Accept => "accepted",
+            Settlement::Revert => "reverted",
+            Settlement::Dismiss => "dismissed",
+        };
+        let mut tx = self.store.begin().await?;
+        let now = self.clock.now();
+        if tx.conflicts().settle(row, state, now).await? {
+            let body = json!({"conflict_id": row.conflict_id, "kind": row.kind, "action": state});
+            let kind = "conflict_resolved";
+            self.remember(&mut tx, actor, &row.booking_id, kind, body.clone()).await?;
+            let (tenant, subject) = (actor.tenant, row.booking_id.as_str());
+            let told = self.change(tenant, actor.name, "booking.conflict_resolved", subject, body);
+            tx.changes().append(&[told]).await?;
+        }
+        tx.commit().await?;
+        self.engine.ring();
+        Ok(())
+    }
+
+    /// Moves the booking to where the person has moved its event, if that is free; the event stays as it is.
+    async fn accept_move(&self, actor: Actor<'_>, row: &ConflictRow) -> Result<(), Refusal> {
+        let text = "The event has no one time any more.";
+        let span = row.span.ok_or_else(|| Refusal::WrongState(text.to_owned()))?;
+        let mut tx = self.store.read().await?;
+        let seen = tx.bookings().get(actor.tenant, &row.booking_id).await?;
+        let seen = seen.ok_or(Refusal::NotFound("booking"))?;
+        let details = Details::open(&self.vault, &mut tx, &seen).await?;
+        tx.rollback().await?;
+        let changes = Changes {
+            resources: seen.resources.clone(),
+            span,
+            details,
+            time_zone: seen.time_zone.clone(),
+            external_id: seen.external_id.clone(),
+            metadata: seen.metadata.clone(),
+            max_staleness: Some(SignedDuration::MAX),
+            allow_unverified: true,
+            as_found_in: Some((row.calendar_id.clone(), span)),
+        };
+        self.change_booking(actor, &seen, changes).await?;
+        Ok(())
+    }
+
+    /// Has what was agreed written again.
+    async fn write_again(&self, row: &ConflictRow) -> Result<(), Refusal> {
+        self.renew(row, |there| OutboxRow {
+            state: Delivery::Pending,
+            written: there.written.map(|(_, span)| (0, span)),
+            last_error: None,
+            ..there
+        })
+        .await
+    }
+
+    /// Takes what the calendar says as settled, without changing either side.
+    async fn leave_as_it_is(&self, row: &ConflictRow) -> Result<(), Refusal> {
+        if row.kind == "busy" {
+            return Ok(());
+        }
+        let is_gone = row.kind == "deleted";
+        let state = if is_gone { Delivery::NotApplicable } else { Delivery::Written };
+        self.renew(row, |there| OutboxRow { state, last_error: None, ..there }).await
+    }
+
+    async fn renew(
+        &self,
+        row: &ConflictRow,
+        with: impl FnOnce(OutboxRow) -> OutboxRow,
+    ) -> Result<(), Refusal> {
+        let (tenant, booking, calendar) = (&row.tenant_id, &row.booking_id, &row.calendar_id);
+        let mut tx = self.store.begin().await?;
+        let there = tx.outbox().get(tenant, booking, calendar).await?;
+        let there = there.ok_or(Refusal::NotFound("event"))?;
+        let now: Timestamp = self.clock.now();
+        tx.outbox().found(tenant, &with(there), now).await?;
+        ask_for_delivery(&mut tx, tenant, booking, calendar, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Has the bookings looked at over which something in a calendar may have come to lie, or no longer does.
+pub(crate) async fn look_for_clashes(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    calendar: &CalendarId,
+    span: Span,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for booking in tx.conflicts().bookings_on(tenant, calendar, span).await? {
+        tx.work().nudge(tenant, Lane::Clash.as_str(), booking.as_str(), None, now).await?;
+    }
+    Ok(())
+}
+
+/// The pair of a booking and its own event in a calendar.
+pub(crate) fn own_pair(kind: &str, row: &OutboxRow, span: Option<Span>) -> String {
+    let at = span.map_or(0, Span::start_us);
+    format!("{kind}/{}/{}/{at}", row.calendar_id, row.generation)
+}

@@ -1,0 +1,3 @@
+UPDATE conflicts
+SET policy = 'flag'
+WHERE tenant_id = $1 AND booking_id = $2 AND conflict_id = $3
