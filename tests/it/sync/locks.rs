@@ -155,6 +155,8 @@ impl Scene {
                 break;
             }
         }
+        // The server frees the locks of a session that is only closed at some time of its own.
+        other.execute("ROLLBACK").await.unwrap();
         other.close().await.unwrap();
         let ended = acting.await.unwrap();
         refused.or(ended.err().map(|error| format!("beside {first}: the act: {error}")))
