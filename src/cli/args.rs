@@ -3,8 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    backup, calendars, config, connect, connections, demo, doctor, expand, freebusy, jobs, keys,
-    migrate, quarantine, resources, restore, secrets, serve, session::Before, sync, tenants, work,
+    backup, bookings, calendars, config, connect, connections, demo, doctor, expand, freebusy,
+    jobs, keys, migrate, outbox, quarantine, resources, restore, secrets, serve, session::Before,
+    sync, tenants, work,
 };
 
 const EXAMPLES: &str = "\
@@ -50,7 +51,10 @@ pub(crate) enum Command {
     Resources(resources::Resources),
     Tenants(tenants::Tenants),
     Keys(keys::Keys),
+    Bookings(bookings::Bookings),
+    Holds(bookings::Holds),
     Jobs(jobs::Jobs),
+    Outbox(outbox::Outbox),
     Quarantine(quarantine::Quarantine),
     Secrets(secrets::Secrets),
     Unexpandable(super::unexpandable::Unexpandable),
@@ -106,6 +110,10 @@ mod tests {
             "calhub connections list --url http://h --key chk_a_b --tenant ten_1 --json",
             "calhub config show",
             "calhub trace cal_1 --json",
+            "calhub bookings list --resource ext:a --status confirmed",
+            "calhub bookings resolve bkg_1 cfl_1 accept",
+            "calhub holds release hld_1",
+            "calhub outbox adopt bkg_1:cal_1 /x.ics",
             "calhub quarantine reject cal_1",
             "calhub unexpandable list",
             "calhub backup FILE",
@@ -132,6 +140,6 @@ mod tests {
             refusal("calhub freebusy --calendar a --from soon --to 2026-03-03"),
             ErrorKind::ValueValidation
         );
-        assert_eq!(refusal("calhub bookings list"), ErrorKind::InvalidSubcommand);
+        assert_eq!(refusal("calhub slots list"), ErrorKind::InvalidSubcommand);
     }
 }

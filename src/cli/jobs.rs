@@ -25,7 +25,7 @@ pub(crate) struct Jobs {
 enum Verb {
     /// List jobs
     List {
-        /// Only those of this kind: pull, list, advance, remove
+        /// Only those of this kind: pull, list, advance, remove, deliver, clash
         #[arg(long)]
         lane: Option<String>,
     },

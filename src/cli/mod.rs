@@ -4,6 +4,7 @@
 
 mod args;
 mod backup;
+mod bookings;
 mod calendars;
 mod client;
 mod config;
@@ -17,6 +18,7 @@ mod freebusy;
 mod jobs;
 mod keys;
 mod migrate;
+mod outbox;
 mod problem;
 mod quarantine;
 mod resources;

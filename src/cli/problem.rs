@@ -55,10 +55,23 @@ fn details(body: &Value) -> Vec<String> {
         let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         Some(clean(&format!("{name}{status}{reason}")))
     });
-    let blocker = body.get("blocked_by").filter(|by| !by.is_null()).map(|by| {
-        clean(&format!("in the way: {}", by.as_str().map_or_else(|| by.to_string(), str::to_owned)))
-    });
-    errors.chain(provider).chain(blocker).collect()
+    let blockers: Vec<String> = match body.get("blocked_by") {
+        Some(Value::Array(all)) => all.iter().map(in_the_way).collect(),
+        None | Some(Value::Null) => Vec::new(),
+        Some(other) => {
+            let text = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
+            vec![clean(&format!("in the way: {text}"))]
+        }
+    };
+    errors.chain(provider).chain(blockers).collect()
+}
+
+/// One thing that is in the way of a booking, its parts in the order in which a person asks.
+fn in_the_way(one: &Value) -> String {
+    let names = ["kind", "reason", "id", "start", "end", "calendar_id", "resource_id"];
+    let parts: Vec<&str> =
+        names.iter().filter_map(|name| one.get(name).and_then(Value::as_str)).collect();
+    clean(&format!("in the way: {}", parts.join("  ")))
 }
 
 /// The refusal for a person.

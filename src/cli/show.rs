@@ -13,7 +13,12 @@ pub(crate) fn clean(text: &str) -> String {
 
 /// The text of a field, `-` when it is absent. Paths go through objects with dots.
 pub(crate) fn field(item: &Value, path: &str) -> String {
-    let found = path.split('.').try_fold(item, |value, name| value.get(name));
+    let part = |value: &'_ Value, name: &str| match value {
+        Value::Array(items) => name.parse().ok().and_then(|at: usize| items.get(at).cloned()),
+        other => other.get(name).cloned(),
+    };
+    let found = path.split('.').try_fold(item.clone(), |value, name| part(&value, name));
+    let found = found.as_ref();
     match found {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::Object(pairs)) if pairs.is_empty() => "-".to_owned(),

@@ -56,6 +56,25 @@ impl Cast {
         Ok(Self { world, practice, today, server_url, feed_url, serving })
     }
 
+    /// Anna drags the event of a booking to another time, in her own program.
+    pub(crate) fn drag(
+        &self,
+        from: (Timestamp, Timestamp),
+        to: (Timestamp, Timestamp),
+    ) -> Option<()> {
+        self.world.advance(std::time::Duration::from_secs(60));
+        let text = |at: Timestamp| at.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let is_it = |body: &str| body.contains(&format!("DTSTART:{}", text(from.0)));
+        let events = self.practice.resources();
+        let (name, _) =
+            events.iter().find(|(_, one)| is_it(&String::from_utf8_lossy(&one.body)))?;
+        self.practice.edit_event(name, |body| {
+            body.replace(&format!("DTSTART:{}", text(from.0)), &format!("DTSTART:{}", text(to.0)))
+                .replace(&format!("DTEND:{}", text(from.1)), &format!("DTEND:{}", text(to.1)))
+        })?;
+        Some(())
+    }
+
     /// Anna moves her supervision from tomorrow 14:00 to the day after at 16:00, in her own program.
     pub(crate) fn move_an_event(&self) -> Option<Edit> {
         self.world.advance(std::time::Duration::from_secs(60));

@@ -1,5 +1,6 @@
 //! `calhub demo`: a hub with simulated calendars in the same process, linked through the real flows.
 
+mod booking;
 mod cast;
 mod run;
 mod story;

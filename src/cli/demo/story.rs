@@ -22,8 +22,8 @@ use crate::{
     model::time::day_start,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 const DAYS: i32 = 7;
 
 /// The hub that the story is told of.
@@ -43,13 +43,14 @@ pub(crate) struct Made {
 }
 
 impl Stage {
-    /// Links, reads, answers; then a person moves an event, and the answer follows.
+    /// Links, reads, answers; a person moves an event, and the answer follows; a booking lands in the calendar, the
+    /// person moves it, and the booking follows.
     pub(crate) async fn play(&self) -> anyhow::Result<Made> {
         say("1. Linking a CalDAV account and an ICS feed (simulated, on loopback)")?;
         let account = self
             .link(
                 &json!({"provider": "caldav", "url": self.cast.server_url, "username": cast::USER,
-            "password": cast::PASSWORD, "external_id": "demo-account"}),
+            "password": cast::PASSWORD, "access": "read_write", "external_id": "demo-account"}),
             )
             .await?;
         let feed = self
@@ -73,6 +74,7 @@ impl Stage {
             .context("the simulated account lists no calendar of that name")?;
         let calendar = field(practice, "id");
         self.follow_the_move(&calendar, &resource, &before).await?;
+        self.book(&calendar, &resource).await?;
         Ok(Made { resource, calendar })
     }
 
@@ -93,7 +95,9 @@ impl Stage {
             .iter()
             .map(|calendar| json!({"calendar_id": field(calendar, "id")}))
             .collect();
-        let body = json!({"name": "Anna Weber", "external_id": "demo-anna", "time_zone": cast::ZONE, "calendars": links});
+        let practice = calendars.iter().find(|calendar| field(calendar, "name") == "practice");
+        let body = json!({"name": "Anna Weber", "external_id": "demo-anna", "time_zone": cast::ZONE,
+            "calendars": links, "write_to": practice.map(|calendar| field(calendar, "id"))});
         let made = self.client.post(&["v1", "resources"], &body).await?;
         let id = field(&made.body, "id");
         say(&format!("   {id}  \"Anna Weber\" rests on {} calendars", links.len()))?;
@@ -210,6 +214,7 @@ Where to look:
   curl -N -H \"Authorization: Bearer $KEY\" {base}/v1/changes/stream
 
   calhub connections list --data-dir {dir}
+  calhub bookings list --data-dir {dir}
   calhub sync {calendar} --full --dry-run --data-dir {dir}
   calhub doctor --data-dir {dir}
   (in a checkout: `cargo run -q -- connections list ...`)"

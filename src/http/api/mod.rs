@@ -12,6 +12,7 @@ mod holds;
 mod ical;
 mod keys;
 mod ops;
+mod outbox;
 mod refusal;
 mod render;
 mod resources;
@@ -36,6 +37,7 @@ pub(super) fn keyed() -> OpenApiRouter<Api> {
         .merge(feeds::router())
         .merge(changes::router())
         .merge(ops::router())
+        .merge(outbox::router())
         .merge(timeline::router())
 }
 

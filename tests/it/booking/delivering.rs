@@ -316,3 +316,68 @@ async fn policies_follow_revert_cancel_and_restore_without_asking() {
     })
     .await;
 }
+
+/// What a provider refuses for good is a dead letter: nothing is repeated until an operator has a hand on it.
+#[tokio::test]
+async fn a_refused_event_is_a_dead_letter_with_every_try_and_is_retried_skipped_or_adopted_by_hand()
+{
+    on_each_engine(async |bed| {
+        let place = Place::new(bed).await;
+        let refuse = || {
+            let refused =
+                simulators::Act::Status { status: 415, retry_after_s: None, body: String::new() };
+            place.world.fault(simulators::Fault::new(refused).account("anna").method("PUT"));
+        };
+        refuse();
+        let id = place.book(9, 10).await.expect(201).id();
+        place.settle().await;
+        let puts = || place.world.count(|entry| entry.method == "PUT");
+        let before = puts();
+        for _ in 0..3 {
+            place.pass(std::time::Duration::from_secs(900)).await;
+        }
+        assert_eq!(puts(), before, "given up");
+        assert_eq!(place.booking(&id).await["delivery"], "failed");
+        let found = place.hub.get("/v1/ops/outbox?state=failed").await.expect(200).body;
+        let row = &found["items"][0];
+        assert_eq!(
+            (&row["booking_id"], &row["attempts"][0]["verb"]),
+            (&json!(id), &json!("create"))
+        );
+        assert_eq!(
+            (&row["attempts"][0]["outcome"], &row["attempts"][0]["status"]),
+            (&json!("rejected"), &json!(415))
+        );
+        let path = format!("/v1/ops/outbox/{}", row["id"].as_str().unwrap());
+        place.world.clear_faults();
+        place.hub.post(&format!("{path}/retry"), json!({})).await.expect(202);
+        place.settle().await;
+        assert_eq!(place.booking(&id).await["delivery"], "written");
+        // Left as it is.
+        refuse();
+        let other = place.book(11, 12).await.expect(201).id();
+        place.settle().await;
+        let path = format!("/v1/ops/outbox/{other}:{}", place.calendar_id);
+        place.hub.post(&format!("{path}/skip"), json!({})).await.expect(202);
+        place.settle().await;
+        assert_eq!(place.booking(&other).await["delivery"], "not_applicable");
+        assert_eq!(place.busy().await, ["9-10", "11-12"]);
+        // Somebody has put it there by hand.
+        place.world.clear_faults();
+        place.calendar.put("by-hand.ics", event("by-hand", 11, 12));
+        let href = place.calendar.href("by-hand.ics");
+        place.hub.post(&format!("{path}/adopt"), json!({"event_id": href})).await.expect(202);
+        place.settle().await;
+        place.sync().await;
+        let found = place.booking(&other).await;
+        assert_eq!(
+            (&found["delivery"], &found["conflicts"]),
+            (&json!("written"), &json!([])),
+            "{found}"
+        );
+        assert_eq!(place.objects().len(), 2);
+        let nobody = format!("/v1/ops/outbox/{other}:cal_nobody/retry");
+        place.hub.post(&nobody, json!({})).await.problem(404, "not_found");
+    })
+    .await;
+}
