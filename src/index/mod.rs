@@ -10,6 +10,7 @@ pub mod query;
 mod rows;
 mod snapshots;
 mod tail;
+mod without;
 
 pub use busy::Busy;
 pub use facts::{CalendarFacts, Login, Reason};

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::{
     busy::{BusyClass, Kind},
-    ids::CalendarId,
+    ids::{CalendarId, ResourceId},
     interval::Span,
     merge::union,
 };
@@ -81,7 +81,7 @@ pub struct Basis(Vec<Part>);
 enum Part {
     There(Kinds, Arc<CalendarSnapshot>, Arc<Packed>),
     /// What holds and bookings have taken of the resource itself.
-    Claims(Arc<Packed>),
+    Claims(ResourceId, Option<Arc<Packed>>),
     Gap(CalendarId),
 }
 
@@ -101,8 +101,36 @@ impl Basis {
     /// Looks up a resource: its calendars, and what is taken of it.
     pub fn of_resource(tenant: &Tenant, resource: &ResourceSnapshot) -> Self {
         let mut basis = Self::of(tenant, &resource.links);
-        basis.0.extend(resource.claims.iter().map(|claims| Part::Claims(Arc::clone(claims))));
+        basis.0.push(Part::Claims(resource.resource.clone(), resource.claims.clone()));
         basis
+    }
+
+    /// The resource that it is about, if it is about one.
+    pub(super) fn resource(&self) -> Option<&ResourceId> {
+        self.0.iter().find_map(|part| match part {
+            Part::Claims(resource, _) => Some(resource),
+            Part::There(..) | Part::Gap(_) => None,
+        })
+    }
+
+    /// Puts other busy time in the place of a calendar's.
+    pub(super) fn put_calendar(&mut self, calendar: &CalendarId, other: Arc<Packed>) {
+        for part in &mut self.0 {
+            if let Part::There(_, snapshot, busy) = part
+                && snapshot.calendar == *calendar
+            {
+                *busy = Arc::clone(&other);
+            }
+        }
+    }
+
+    /// Puts something else in the place of what is taken.
+    pub(super) fn put_claims(&mut self, other: Option<Arc<Packed>>) {
+        for part in &mut self.0 {
+            if let Part::Claims(_, claims) = part {
+                claims.clone_from(&other);
+            }
+        }
     }
 
     pub fn calendars(&self) -> impl Iterator<Item = &CalendarSnapshot> {
@@ -113,8 +141,10 @@ impl Basis {
     pub fn most(&self, question: &Question) -> usize {
         let bounds = Seconds::of(question.window);
         let most = |part: &Part| match part {
-            Part::There(.., busy) | Part::Claims(busy) => busy.most(bounds.from, bounds.until),
-            Part::Gap(_) => 0,
+            Part::There(.., busy) | Part::Claims(_, Some(busy)) => {
+                busy.most(bounds.from, bounds.until)
+            }
+            Part::Claims(_, None) | Part::Gap(_) => 0,
         };
         self.0.iter().map(most).sum()
     }
@@ -132,7 +162,7 @@ impl Basis {
     fn parts(&self) -> impl Iterator<Item = (&Kinds, &CalendarSnapshot, &Packed)> {
         self.0.iter().filter_map(|part| match part {
             Part::There(kinds, snapshot, busy) => Some((kinds, &**snapshot, &**busy)),
-            Part::Claims(_) | Part::Gap(_) => None,
+            Part::Claims(..) | Part::Gap(_) => None,
         })
     }
 
@@ -142,8 +172,8 @@ impl Basis {
             Part::There(kinds, snapshot, busy) if !snapshot.facts.is_transparent => {
                 Some((kinds, &**busy))
             }
-            Part::Claims(claims) => Some((&Kinds::TAKEN, &**claims)),
-            Part::There(..) | Part::Gap(_) => None,
+            Part::Claims(_, Some(claims)) => Some((&Kinds::TAKEN, &**claims)),
+            Part::There(..) | Part::Claims(..) | Part::Gap(_) => None,
         })
     }
 }
@@ -156,7 +186,7 @@ pub fn unknown(question: &Question, basis: &Basis) -> Vec<Unknown> {
         match part {
             Part::There(_, snapshot, busy) => add_unknown(question, snapshot, busy, &mut found),
             // What is taken is known.
-            Part::Claims(_) => {}
+            Part::Claims(..) => {}
             Part::Gap(calendar) => found.push(Unknown {
                 start_us: question.window.start_us(),
                 end_us: question.window.end_us(),

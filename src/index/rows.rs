@@ -12,7 +12,7 @@ use crate::{
         seats::full,
         states::{ConnectionState, InitialSync, Provider},
     },
-    store::{CalendarRow, ClaimRow, LinkRow, ResourceRow, StandingRow},
+    store::{CalendarRow, ClaimRow, LinkRow, ResourceRow, StandingRow, WantedSpan},
 };
 
 /// How far before its window a calendar's busy time is kept.
@@ -107,12 +107,21 @@ pub(super) fn resource_snapshot(
 }
 
 /// What is taken of a resource. With capacity to spare it is busy only where all seats are taken.
-fn packed(row: &ResourceRow, claims: &[ClaimRow], now: Timestamp) -> Option<Arc<Packed>> {
+pub(super) fn packed(
+    row: &ResourceRow,
+    claims: &[ClaimRow],
+    now: Timestamp,
+) -> Option<Arc<Packed>> {
     let live = claims.iter().filter(|claim| claim.expires_at.is_none_or(|end| end > now));
     let spans = full(live.map(|claim| claim.span).collect(), row.capacity);
     let base = taken_since(now).as_microsecond();
     let rows = spans.into_iter().map(|span| (span.start_us(), span.end_us(), BusyClass::Busy));
     Some(Arc::new(Packed::new(base, rows))).filter(|packed| !packed.is_empty())
+}
+
+/// What a booking wants of a calendar, which is as good as there.
+pub(super) fn as_busy(wanted: &WantedSpan) -> (i64, i64, BusyClass) {
+    (wanted.span.start_us(), wanted.span.end_us(), BusyClass::Busy)
 }
 
 /// From when on it is kept what is taken.

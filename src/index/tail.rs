@@ -17,7 +17,9 @@ use tokio::sync::Mutex;
 
 use super::{
     Busy, Index, Packed,
-    rows::{base_us, is_live, login_of, policy_of, resource_snapshot, snapshot, taken_since},
+    rows::{
+        as_busy, base_us, is_live, login_of, policy_of, resource_snapshot, snapshot, taken_since,
+    },
 };
 use crate::{
     clock::Clock,
@@ -28,7 +30,7 @@ use crate::{
     },
     store::{
         CalendarRow, ChangeFilter, ClaimRow, ConnectionFilter, ConnectionRow, LinkRow, LogCursor,
-        Store, StoreError, TenantRow, Tx, WantedSpan,
+        Store, StoreError, TenantRow, Tx,
     },
 };
 
@@ -392,11 +394,6 @@ impl Tail {
             after = Some((last.tenant_id.clone(), last.resource_id.clone()));
         }
     }
-}
-
-/// What a booking wants of a calendar, which is as good as there.
-fn as_busy(wanted: &WantedSpan) -> (i64, i64, BusyClass) {
-    (wanted.span.start_us(), wanted.span.end_us(), BusyClass::Busy)
 }
 
 /// Notes what is committed beyond `cursor` too: some transaction of the server may run for long, and a calendar's

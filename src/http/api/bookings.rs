@@ -51,7 +51,11 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 }
 
 /// Finds a booking by its id or by `ext:` and its external id.
-async fn lookup(tx: &mut Tx, caller: &Caller, text: &str) -> Result<Option<BookingRow>, Problem> {
+pub(super) async fn lookup(
+    tx: &mut Tx,
+    caller: &Caller,
+    text: &str,
+) -> Result<Option<BookingRow>, Problem> {
     Ok(match text.strip_prefix("ext:") {
         Some(external_id) => tx.bookings().by_external_id(&caller.tenant, external_id).await?,
         None => match text.parse() {

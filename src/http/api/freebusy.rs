@@ -19,7 +19,7 @@ use self::{
     view::{AnswerView, Detail, Format, Missing},
     write::Writer,
 };
-use super::events::settle;
+use super::{bookings::lookup, events::settle};
 use crate::{
     http::{
         Api, Problem,
@@ -217,7 +217,10 @@ async fn ask(
         now,
         is_current: api.hub.index.is_current(now),
     };
-    let looked = Looked::up(&api.hub.index, &caller.tenant, &ask);
+    let mut looked = Looked::up(&api.hub.index, &caller.tenant, &ask);
+    if !ask.exclude_bookings.is_empty() {
+        Box::pin(leave_out(&api, &caller, &ask.exclude_bookings, &mut looked)).await?;
+    }
     let found = Found::of(looked, mem::take(&mut ask.resources), mem::take(&mut ask.calendars));
     let as_of = progress.current_at.unwrap_or(now);
     let writer = Writer::new(&ask, question, found, as_of, progress.cursor);
@@ -228,6 +231,27 @@ async fn ask(
         response.headers_mut().insert(HeaderName::from_static("preference-applied"), value);
     }
     Ok(response)
+}
+
+/// Answers as if these bookings were not there. One that nobody knows takes nothing.
+async fn leave_out(
+    api: &Api,
+    caller: &Caller,
+    names: &[String],
+    looked: &mut Looked,
+) -> Result<(), Problem> {
+    let mut tx = api.hub.store.read().await?;
+    let mut bookings = Vec::with_capacity(names.len());
+    for name in names {
+        bookings.extend(lookup(&mut tx, caller, name).await?.map(|row| row.booking_id));
+    }
+    for part in [&mut looked.resources, &mut looked.calendars] {
+        for basis in part.iter_mut() {
+            let Some(basis) = basis else { continue };
+            basis.leave_out(&mut tx, &caller.tenant, &bookings, &*api.hub.clock).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Nudges what is stale and waits, as long as the caller wants, until it is not.

@@ -247,3 +247,35 @@ async fn a_repeated_request_books_once() {
     })
     .await;
 }
+
+/// Whoever looks for another time for a booking does not find it in its own way.
+#[tokio::test]
+async fn free_busy_leaves_out_the_bookings_it_is_told_to() {
+    on_each_engine(async |bed| {
+        let place = Place::new(bed).await;
+        place.calendar.put("a.ics", event("a", 14, 15));
+        place.sync().await;
+        let first = place.book(9, 10).await.expect(201).id();
+        let mut other = place.slot(9, 12);
+        other["start"] = json!(hour(10));
+        other["external_id"] = json!("order-2");
+        place.hub.post("/v1/bookings", other).await.expect(201);
+        place.settle().await;
+        place.sync().await;
+        let ask = async |excluded: Value| {
+            let ask = json!({"resources": ["ext:anna"], "calendars": [place.calendar_id], "start": hour(0),
+                "end": hour(23), "exclude_bookings": excluded});
+            let found = place.hub.post("/v1/freebusy", ask).await.expect(200).body;
+            let starts = |part: &Value| -> Vec<Value> {
+                part["busy"].as_array().unwrap().iter().map(|span| span["start"].clone()).collect()
+            };
+            let parts = [&found["resources"]["ext:anna"], &found["calendars"][&place.calendar_id]];
+            assert_eq!(starts(parts[0]), starts(parts[1]));
+            starts(parts[0])
+        };
+        assert_eq!(ask(json!([])).await, [hour(9), hour(14)]);
+        assert_eq!(ask(json!([first])).await, [hour(10), hour(14)]);
+        assert_eq!(ask(json!([first, "ext:order-2", "bkg_nobody"])).await, [hour(14)]);
+    })
+    .await;
+}
