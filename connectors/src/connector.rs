@@ -253,6 +253,8 @@ pub struct Draft {
     /// Written into DTSTAMP and LAST-MODIFIED.
     pub stamped: Timestamp,
     pub sequence: i64,
+    /// Whether a replaced event keeps the title, text, place and privacy that it has: only its time is new.
+    pub keeps_words: bool,
 }
 
 /// A draft's bound: an instant, or a date for all-day.

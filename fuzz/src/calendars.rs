@@ -34,6 +34,7 @@ fn draft() -> Draft {
         tentative: false,
         stamped: "2027-03-01T00:00:00Z".parse().unwrap(),
         sequence: 3,
+        keeps_words: false,
     }
 }
 

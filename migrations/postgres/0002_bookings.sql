@@ -82,12 +82,17 @@ CREATE TABLE outbox (
     end_us           BIGINT NOT NULL,
     state            TEXT NOT NULL,
     generation       BIGINT NOT NULL DEFAULT 0,
-    -- Something was sent, and nobody knows whether it arrived.
-    in_doubt         BOOLEAN NOT NULL DEFAULT FALSE,
-    -- What was last sent: a revision of the booking, and its time.
+    -- What was last seen to stand there: a revision of the booking, and its time.
     written          BIGINT,
     written_start_us BIGINT,
     written_end_us   BIGINT,
+    -- What was sent since, and nobody knows whether it arrived.
+    sent             BIGINT,
+    sent_start_us    BIGINT,
+    sent_end_us      BIGINT,
+    -- A keyed hash of the words that were last written: those that a person gives instead are kept until ours change.
+    words            TEXT,
+    sent_words       TEXT,
     item             TEXT,
     -- The state of the event that was last looked at; none when somebody else has changed it since.
     version          TEXT,

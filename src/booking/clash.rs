@@ -49,7 +49,7 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         let Some(booking) = tx.bookings().get(tenant, &id).await? else { return Ok(End::Never) };
         let outbox = tx.outbox().of_booking(tenant, &id).await?;
-        if outbox.iter().any(|row| row.in_doubt) {
+        if outbox.iter().any(OutboxRow::is_in_doubt) {
             // Which of the events is ours is known when it has been read back.
             let soon = std::time::Duration::from_secs(10);
             return Ok(End::Again(after(self.clock.now(), soon), None));

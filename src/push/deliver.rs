@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use connectors::{
     CalendarRef, Connector, Effect, Error, Item, ItemRef, Remedy, Verb, Version, Writer,
+    connector::Draft,
 };
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    draft::{draft, key},
+    draft::{draft, key, words},
     parts,
     plan::{Found, Step, Verdict, judge, next},
     tell::{conflict_told, tell},
@@ -143,11 +144,14 @@ impl Engine {
         host: &str,
     ) -> Result<Went, StoreError> {
         let mut row = task.row.clone();
+        let mut wanted = draft(&task.booking, &task.details, task.resource.as_ref());
+        let said = words(&self.vault, &wanted);
+        // What a person has written instead is kept for as long as our own words are the same.
+        wanted.keeps_words = row.words.as_ref() == Some(&said);
         let sends = matches!(step, Step::Create | Step::Replace | Step::Delete);
         if sends {
-            if step != Step::Delete {
-                row.written = Some((task.row.wanted, task.row.span));
-            }
+            row.sent = Some((task.row.wanted, task.row.span));
+            row.sent_words = Some(said);
             let mut tx = self.store.begin().await?;
             tx.outbox().doubt(&task.tenant, &row, self.clock.now()).await?;
             if !tx.work().hold(work).await? {
@@ -156,9 +160,8 @@ impl Engine {
             tx.commit().await?;
             reach(Point::BeforeSend).await;
         }
-        row.in_doubt = row.in_doubt || sends;
         let began = self.clock.now();
-        let outcome = send(task, &row, step, writer).await;
+        let outcome = send(task, &row, step, writer, &wanted).await;
         reach(Point::AfterSend).await;
         let tried = attempt(step, &outcome, began, self.clock.now());
         match outcome {
@@ -179,45 +182,46 @@ impl Engine {
     ) -> Result<Went, StoreError> {
         let seen = item.as_ref().map(what_stands);
         let verdict = match step {
-            Step::Find if seen.is_none() => {
-                row.written = None;
-                None
+            Step::Find | Step::Look if seen.is_some() || step == Step::Look => {
+                judge(&row, seen.as_ref())
             }
-            Step::Find | Step::Look => Some(judge(&row, seen.as_ref())),
-            _ => None,
+            Step::Create | Step::Replace => Verdict::Landed,
+            _ => Verdict::Gone,
         };
         let mut happened = None;
-        match (&item, verdict) {
-            (_, Some(Verdict::NotLanded)) => row.written = row.written.map(|(_, span)| (0, span)),
-            (_, Some(Verdict::Deleted)) => {
+        if verdict == Verdict::Landed {
+            row.written = row.sent;
+            row.words = row.sent_words.take();
+        }
+        if let Some(item) = &item {
+            row.item = Some(item.item.as_str().to_owned());
+            row.version = item.version.as_ref().map(|one| one.as_str().to_owned());
+        } else {
+            (row.item, row.version, row.written, row.words) = (None, None, None, None);
+        }
+        match verdict {
+            Verdict::Deleted => {
                 happened = Some(self.conflict(task, "deleted", None));
                 // What is wanted next is made anew: the provider may never forget the name.
-                (row.item, row.version, row.written) = (None, None, None);
                 row.generation += 1;
             }
-            (Some(item), verdict) => {
-                row.item = Some(item.item.as_str().to_owned());
-                row.version = item.version.as_ref().map(|one| one.as_str().to_owned());
-                if verdict == Some(Verdict::Moved) {
-                    let found = seen.as_ref().and_then(|seen| seen.span);
-                    happened = Some(self.conflict(task, "moved", found));
-                }
+            Verdict::Moved => {
+                let found = seen.as_ref().and_then(|seen| seen.span);
+                happened = Some(self.conflict(task, "moved", found));
+                row.written = row.written.or(row.sent);
             }
-            (None, _) => (row.item, row.version, row.written) = (None, None, None),
+            Verdict::Ours | Verdict::Landed | Verdict::Gone => {}
         }
         if let Some(conflict) = &happened {
             (row.state, row.last_error) = (Delivery::Conflict, Some(conflict.kind.clone()));
         }
-        row.in_doubt = false;
+        row.sent = None;
         let mut tx = self.begin_delivery(task).await?;
         tx.outbox().attempted(&task.tenant, &row.booking_id, &row.calendar_id, &tried).await?;
         tx.outbox().found(&task.tenant, &row, self.clock.now()).await?;
         self.mirror(&mut tx, task, &row, item.as_ref()).await?;
-        if let Some(conflict) = happened
-            && tx.conflicts().find(&conflict).await?
-        {
-            let booking = &task.booking;
-            conflict_told(self, &mut tx, booking, "booking.conflict", &conflict).await?;
+        if let Some(conflict) = happened {
+            self.tell_conflict(&mut tx, task, &conflict).await?;
         }
         if !tx.work().hold(work).await? {
             return Ok(Went::Stuck(Remedy::Retry { after: None }, "lease_lost"));
@@ -226,6 +230,30 @@ impl Engine {
         tx.commit().await?;
         reach(Point::DeliveryStored).await;
         Ok(Went::On(row))
+    }
+
+    /// Opens a conflict with the event in the place of an earlier one.
+    async fn tell_conflict(
+        &self,
+        tx: &mut Tx,
+        task: &Task,
+        conflict: &ConflictRow,
+    ) -> Result<(), StoreError> {
+        let booking = &task.booking;
+        let known = tx.conflicts().of_booking(&task.tenant, &booking.booking_id).await?;
+        let is_earlier = |one: &&ConflictRow| {
+            one.is_open()
+                && one.kind != "busy"
+                && one.calendar_id == conflict.calendar_id
+                && one.pair != conflict.pair
+        };
+        for earlier in known.iter().filter(is_earlier) {
+            tx.conflicts().settle(earlier, "gone", self.clock.now()).await?;
+        }
+        if tx.conflicts().find(conflict).await? {
+            conflict_told(self, tx, booking, "booking.conflict", conflict).await?;
+        }
+        Ok(())
     }
 
     /// What a person did to the event, and what the resource wants done about it.
@@ -266,15 +294,14 @@ impl Engine {
         let mut went = Went::Stuck(remedy, code);
         // What certainly had no effect leaves nothing in doubt.
         if error.effect == Effect::None && remedy != Remedy::ReadBack {
-            row.in_doubt = task.row.in_doubt;
-            row.written = task.row.written;
+            (row.sent, row.sent_words) = (task.row.sent, task.row.sent_words.clone());
         }
-        if is_back(Bug::FreshNameOnRetry) && row.in_doubt && step == Step::Create {
-            (row.in_doubt, row.written) = (false, None);
+        if is_back(Bug::FreshNameOnRetry) && row.is_in_doubt() && step == Step::Create {
+            row.sent = None;
             row.generation += 1;
         }
         if remedy == Remedy::Reconcile {
-            row.in_doubt = false;
+            row.sent = None;
             if step == Step::Create {
                 // Something that is not ours stands under the name.
                 row.generation += 1;
@@ -285,7 +312,7 @@ impl Engine {
         row.last_error = Some(code.to_owned());
         let mut tx = self.store.begin().await?;
         tx.outbox().attempted(&task.tenant, &row.booking_id, &row.calendar_id, &tried).await?;
-        if row.in_doubt {
+        if row.is_in_doubt() {
             tx.outbox().doubt(&task.tenant, &row, self.clock.now()).await?;
         } else {
             tx.outbox().found(&task.tenant, &row, self.clock.now()).await?;
@@ -426,8 +453,8 @@ async fn send(
     row: &OutboxRow,
     step: Step,
     writer: &dyn Writer,
+    wanted: &Draft,
 ) -> connectors::Result<Option<Item>> {
-    let wanted = draft(&task.booking, &task.details, task.resource.as_ref());
     let item = ItemRef::new(row.item.clone().unwrap_or_default());
     let version = Version::new(row.version.clone().unwrap_or_default());
     let calendar = &task.calendar;
@@ -435,8 +462,8 @@ async fn send(
         Step::Settled => Ok(None),
         Step::Find => Ok(writer.find(calendar, &key(row)).await?.map(|found| found.item)),
         Step::Look => writer.get(calendar, &item).await,
-        Step::Create => Ok(Some(writer.create(calendar, &key(row), &wanted).await?.item)),
-        Step::Replace => Ok(Some(writer.replace(calendar, &item, &version, &wanted).await?.item)),
+        Step::Create => Ok(Some(writer.create(calendar, &key(row), wanted).await?.item)),
+        Step::Replace => Ok(Some(writer.replace(calendar, &item, &version, wanted).await?.item)),
         Step::Delete => writer.delete(calendar, &item, &version).await.map(|()| None),
     }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     booking::Details,
+    secrets::Vault,
     store::{BookingRow, OutboxRow, ResourceRow},
 };
 
@@ -55,17 +56,28 @@ pub(super) fn draft(
         tentative: false,
         stamped: booking.touched_at,
         sequence: booking.revision - 1,
+        keeps_words: false,
     }
+}
+
+/// A hash of what a draft says to people, under the hub's own key: short words could be guessed otherwise.
+pub(super) fn words(vault: &Vault, draft: &Draft) -> String {
+    let Draft { title, description, location, private, .. } = draft;
+    let hash = vault.hash_secret(&format!("{title:?} {description:?} {location:?} {private}"));
+    hex(hash.get(..16).unwrap_or_default())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The identity of the event at its provider: the same at every try, another one for every generation.
 pub(super) fn key(row: &OutboxRow) -> WriteKey {
     let name = format!("{}/{}/{}", row.booking_id, row.calendar_id, row.generation);
     let digest = Sha256::digest(name.as_bytes());
-    let uid = digest.iter().take(16).fold(String::new(), |mut uid, byte| {
-        let _ = write!(uid, "{byte:02x}");
-        uid
-    });
-    let uid = format!("{uid}@calhub");
+    let uid = format!("{}@calhub", hex(digest.get(..16).unwrap_or_default()));
     WriteKey { uid, marker: format!("{}/{}", row.booking_id, row.generation) }
 }

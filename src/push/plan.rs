@@ -19,11 +19,11 @@ pub enum Step {
 /// Decides the next step. While anything is in doubt, nothing is sent.
 pub fn next(row: &OutboxRow) -> Step {
     match (&row.item, &row.version) {
-        (None, _) if row.in_doubt => Step::Find,
+        (None, _) if row.is_in_doubt() => Step::Find,
         (None, _) if row.present => Step::Create,
         (None, _) => Step::Settled,
         (Some(_), None) => Step::Look,
-        (Some(_), Some(_)) if row.in_doubt => Step::Look,
+        (Some(_), Some(_)) if row.is_in_doubt() => Step::Look,
         (Some(_), Some(_)) if !row.present => Step::Delete,
         (Some(_), Some(_)) => match row.written {
             Some((revision, _)) if revision == row.wanted => Step::Settled,
@@ -43,10 +43,10 @@ pub struct Found {
 /// What a look at the event comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// As it was sent, or changed only in what the hub does not decide: go on with this version.
+    /// At the time it was last known to have, or changed only in what the hub does not decide: go on with this version.
     Ours,
-    /// As it was before what is in doubt: that has not landed.
-    NotLanded,
+    /// What was in doubt has landed.
+    Landed,
     /// Taken out by somebody else.
     Deleted,
     /// Nothing is there, as it should be.
@@ -55,20 +55,21 @@ pub enum Verdict {
     Moved,
 }
 
-/// Judges what was found by what was sent. Time and existence are the person's.
+/// Judges what was found by what was sent and by what stood there before. Time and existence are the person's.
 pub fn judge(row: &OutboxRow, found: Option<&Found>) -> Verdict {
     let Some(found) = found else {
         return if row.present { Verdict::Deleted } else { Verdict::Gone };
     };
-    // Looked at before, and still the same: whatever was sent since is not there.
-    if row.in_doubt && row.version.is_some() && row.version == found.version {
-        return Verdict::NotLanded;
+    let is = |state: Option<(i64, Span)>| state.is_some_and(|(_, span)| found.span == Some(span));
+    match row.sent {
+        _ if !row.present => Verdict::Ours,
+        // Looked at before, and still the same; or at the time it had before, whoever changed the rest of it.
+        Some(_) if row.version.is_some() && row.version == found.version => Verdict::Ours,
+        Some(_) if is(row.written) => Verdict::Ours,
+        Some(_) if is(row.sent) => Verdict::Landed,
+        None if is(row.written) => Verdict::Ours,
+        _ => Verdict::Moved,
     }
-    let sent = row.written.map(|(_, span)| span);
-    if !row.present || (found.span.is_some() && found.span == sent) {
-        return Verdict::Ours;
-    }
-    Verdict::Moved
 }
 
 #[cfg(test)]
@@ -99,8 +100,10 @@ mod tests {
             span: span(9),
             state: Delivery::Pending,
             generation: 0,
-            in_doubt: false,
             written: None,
+            sent: None,
+            words: None,
+            sent_words: None,
             item: None,
             version: None,
             last_error: None,
@@ -126,7 +129,8 @@ mod tests {
     fn nothing_is_sent_while_anything_is_in_doubt() {
         for row in [row(), written(1), OutboxRow { wanted: 2, ..written(1) }] {
             for present in [true, false] {
-                let step = next(&OutboxRow { in_doubt: true, present, ..row.clone() });
+                let sent = Some((2, span(10)));
+                let step = next(&OutboxRow { sent, present, ..row.clone() });
                 assert!(matches!(step, Step::Find | Step::Look), "{step:?}");
             }
         }
@@ -153,11 +157,14 @@ mod tests {
     #[test]
     fn a_lost_answer_is_told_from_a_lost_request_and_from_somebody_elses_edit() {
         // A move from 9 to 10 was sent; the answer was lost.
-        let row =
-            OutboxRow { in_doubt: true, written: Some((2, span(10))), wanted: 2, ..written(1) };
-        assert_eq!(judge(&row, found("v1", Some(span(9))).as_ref()), Verdict::NotLanded);
-        assert_eq!(judge(&row, found("v2", Some(span(10))).as_ref()), Verdict::Ours);
+        let row = OutboxRow { sent: Some((2, span(10))), wanted: 2, ..written(1) };
+        assert_eq!(judge(&row, found("v1", Some(span(9))).as_ref()), Verdict::Ours);
+        assert_eq!(judge(&row, found("v2", Some(span(10))).as_ref()), Verdict::Landed);
         assert_eq!(judge(&row, found("v3", Some(span(14))).as_ref()), Verdict::Moved);
+        // Lost on its way, while the person gave it another title.
+        assert_eq!(judge(&row, found("v4", Some(span(9))).as_ref()), Verdict::Ours);
+        let created = OutboxRow { sent: Some((1, span(9))), ..self::row() };
+        assert_eq!(judge(&created, found("v1", Some(span(9))).as_ref()), Verdict::Landed);
     }
 
     #[test]

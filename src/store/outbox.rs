@@ -34,10 +34,14 @@ pub struct OutboxRow {
     pub state: Delivery,
     /// Counts the events made for this row: one that was deleted is never made again under its name.
     pub generation: i64,
-    /// Something was sent, and nobody knows whether it arrived.
-    pub in_doubt: bool,
-    /// The revision that was last written, at which time.
+    /// The revision that was last seen to stand there, at which time.
     pub written: Option<(i64, Span)>,
+    /// What was sent since, and nobody knows whether it arrived.
+    pub sent: Option<(i64, Span)>,
+    /// A keyed hash of the words that were last written.
+    pub words: Option<String>,
+    /// The same of those that were sent since.
+    pub sent_words: Option<String>,
     /// The provider's name for the event.
     pub item: Option<String>,
     pub version: Option<String>,
@@ -51,13 +55,6 @@ impl Stored for OutboxRow {
     fn read(columns: &Columns<'_>) -> Result<Self> {
         let corrupt = StoreError::Corrupt { table: Self::TABLE, column: "end_us" };
         let span = Span::new(columns.get("start_us")?, columns.get("end_us")?);
-        let revision: Option<i64> = columns.get("written")?;
-        let start: Option<Timestamp> = columns.get("written_start_us")?;
-        let end: Option<Timestamp> = columns.get("written_end_us")?;
-        let written = match (revision, start, end) {
-            (Some(revision), Some(start), Some(end)) => Some((revision, Span::clamped(start, end))),
-            _ => None,
-        };
         Ok(Self {
             booking_id: columns.get("booking_id")?,
             calendar_id: columns.get("calendar_id")?,
@@ -66,13 +63,32 @@ impl Stored for OutboxRow {
             span: span.ok_or(corrupt)?,
             state: columns.get("state")?,
             generation: columns.get("generation")?,
-            in_doubt: columns.get("in_doubt")?,
-            written,
+            written: state(columns, ["written", "written_start_us", "written_end_us"])?,
+            sent: state(columns, ["sent", "sent_start_us", "sent_end_us"])?,
+            words: columns.get("words")?,
+            sent_words: columns.get("sent_words")?,
             item: columns.get("item")?,
             version: columns.get("version")?,
             last_error: columns.get("last_error")?,
             touched_at: columns.get("touched_us")?,
         })
+    }
+}
+
+/// A revision of a booking with its time, from three columns that are all there or none.
+fn state(columns: &Columns<'_>, names: [&'static str; 3]) -> Result<Option<(i64, Span)>> {
+    let [revision, start, end] = names;
+    let revision: Option<i64> = columns.get(revision)?;
+    let start: Option<Timestamp> = columns.get(start)?;
+    let end: Option<Timestamp> = columns.get(end)?;
+    let span = start.zip(end).map(|(start, end)| Span::clamped(start, end));
+    Ok(revision.zip(span))
+}
+
+impl OutboxRow {
+    /// Whether something was sent of which nobody knows whether it arrived.
+    pub fn is_in_doubt(&self) -> bool {
+        self.sent.is_some()
     }
 }
 
@@ -201,7 +217,7 @@ impl Outbox<'_> {
         self.0.all(SQL, &[tenant.into(), calendar.into(), json_array(items).into()]).await
     }
 
-    /// Notes that something is about to be sent: this revision and time, or nothing new where an event is taken out.
+    /// Notes what is about to be sent, as `row` says it now.
     pub async fn doubt(
         &mut self,
         tenant: &TenantId,
@@ -213,10 +229,11 @@ impl Outbox<'_> {
             (&row.booking_id).into(),
             (&row.calendar_id).into(),
             row.generation.into(),
-            row.written.map(|(revision, _)| revision).into(),
-            row.written.map(|(_, span)| span.start()).into(),
-            row.written.map(|(_, span)| span.end()).into(),
+            row.sent.map(|(revision, _)| revision).into(),
+            row.sent.map(|(_, span)| span.start()).into(),
+            row.sent.map(|(_, span)| span.end()).into(),
             now.into(),
+            row.sent_words.as_deref().into(),
         ];
         self.0.execute(include_str!("sql/outbox_doubt.sql"), &args).await?;
         Ok(())
@@ -257,6 +274,7 @@ impl Outbox<'_> {
             row.wanted.into(),
             row.state.as_str().into(),
             now.into(),
+            row.words.as_deref().into(),
         ];
         self.0.execute(include_str!("sql/outbox_found.sql"), &args).await?;
         Ok(())

@@ -124,7 +124,7 @@ impl Engine {
         }
         for row in ours {
             let now = row.item.as_deref().and_then(|item| versions.get(item).copied()).flatten();
-            if !row.in_doubt && (now.is_none() || now != row.version.as_deref()) {
+            if !row.is_in_doubt() && (now.is_none() || now != row.version.as_deref()) {
                 let at = self.clock.now();
                 tx.outbox().look_again(tenant, &row, at).await?;
                 ask_for_delivery(tx, tenant, &row.booking_id, calendar, at).await?;

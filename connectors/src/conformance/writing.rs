@@ -30,6 +30,7 @@ fn draft(hour: i64) -> Draft {
         tentative: false,
         stamped: at(-100),
         sequence: 0,
+        keeps_words: false,
     }
 }
 

@@ -16,7 +16,8 @@ use crate::connector::Draft;
 pub fn rewrite(body: &str, draft: &Draft) -> Option<String> {
     let body = body.strip_prefix('\u{feff}').unwrap_or(body);
     let target = target(body)?;
-    let ours = write::properties(draft);
+    let mut ours = write::properties(draft);
+    ours.retain(|property| !(draft.keeps_words && WORDS.contains(&property.key())));
     let mut out = String::with_capacity(body.len() + 512);
     let (mut walk, mut replaced) = (Walk::default(), false);
     for line in Lines::of(body) {
@@ -34,6 +35,9 @@ pub fn rewrite(body: &str, draft: &Draft) -> Option<String> {
     // A calendar may be announced in the middle of a line that was replaced; what is left is none.
     (replaced && announces_calendar(&out)).then_some(out)
 }
+
+/// What tells a person what an event is.
+const WORDS: [&str; 4] = ["SUMMARY", "DESCRIPTION", "LOCATION", "CLASS"];
 
 fn is_ours(name: &str, ours: &[Property]) -> bool {
     // The vendor's words would contradict what we write.

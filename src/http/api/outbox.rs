@@ -91,7 +91,7 @@ impl OutboxView {
             present: row.present,
             wanted: row.wanted,
             written: row.written.map(|(revision, _)| revision),
-            in_doubt: row.in_doubt,
+            in_doubt: row.is_in_doubt(),
             event_id: row.item,
             version: row.version,
             last_error: row.last_error,
@@ -227,7 +227,7 @@ async fn adopt(
     check_text("/event_id", &body.event_id, 2_000)?;
     let take = |row: OutboxRow| OutboxRow {
         state: Delivery::Pending,
-        in_doubt: false,
+        sent: None,
         written: Some((row.wanted, row.span)),
         item: Some(body.event_id),
         version: None,

@@ -3,3 +3,4 @@
 mod claiming;
 mod delivering;
 mod place;
+mod seeds;

@@ -26,6 +26,7 @@ fn draft() -> Draft {
         tentative: false,
         stamped: Timestamp::UNIX_EPOCH,
         sequence: 0,
+        keeps_words: false,
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) fn draft() -> crate::Draft {
         tentative: false,
         stamped: "2027-01-01T00:00:00Z".parse().unwrap(),
         sequence: 2,
+        keeps_words: false,
     }
 }
 
