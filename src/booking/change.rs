@@ -15,13 +15,16 @@ use super::{
 use crate::{
     drill::{Point, reach},
     model::{
-        ids::{BookingId, CalendarId, ResourceId},
+        ids::{BookingId, CalendarId, ResourceId, TenantId},
         interval::Span,
         states::{BookingStatus, Delivery},
     },
     store::{BookingRow, OutboxRow, Tx},
     sync::Lane,
 };
+
+/// How often a booking is looked up again that was moved while we waited for its resources.
+const TRIES: usize = 8;
 
 /// What a booking should be from now on, as a whole.
 #[derive(Clone, Debug)]
@@ -59,8 +62,7 @@ impl Desk {
             self.freshen(tenant, &resources, max_staleness).await?;
         }
         let mut tx = self.store.begin().await?;
-        let both = sorted([resources.clone(), seen.resources.clone()].concat())?;
-        self.lock(&mut tx, &both).await?;
+        self.lock(&mut tx, &[resources.as_slice(), &seen.resources].concat()).await?;
         let before = tx.bookings().get(tenant, &seen.booking_id).await?;
         let before = before.ok_or(Refusal::NotFound("booking"))?;
         if before.revision != seen.revision {
@@ -140,11 +142,7 @@ impl Desk {
         reason: Option<&str>,
     ) -> Result<BookingRow, Refusal> {
         let tenant = actor.tenant;
-        let mut tx = self.store.begin().await?;
-        let none = || Refusal::NotFound("booking");
-        let seen = tx.bookings().get(tenant, booking).await?.ok_or_else(none)?;
-        self.lock(&mut tx, &seen.resources).await?;
-        let before = tx.bookings().get(tenant, booking).await?.ok_or_else(none)?;
+        let (mut tx, before) = self.locked_booking(tenant, booking).await?;
         if before.status == to {
             return Ok(before);
         }
@@ -175,6 +173,27 @@ impl Desk {
         reach(Point::BookingStored).await;
         self.engine.ring();
         Ok(row)
+    }
+
+    /// Begins a transaction and reads a booking under its resources' locks. One that is moved to other resources
+    /// meanwhile is locked anew: who takes time of those may seat it elsewhere.
+    async fn locked_booking(
+        &self,
+        tenant: &TenantId,
+        booking: &BookingId,
+    ) -> Result<(Tx, BookingRow), Refusal> {
+        let none = || Refusal::NotFound("booking");
+        for _ in 0..TRIES {
+            let mut tx = self.store.begin().await?;
+            let seen = tx.bookings().get(tenant, booking).await?.ok_or_else(none)?;
+            self.lock(&mut tx, &seen.resources).await?;
+            let row = tx.bookings().get(tenant, booking).await?.ok_or_else(none)?;
+            if row.resources == seen.resources {
+                return Ok((tx, row));
+            }
+            tx.rollback().await?;
+        }
+        Err(Refusal::Stale)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the two states and what follows from them")]

@@ -25,6 +25,9 @@ use crate::{
     store::{BasisRow, BusyTime, ClaimRow, StoreError, Tx, WantedSpan, rules},
 };
 
+/// Later than anything can be booked.
+const LAST: Timestamp = Timestamp::MAX;
+
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Wish<'a> {
@@ -155,6 +158,35 @@ impl Desk {
         Ok(rows)
     }
 
+    /// Seats all who are there from now on below a capacity that is lower than it was. False where more than that are
+    /// there at once. The caller has locked the resource.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn reseat(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        resource: &ResourceId,
+        capacity: i64,
+    ) -> Result<bool, Refusal> {
+        let now = tx.now(&*self.clock).await?;
+        tx.claims().expire(tenant, std::slice::from_ref(resource), now).await?;
+        let ahead = Span::clamped(now, LAST);
+        let mut all = all_around(tx, tenant, resource, ahead).await?;
+        let spans: Vec<Span> = all.iter().map(|claim| claim.span).collect();
+        let Some(seats) = seat(&spans, capacity) else { return Ok(false) };
+        for claim in &all {
+            tx.claims().stand_up(tenant, claim).await?;
+        }
+        for (claim, seat) in all.iter_mut().zip(seats) {
+            claim.seat = seat;
+        }
+        tx.claims().insert(tenant, &all).await?;
+        Ok(true)
+    }
+
     /// Seats everybody who hangs together with `fresh` anew, and `fresh` with them. Their rows are taken out here and
     /// handed back to be inserted.
     async fn sit_closer(
@@ -167,18 +199,7 @@ impl Desk {
         if capacity == 1 {
             return Ok(None);
         }
-        let mut reach = fresh.span;
-        let mut all = loop {
-            let resource = std::slice::from_ref(&fresh.resource_id);
-            let all = tx.claims().overlapping(tenant, resource, reach).await?;
-            let start = all.iter().map(|claim| claim.span.start()).min().unwrap_or(reach.start());
-            let end = all.iter().map(|claim| claim.span.end()).max().unwrap_or(reach.end());
-            let wider = Span::clamped(start.min(reach.start()), end.max(reach.end()));
-            if wider == reach {
-                break all;
-            }
-            reach = wider;
-        };
+        let mut all = all_around(tx, tenant, &fresh.resource_id, fresh.span).await?;
         all.push(fresh);
         let spans: Vec<Span> = all.iter().map(|claim| claim.span).collect();
         let Some(seats) = seat(&spans, capacity) else { return Ok(None) };
@@ -189,6 +210,26 @@ impl Desk {
             claim.seat = seat;
         }
         Ok(Some(all))
+    }
+}
+
+/// The claims of a resource that touch a span, those that touch them, and so on.
+async fn all_around(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    resource: &ResourceId,
+    span: Span,
+) -> Result<Vec<ClaimRow>, Refusal> {
+    let mut reach = span;
+    loop {
+        let all = tx.claims().overlapping(tenant, std::slice::from_ref(resource), reach).await?;
+        let start = all.iter().map(|claim| claim.span.start()).min().unwrap_or(reach.start());
+        let end = all.iter().map(|claim| claim.span.end()).max().unwrap_or(reach.end());
+        let wider = Span::clamped(start.min(reach.start()), end.max(reach.end()));
+        if wider == reach {
+            return Ok(all);
+        }
+        reach = wider;
     }
 }
 

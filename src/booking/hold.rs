@@ -49,7 +49,13 @@ impl Desk {
         let max_staleness = new.max_staleness.unwrap_or(MAX_STALENESS);
         self.freshen(actor.tenant, &resources, max_staleness).await?;
         let mut tx = self.store.begin().await?;
-        self.lock(&mut tx, &resources).await?;
+        let mut locked = resources.clone();
+        if let Some(old) = &new.replaces
+            && let Some(old) = tx.holds().get(actor.tenant, old).await?
+        {
+            locked.extend(old.resources);
+        }
+        self.lock(&mut tx, &locked).await?;
         if let Some(made) = tx.holds().get(actor.tenant, &new.id).await? {
             return Ok(made);
         }
@@ -116,7 +122,10 @@ impl Desk {
         if expires_at.duration_since(row.created_at) > LONGEST {
             return Err(Refusal::invalid("/ttl", "too_large", "a hold lasts at most PT1H in all"));
         }
-        tx.claims().extend(actor.tenant, hold.as_str(), expires_at).await?;
+        if tx.claims().extend(actor.tenant, hold.as_str(), expires_at).await? == 0 {
+            // The clock went back since somebody took what had expired.
+            return Err(Refusal::HoldExpired);
+        }
         tx.holds().extend(actor.tenant, hold, expires_at, now).await?;
         tx.commit().await?;
         Ok(HoldRow { expires_at, revision: row.revision + 1, touched_at: now, ..row })

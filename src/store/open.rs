@@ -123,11 +123,12 @@ impl Store {
 
     /// Begins a transaction that may write. On SQLite it is the only one until it ends. On PostgreSQL the
     /// server ends it when nothing is heard of it for a while: the locks of a hub that is frozen or cut off
-    /// must not keep others from its work.
+    /// must not keep others from its work. Whatever the server's own default is, each statement sees what was committed
+    /// before it began: what is read under a lock must not come from before the lock.
     pub async fn begin(&self) -> Result<Tx> {
-        const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
+        const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '10s'";
         // For drills whose leases are shorter.
-        const BEGIN_HURRIED: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '3s'";
+        const BEGIN_HURRIED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '3s'";
         let begin = if hurried(IDLE) < IDLE { BEGIN_HURRIED } else { BEGIN };
         let on = match &self.pools {
             Pools::Sqlite { writer, .. } => On::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),

@@ -186,11 +186,19 @@ async fn store(
     before: ResourceRow,
     body: &ResourceBody,
 ) -> Result<Rendered, Problem> {
+    // Who takes its time meanwhile must know its calendars and its seats.
+    tx.claims().lock_resources(std::slice::from_ref(&before.resource_id)).await?;
     let old_links = tx.resources().links(&caller.tenant, &before.resource_id).await?;
     let old = ResourceBody::of(&before, &old_links);
-    let expected = before.revision;
+    let (expected, seats) = (before.revision, before.capacity);
     let (row, links) = body.lay(ResourceRow { touched_at: api.hub.clock.now(), ..before })?;
     check_calendars(tx, caller, &row, &links).await?;
+    if row.capacity < seats
+        && !api.hub.desk.reseat(tx, &caller.tenant, &row.resource_id, row.capacity).await?
+    {
+        let detail = "More than that are booked or held at once at present or in the future. Cancel or move some first.";
+        return Err(Problem::new("in_use", detail));
+    }
     let revision = tx.resources().update(&row, Some(expected)).await?.ok_or_else(IfMatch::stale)?;
     let row = ResourceRow { revision, ..row };
     tx.resources().set_links(&caller.tenant, &row.resource_id, &links).await?;

@@ -279,3 +279,24 @@ async fn free_busy_leaves_out_the_bookings_it_is_told_to() {
     })
     .await;
 }
+
+/// Whoever sits on a seat that is taken away would be seen by nobody who looks for a free one.
+#[tokio::test]
+async fn seats_that_are_taken_away_are_cleared_first() {
+    on_each_engine(async |bed| {
+        let place = Place::new(bed).await;
+        let class = json!({"name": "Class", "external_id": "class", "capacity": 2});
+        let class = place.hub.post("/v1/resources", class).await.expect(201).id();
+        let path = format!("/v1/resources/{class}");
+        // By the database's clock too, this is still to come.
+        let slot = json!({"resources": [class], "start": "2199-03-03T09:00:00Z", "end": "2199-03-03T10:00:00Z"});
+        let first = place.hub.post("/v1/bookings", slot.clone()).await.expect(201).id();
+        place.hub.post("/v1/bookings", slot.clone()).await.expect(201);
+        place.hub.patch(&path, json!({"capacity": 1})).await.problem(409, "in_use");
+        let cancel = format!("/v1/bookings/{first}/cancel");
+        place.hub.post(&cancel, json!({})).await.expect(200);
+        place.hub.patch(&path, json!({"capacity": 1})).await.expect(200);
+        place.hub.post("/v1/bookings", slot).await.problem(409, "slot_taken");
+    })
+    .await;
+}
