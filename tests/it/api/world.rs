@@ -102,13 +102,24 @@ impl TestHub {
 
     /// A hub on a database of the caller's, which reaches what the transport reaches.
     pub async fn over(store: Store, transport: Transport, variables: &[(&str, &str)]) -> Self {
+        Self::beside(0, store, transport, variables).await
+    }
+
+    /// The `nth` hub on one database: it has the keys of the others, and makes ids of its own.
+    pub async fn beside(
+        nth: u64,
+        store: Store,
+        transport: Transport,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut all = vec![("CALHUB_BOOTSTRAP_KEY", KEY), ("CALHUB_DATA_DIR", "/nonexistent")];
         all.extend(variables);
         let config = load(&Environment::of(&all), &Overrides::default()).unwrap();
         let clock = ManualClock::at(at(NOW));
-        let entropy = SeededEntropy::new(42);
+        let entropy = SeededEntropy::new(42 + nth);
         let (shared_clock, shared_entropy) = (Arc::new(clock.clone()), Arc::new(entropy.clone()));
-        let kek = Kek::generate(&entropy);
+        let kek =
+            if nth == 0 { Kek::generate(&entropy) } else { Kek::generate(&SeededEntropy::new(42)) };
         let vault =
             Vault::open(kek, &store, shared_clock.clone(), shared_entropy.clone()).await.unwrap();
         let parts = Parts {

@@ -3,4 +3,5 @@
 mod claiming;
 mod delivering;
 mod place;
+mod race;
 mod seeds;
