@@ -114,21 +114,21 @@ impl Basis {
     }
 
     /// Puts other busy time in the place of a calendar's.
-    pub(super) fn put_calendar(&mut self, calendar: &CalendarId, other: Arc<Packed>) {
+    pub(super) fn put_calendar(&mut self, calendar: &CalendarId, other: &Arc<Packed>) {
         for part in &mut self.0 {
             if let Part::There(_, snapshot, busy) = part
                 && snapshot.calendar == *calendar
             {
-                *busy = Arc::clone(&other);
+                *busy = Arc::clone(other);
             }
         }
     }
 
     /// Puts something else in the place of what is taken.
-    pub(super) fn put_claims(&mut self, other: Option<Arc<Packed>>) {
+    pub(super) fn put_claims(&mut self, other: Option<&Arc<Packed>>) {
         for part in &mut self.0 {
             if let Part::Claims(_, claims) = part {
-                claims.clone_from(&other);
+                *claims = other.map(Arc::clone);
             }
         }
     }

@@ -27,12 +27,12 @@ impl Basis {
     ) -> Result<(), StoreError> {
         for calendar in self.calendars().map(|one| one.calendar.clone()).collect::<Vec<_>>() {
             if let Some(busy) = calendar_without(tx, tenant, &calendar, bookings, clock).await? {
-                self.put_calendar(&calendar, busy);
+                self.put_calendar(&calendar, &busy);
             }
         }
         if let Some(resource) = self.resource().cloned() {
             let claims = resource_without(tx, tenant, &resource, bookings, clock).await?;
-            self.put_claims(claims);
+            self.put_claims(claims.as_ref());
         }
         Ok(())
     }

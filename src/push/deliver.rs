@@ -55,7 +55,7 @@ struct Task {
 /// How a step ended.
 enum Went {
     /// The row as it stands now.
-    On(OutboxRow),
+    On(Box<OutboxRow>),
     /// Not further for now.
     Stuck(Remedy, &'static str),
 }
@@ -126,7 +126,7 @@ impl Engine {
                 return self.settled(work, &task).await;
             }
             match self.take(work, &task, step, writer, host).await? {
-                Went::On(row) if row.state == Delivery::Pending => task.row = row,
+                Went::On(row) if row.state == Delivery::Pending => task.row = *row,
                 Went::On(_) => return Ok(End::Never),
                 Went::Stuck(remedy, code) => return self.stuck(work, &task, remedy, code).await,
             }
@@ -229,7 +229,7 @@ impl Engine {
         reach(Point::DeliveryWritten).await;
         tx.commit().await?;
         reach(Point::DeliveryStored).await;
-        Ok(Went::On(row))
+        Ok(Went::On(Box::new(row)))
     }
 
     /// Opens a conflict with the event in the place of an earlier one.
@@ -319,7 +319,7 @@ impl Engine {
         }
         tx.commit().await?;
         if remedy == Remedy::Reconcile {
-            went = Went::On(row);
+            went = Went::On(Box::new(row));
         }
         Ok(went)
     }

@@ -4,4 +4,5 @@ mod claiming;
 mod delivering;
 mod place;
 mod race;
+mod real;
 mod seeds;

@@ -264,7 +264,7 @@ async fn no_fault_loses_doubles_or_overwrites_anything() {
 async fn control_a_fresh_name_on_retry_is_seen() {
     let drill = Drill::with_bugs(&[Bug::FreshNameOnRetry]);
     for seed in 1..=SEEDS {
-        let faults = drill.run(run(seed)).await;
+        let faults = Box::pin(drill.run(run(seed))).await;
         if faults.iter().flatten().any(|fault| fault.contains("two events")) {
             return;
         }
