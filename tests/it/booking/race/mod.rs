@@ -19,7 +19,7 @@ use self::{
     client::{Board, Client},
     field::{FLASH, Field, HOT, Mix, WIDE},
     history::History,
-    tables::{Tables, drop_the_rule},
+    tables::{Tables, drop_the_rule, execute},
 };
 use crate::support::engines::{Bed, on_postgres, on_sqlite};
 
@@ -164,4 +164,21 @@ async fn the_locks_hold_without_the_rule_and_the_rule_without_the_locks() {
     let locks_alone = async |bed: &Bed| without_rule(bed, &[], 2000).await.assert_none();
     on_sqlite(&locks_alone).await;
     on_postgres(&locks_alone).await;
+}
+
+/// A server may have been told to run everything in one snapshot: what is read under a lock would come from before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_servers_own_isolation_level_is_not_relied_on() {
+    const ONE_SNAPSHOT: &str = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET \
+        default_transaction_isolation = ''repeatable read''', current_database()); END $$";
+    on_postgres(async |bed| {
+        execute(bed, ONE_SNAPSHOT).await;
+        let bed = Bed { store: bed.open_again().await, engine: bed.engine, url: bed.url.clone() };
+        let field = Arc::new(Field::new(&bed, FLASH).await);
+        let history = fight(&field, 500, seed(), &[]).await;
+        judged(&bed, &field, &history).await.assert_none();
+        assert!(history.errors.is_empty(), "{:?}", history.errors);
+        bed.store.close().await;
+    })
+    .await;
 }
