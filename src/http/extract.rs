@@ -116,9 +116,20 @@ fn pointer_of(path: &str) -> String {
     })
 }
 
-/// Drops what stands in double quotes: it came from the caller and may be a secret.
+/// Drops what came from the caller and may be a secret: from the first quote on, up to what was expected instead, or to
+/// the last quote. The name of a field that is not known stays.
 fn without_values(text: &str) -> String {
-    text.split('"').enumerate().map(|(n, part)| if n % 2 == 0 { part } else { "…" }).collect()
+    let is_value = !text.starts_with("unknown field");
+    match text.rsplit_once(", expected ").filter(|_| is_value) {
+        Some((found, expected)) => match found.split_once(['"', '`']) {
+            Some((kind, _)) => format!("{kind}…, expected {expected}"),
+            None => text.to_owned(),
+        },
+        None => match (text.split_once('"'), text.rsplit_once('"')) {
+            (Some((before, _)), Some((_, after))) => format!("{before}…{after}"),
+            _ => text.to_owned(),
+        },
+    }
 }
 
 /// A query string as its type.
@@ -377,6 +388,30 @@ mod tests {
         let never = axum::body::Body::from_stream(never);
         let problem = arrived(never, Duration::ZERO).await.unwrap_err();
         assert_eq!((problem.status, problem.code), (408, "timeout"));
+    }
+
+    #[test]
+    fn no_problem_repeats_a_value() {
+        let cases = [
+            (
+                "invalid type: string \"a\\\"b\", expected u32",
+                "invalid type: string …, expected u32",
+            ),
+            (
+                "invalid type: integer `5`, expected a string",
+                "invalid type: integer …, expected a string",
+            ),
+            ("invalid type: map, expected a string", "invalid type: map, expected a string"),
+            (
+                "unknown variant `a`, expected `b`, expected `c` or `d`",
+                "unknown variant …, expected `c` or `d`",
+            ),
+            ("unknown field `a`, expected `b`", "unknown field `a`, expected `b`"),
+            ("it holds \"a\" and \"b\" here", "it holds … here"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(without_values(text), expected);
+        }
     }
 
     #[test]
