@@ -153,7 +153,8 @@ CREATE TABLE conflicts (
     found_us    BIGINT NOT NULL,
     settled_us  BIGINT,
     PRIMARY KEY (tenant_id, booking_id, conflict_id),
-    FOREIGN KEY (tenant_id, booking_id) REFERENCES bookings ON DELETE CASCADE
+    FOREIGN KEY (tenant_id, booking_id) REFERENCES bookings ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX conflicts_by_pair ON conflicts (tenant_id, booking_id, pair);
 CREATE INDEX conflicts_to_settle ON conflicts (found_us) WHERE state = 'open' AND policy <> 'flag';

@@ -1,7 +1,7 @@
 //! What becomes of a booking by the word of those who made it: moved, reworded, cancelled, completed.
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     book::Booked,
@@ -19,7 +19,7 @@ use crate::{
         interval::Span,
         states::{BookingStatus, Delivery},
     },
-    store::{BookingRow, OutboxRow, Tx},
+    store::{BookingRow, OutboxRow, Sealed, Tx},
     sync::Lane,
 };
 
@@ -110,7 +110,7 @@ impl Desk {
             resources,
             span: changes.span,
             time_zone: changes.time_zone,
-            details,
+            details: details.clone(),
             metadata: changes.metadata,
             verified,
             touched_at: now,
@@ -118,6 +118,7 @@ impl Desk {
         };
         let kind = if moves { "booking.moved" } else { "booking.updated" };
         let row = self.store_change(&mut tx, actor, kind, &before, row, &write_to, true).await?;
+        tx.bookings().set_details(tenant, &row.booking_id, &details).await?;
         if let Some((calendar, span)) = &changes.as_found_in {
             self.is_there_already(&mut tx, &row, calendar, *span).await?;
         }
@@ -161,12 +162,11 @@ impl Desk {
             tx.claims().remove(tenant, booking.as_str()).await?;
         }
         let kind = format!("booking.{}", to.as_str());
-        let row = self
+        let mut row = self
             .store_change(&mut tx, actor, &kind, &before, row, &write_to, !is_cancelled)
             .await?;
         if let Some(reason) = reason {
-            let body = json!({"reason": reason});
-            self.remember(&mut tx, actor, booking, "reason", body).await?;
+            row.details = self.note_reason(&mut tx, &row, reason).await?;
         }
         reach(Point::BookingWritten).await;
         tx.commit().await?;
@@ -194,6 +194,23 @@ impl Desk {
             tx.rollback().await?;
         }
         Err(Refusal::Stale)
+    }
+
+    /// Keeps why a booking ended with its other words, sealed like them. The booking's row has been written before, so
+    /// that no rotation seals it anew meanwhile.
+    async fn note_reason(
+        &self,
+        tx: &mut Tx,
+        row: &BookingRow,
+        reason: &str,
+    ) -> Result<Sealed, Refusal> {
+        let (tenant, booking) = (&row.tenant_id, &row.booking_id);
+        let kept = tx.bookings().get(tenant, booking).await?.ok_or(Refusal::NotFound("booking"))?;
+        let mut details = Details::open(&self.vault, tx, &kept).await?;
+        details.reason = Some(reason.to_owned());
+        let sealed = details.seal(&self.vault, tx, tenant, booking).await?;
+        tx.bookings().set_details(tenant, booking, &sealed).await?;
+        Ok(sealed)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the two states and what follows from them")]

@@ -22,6 +22,8 @@ pub struct Details {
     pub attendees: Vec<Attendee>,
     /// Whether the provider may mail the guests. Nobody is mailed unless it says so.
     pub invite: bool,
+    /// Why the booking ended, as the caller said.
+    pub reason: Option<String>,
 }
 
 /// A guest.

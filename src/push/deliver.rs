@@ -16,7 +16,7 @@ use super::{
     tell::{conflict_told, tell},
 };
 use crate::{
-    booking::{Details, look_for_clashes, own_pair},
+    booking::{Details, Refusal, look_for_clashes, own_pair},
     drill::{Bug, Point, is_back, reach},
     model::{
         ids::{ConflictId, TenantId},
@@ -88,8 +88,11 @@ impl Engine {
         if !is_pulled(subject.connection.state) {
             return Ok(End::Again(after(self.clock.now(), EVERY), Some("needs_reauth")));
         }
-        let Ok(details) = Details::open(&self.vault, &mut tx, &booking).await else {
-            return self.end_of(work, &SyncError::Gone);
+        let details = match Details::open(&self.vault, &mut tx, &booking).await {
+            Ok(details) => details,
+            Err(Refusal::Secrets(source)) => return self.end_of(work, &source.into()),
+            Err(Refusal::Store(source)) => return Err(source),
+            Err(_) => return self.end_of(work, &SyncError::Gone),
         };
         let resource = template_of(&mut tx, &booking, &row).await?;
         tx.rollback().await?;

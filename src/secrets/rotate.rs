@@ -66,6 +66,7 @@ pub struct Rotated {
 fn row_of(row: &SealedRow, column: SealedColumn) -> (String, &'static str) {
     match column {
         SealedColumn::Login => (row.part.clone(), "login"),
+        SealedColumn::Details => (row.part.clone(), "bookings.details"),
         SealedColumn::Answer => (answer_row(&row.part, &row.rest), "idempotency.answer"),
     }
 }

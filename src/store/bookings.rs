@@ -5,12 +5,13 @@ use serde_json::Value;
 
 use super::{
     Sealed, StoreError, Tx,
+    args::json_array,
     columns::{Columns, Stored},
     error::Result,
     tx::Sql,
 };
 use crate::model::{
-    ids::{BookingId, ResourceId, TenantId},
+    ids::{BookingId, CalendarId, ResourceId, TenantId},
     interval::Span,
     states::BookingStatus,
 };
@@ -168,7 +169,7 @@ impl Bookings<'_> {
         self.0.all(SQL, &args).await
     }
 
-    /// Stores everything but ids and creation, and answers the new revision; `None` when it is not the row's
+    /// Stores everything but ids, creation and details, and answers the new revision; `None` when it is not the row's
     /// revision any more.
     ///
     /// # Errors
@@ -185,12 +186,24 @@ impl Bookings<'_> {
             row.span.start().into(),
             row.span.end().into(),
             row.time_zone.as_deref().into(),
-            (&row.details).into(),
             (&row.metadata).into(),
             row.verified.into(),
             row.touched_at.into(),
         ];
         self.0.optional_value(include_str!("sql/booking_update.sql"), &args).await
+    }
+
+    /// Stores other details. Apart from the rest, so that a change of something else never brings an old seal back
+    /// that a rotation has replaced.
+    pub async fn set_details(
+        &mut self,
+        tenant: &TenantId,
+        booking: &BookingId,
+        details: &Sealed,
+    ) -> Result<()> {
+        let args = [tenant.into(), booking.into(), details.into()];
+        self.0.execute(include_str!("sql/booking_set_details.sql"), &args).await?;
+        Ok(())
     }
 
     /// Adds to what became of a booking.
@@ -209,6 +222,20 @@ impl Bookings<'_> {
             happened.at.into(),
         ];
         self.0.execute(include_str!("sql/history_append.sql"), &args).await?;
+        Ok(())
+    }
+
+    /// Forgets what histories tell of calendars that are about to go; that something happened stays told.
+    pub async fn blank_history(
+        &mut self,
+        tenant: &TenantId,
+        calendars: &[CalendarId],
+    ) -> Result<()> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/history_blank.sqlite.sql"),
+            include_str!("sql/history_blank.postgres.sql"),
+        );
+        self.0.execute(SQL, &[tenant.into(), json_array(calendars).into()]).await?;
         Ok(())
     }
 

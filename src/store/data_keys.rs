@@ -128,9 +128,13 @@ impl DataKeys<'_> {
         let number = data_key.to_be_bytes();
         let (part, rest) = after.map_or(("", ""), |row| (&*row.part, &*row.rest));
         match column {
-            SealedColumn::Login => {
+            SealedColumn::Login | SealedColumn::Details => {
                 let args = [tenant.into(), part.into(), number.as_slice().into(), limit.into()];
-                self.0.all(include_str!("sql/sealed_logins.sql"), &args).await
+                let sql = match column {
+                    SealedColumn::Details => include_str!("sql/sealed_details.sql"),
+                    _ => include_str!("sql/sealed_logins.sql"),
+                };
+                self.0.all(sql, &args).await
             }
             SealedColumn::Answer => {
                 let args = [
@@ -160,6 +164,10 @@ impl DataKeys<'_> {
                 let args = [tenant.into(), part, old, new];
                 self.0.execute(include_str!("sql/reseal_login.sql"), &args).await?
             }
+            SealedColumn::Details => {
+                let args = [tenant.into(), part, old, new];
+                self.0.execute(include_str!("sql/reseal_details.sql"), &args).await?
+            }
             SealedColumn::Answer => {
                 let args = [tenant.into(), part, rest, old, new];
                 self.0.execute(include_str!("sql/reseal_answer.sql"), &args).await?
@@ -176,16 +184,18 @@ pub enum SealedColumn {
     Login,
     /// `idempotency.answer`.
     Answer,
+    /// `bookings.details`, where something was said.
+    Details,
 }
 
 impl SealedColumn {
-    pub const ALL: [Self; 2] = [Self::Login, Self::Answer];
+    pub const ALL: [Self; 3] = [Self::Login, Self::Answer, Self::Details];
 }
 
 /// One sealed secret and the key of its row within the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedRow {
-    /// The connection, or the route of a kept answer.
+    /// The connection, the booking, or the route of a kept answer.
     pub part: String,
     /// The Idempotency-Key of a kept answer.
     pub rest: String,

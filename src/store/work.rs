@@ -16,7 +16,7 @@ use super::{
     error::Result,
     tx::{On, Sql},
 };
-use crate::model::ids::TenantId;
+use crate::model::ids::{CalendarId, TenantId};
 
 /// One row of due work.
 #[derive(Clone, Debug, PartialEq)]
@@ -392,6 +392,18 @@ impl Work<'_> {
             limit.into(),
         ];
         self.0.all(include_str!("sql/work_list.sql"), &args).await
+    }
+
+    /// Removes the deliveries of all bookings into one calendar, whoever works on them.
+    pub async fn remove_deliveries(
+        &mut self,
+        tenant: &TenantId,
+        lane: &str,
+        calendar: &CalendarId,
+    ) -> Result<()> {
+        let args = [tenant.into(), lane.into(), calendar.into()];
+        self.0.execute(include_str!("sql/work_remove_deliveries.sql"), &args).await?;
+        Ok(())
     }
 
     /// Removes a row, whoever works on it.

@@ -39,6 +39,8 @@ impl Engine {
         let body = json!({ "connection_id": connection, "external_id": row.external_id });
         changes.push(self.change(tenant, "connection.removed", actor, actor, body));
         tx.resources().stop_writing_to(tenant, connection, self.clock.now()).await?;
+        let own: Vec<_> = calendars.iter().map(|row| row.calendar_id.clone()).collect();
+        tx.bookings().blank_history(tenant, &own).await?;
         tx.connections().delete(tenant, connection).await?;
         // What the log and kept answers told of it; that it was there and is gone stays told.
         tx.changes().blank(tenant, &ids).await?;
@@ -50,6 +52,8 @@ impl Engine {
             for lane in [Lane::Advance, Lane::Pull] {
                 tx.work().remove(tenant, lane.as_str(), calendar.calendar_id.as_str()).await?;
             }
+            let lane = Lane::Deliver.as_str();
+            tx.work().remove_deliveries(tenant, lane, &calendar.calendar_id).await?;
         }
         reach(Point::EraseWritten).await;
         tx.commit().await?;

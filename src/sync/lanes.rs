@@ -159,7 +159,7 @@ impl Engine {
             SyncError::HostClosed(until) => End::Again(*until, None),
             SyncError::NotAsked => End::Again(retry(Failure::Lasting), None),
             SyncError::Secrets(source) => {
-                tracing::error!(lane = row.lane, subject = row.subject, error = %source, "A login cannot be opened.");
+                tracing::error!(lane = row.lane, subject = row.subject, error = %source, "What is sealed cannot be opened.");
                 End::Again(retry(Failure::Lasting), Some(error.code()))
             }
             SyncError::Provider(_) | SyncError::Store(_) => {

@@ -72,6 +72,9 @@ async fn find(tx: &mut Tx, caller: &Caller, text: &str) -> Result<BookingRow, Pr
 /// Answers a booking as it stands, with its history where one booking was asked for.
 async fn rendered(api: &Api, status: StatusCode, row: &BookingRow) -> Result<Response, Problem> {
     let mut tx = api.hub.store.read().await?;
+    // Its details may have been sealed anew since it was read, and who asked may have waited long.
+    let now = tx.bookings().get(&row.tenant_id, &row.booking_id).await?;
+    let row = now.as_ref().unwrap_or(row);
     let view = view(api, &mut tx, row, true).await?;
     Ok((status, [(header::ETAG, etag(row.revision))], Json(view)).into_response())
 }

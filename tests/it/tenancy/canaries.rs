@@ -83,6 +83,12 @@ impl Scene {
         (status, answer)
     }
 
+    /// Changes something; what answers it is not kept.
+    async fn patch(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.hub.client().patch(format!("{}{path}", self.hub.url));
+        self.hub.answer(request.header("if-match", "*").json(body)).await
+    }
+
     async fn link_feed(&mut self, address: &str) -> (u16, Value) {
         self.ask("POST", "/v1/connections", Some(json!({"provider": "ics", "url": address}))).await
     }
@@ -155,6 +161,92 @@ async fn bytes_of(database_url: Option<&str>, dir: &Path) -> Vec<PathBuf> {
     places.into_iter().map(PathBuf::from).filter(|path| std::fs::read_dir(path).is_ok()).collect()
 }
 
+/// Every word of a booking, each with a canary of its own.
+fn spoken(start: &str, end: &str, resource: &str) -> Value {
+    json!({"resources": [resource], "start": start, "end": end, "title": "kanaribookedtitle",
+        "description": "kanaribookedtext", "location": "kanaribookedplace",
+        "join_url": "https://kanaribookedlink.example/", "invite": "none",
+        "attendees": [{"email": "kanaribookedguest@example.org", "name": "kanaribookedname"}],
+        "metadata": {"note": PLANTED}})
+}
+
+/// A booking whose words are told to nobody but to whom it is for: what answers it well is not kept here.
+async fn booked(scene: &mut Scene, connection: &str) {
+    let (_, found) = scene.hub.get(&format!("/v1/calendars?connection_id={connection}")).await;
+    let calendar = found["items"][0]["id"].clone();
+    let template = json!({"title": "{title}", "visibility": "default", "description": true});
+    let resource = json!({"name": "room", "calendars": [{"calendar_id": calendar}],
+        "write_to": calendar, "event_template": template});
+    let (status, made) = scene.hub.post("/v1/resources", &resource).await;
+    assert_eq!(status, 201, "{made}");
+    let resource = made["id"].as_str().unwrap().to_owned();
+    let day = (jiff::Timestamp::now() + std::time::Duration::from_hours(72)).strftime("%Y-%m-%d");
+    let at = |hour: u8| format!("{day}T{hour:02}:00:00Z");
+    let ask = spoken(&at(9), &at(10), &resource);
+    let (status, made) = scene.hub.post("/v1/bookings", &ask).await;
+    assert_eq!(status, 201, "{made}");
+    assert_eq!(made["title"], "kanaribookedtitle");
+    let path = format!("/v1/bookings/{}", made["id"].as_str().unwrap());
+    let delivered = async |hub: &HubProcess, state: &str| {
+        until(state, || async { (hub.get(&path).await.1["delivery"] == state).then_some(()) })
+            .await;
+    };
+    delivered(&scene.hub, "written").await;
+    let objects = scene.world.account("anna").unwrap().calendar("work").unwrap().resources();
+    let shown = |word: &str| {
+        objects.iter().any(|(_, one)| String::from_utf8_lossy(&one.body).contains(word))
+    };
+    assert!(shown("kanaribookedtitle") && shown("kanaribookedtext"), "the template shows both");
+    assert!(!shown("kanaribookedguest"), "nobody is invited unless that was asked");
+    // What is wrong with one is told without what was in it.
+    scene.ask("POST", "/v1/bookings", Some(ask.clone())).await;
+    for (field, wrong) in [
+        ("title", json!(["kanaribookedtitle"])),
+        ("title", json!("kanaribookedtitle".repeat(99))),
+        ("title", json!("kanaribookedtitle\u{7}")),
+        ("attendees", json!([{"email": "kanaribookedguest"}])),
+        ("attendees", json!("kanaribookedguest")),
+        ("invite", json!("kanaribookedinvite")),
+        ("time_zone", json!("kanaribookedzone")),
+        ("start", json!("kanaribookedstart")),
+        ("max_staleness", json!("kanaribookedage")),
+        ("resources", json!(["kanaribookedresource"])),
+        ("hold_id", json!("kanaribookedhold")),
+        ("write_to", json!("kanaribookedcalendar")),
+    ] {
+        let mut ask = spoken(&at(11), &at(12), &resource);
+        ask[field] = wrong;
+        let (status, answer) = scene.ask("POST", "/v1/bookings", Some(ask)).await;
+        assert!((400..500).contains(&status), "{field}: {answer}");
+    }
+    // A change whose delivery goes through, and one whose delivery fails with words in the answer.
+    let echo = |status| Act::Status {
+        status,
+        retry_after_s: Some(1),
+        body: "kanariecho kanaribookedtitle".to_owned(),
+    };
+    let (status, _) = scene.patch(&path, &json!({"title": "kanaribookednewtitle"})).await;
+    assert_eq!(status, 200);
+    delivered(&scene.hub, "written").await;
+    scene.world.fault(Fault::new(echo(500)));
+    let (status, _) = scene.patch(&path, &json!({"title": "kanaribookedlasttitle"})).await;
+    assert_eq!(status, 200);
+    until("the failed delivery", || async {
+        let (_, one) = scene.hub.get(&path).await;
+        one["provider_events"][0]["last_error"].is_string().then_some(())
+    })
+    .await;
+    scene.world.clear_faults();
+    let body = json!({"reason": "kanaribookedreason"});
+    let (status, ended) = scene.hub.post(&format!("{path}/cancel"), &body).await;
+    assert_eq!((status, &ended["reason"]), (200, &json!("kanaribookedreason")), "{ended}");
+    let body = json!({"reason": "kanaribookedreason".repeat(99)});
+    scene.ask("POST", &format!("{path}/cancel"), Some(body)).await;
+    scene.ask("GET", "/v1/changes?limit=500", None).await;
+    let (_, one) = scene.hub.get(&path).await;
+    scene.answers.push(("the history".to_owned(), one["history"].to_string()));
+}
+
 /// Lives through everything, and answers the id of a connection that stays.
 async fn live(scene: &mut Scene) {
     let account = scene.world.add_account(AccountSpec::new("anna", PASSWORD));
@@ -165,7 +257,7 @@ async fn live(scene: &mut Scene) {
     let address = format!("{origin}{}?token={FEED_SECRET}", feed.path());
     let caldav = |password: &str| {
         json!({"provider": "caldav", "url": format!("{origin}{}", account.path()), "username": "anna",
-            "password": password, "metadata": {"note": PLANTED}})
+            "password": password, "access": "read_write", "metadata": {"note": PLANTED}})
     };
     scene.ask("POST", "/v1/connections", Some(caldav(WRONG))).await;
     let (status, linked) = scene.ask("POST", "/v1/connections", Some(caldav(PASSWORD))).await;
@@ -176,6 +268,7 @@ async fn live(scene: &mut Scene) {
     let of_feed = linked["id"].as_str().unwrap().to_owned();
     scene.hub.synced(&connection).await;
     scene.hub.synced(&of_feed).await;
+    booked(scene, &connection).await;
     // What cannot be linked: blocked, redirected away, no TLS there, no address at all, no calendar.
     let elsewhere = redirecting().await;
     for bad in [
@@ -300,6 +393,7 @@ fn words(kek: &str) -> Vec<String> {
         "kanarilogin",
         "kanarixml",
         "kanarijson",
+        "kanaribooked",
         "kanariunauthorized",
     ];
     words.extend(others.map(str::to_owned));

@@ -160,3 +160,67 @@ async fn a_removed_tenant_leaves_nothing_and_every_hub_forgets_it() {
     })
     .await;
 }
+
+/// Rows of a table that hold a word.
+fn of_table<'a>(rows: &'a [String], table: &str, word: &str) -> Vec<&'a String> {
+    let start = format!("{table} ");
+    rows.iter().filter(|row| row.starts_with(&start) && row.contains(word)).collect()
+}
+
+#[tokio::test]
+async fn bookings_outlive_the_calendars_that_they_were_written_into() {
+    on_each_engine(async |bed| {
+        let pair = Pair::new(bed).await;
+        let theirs = &pair.theirs;
+        let headers = [("authorization", theirs.admin.as_str())];
+        let ask =
+            async |method, path: &str, body| pair.hub.call(method, path, body, &headers).await;
+        // One more, which is not delivered yet.
+        let body = json!({"resources": [theirs.id(Kind::Resource)], "title": "canarytheirs later",
+            "start": "2026-03-07T09:00:00Z", "end": "2026-03-07T10:00:00Z"});
+        let pending = ask(Method::POST, "/v1/bookings", Some(body)).await.expect(201);
+        assert_eq!(pending.body["delivery"], "pending");
+        let (calendar, written) = (theirs.id(Kind::Calendar), theirs.id(Kind::Booking));
+        let tables = ["outbox", "attempts", "work", "booking_history", "conflicts"];
+        let before = dump(&pair.url, pair.engine).await;
+        for table in tables {
+            assert!(!of_table(&before, table, calendar).is_empty(), "nothing to erase in {table}");
+        }
+        let path = format!("/v1/connections/{}", theirs.id(Kind::Connection));
+        ask(Method::DELETE, &path, None).await.problem(409, "in_use");
+        remove(&pair, &format!("{path}?future_bookings=keep")).await;
+        let rows = dump(&pair.url, pair.engine).await;
+        for table in tables {
+            let left = of_table(&rows, table, calendar);
+            assert!(left.is_empty(), "{left:?}");
+        }
+        // What the log and the history told of that calendar is blank; that something happened is not.
+        let told = |row: &&String| row.contains("booking.delivered") && row.contains(written);
+        let told: Vec<_> = rows.iter().filter(told).collect();
+        assert!(matches!(*told, [one] if one.contains("erased")), "{told:?}");
+        for (id, kinds) in [(written, &["created", "delivered"][..]), (&pending.id(), &["created"])]
+        {
+            let kept = ask(Method::GET, &format!("/v1/bookings/{id}"), None).await.expect(200).body;
+            assert_eq!(
+                (&kept["status"], &kept["delivery"]),
+                (&json!("confirmed"), &json!("not_applicable"))
+            );
+            assert_eq!(kept["provider_events"], json!([]));
+            assert!(kept["title"].as_str().unwrap().starts_with("canarytheirs"), "{kept}");
+            let history = kept["history"].as_array().unwrap();
+            let words: Vec<_> = history.iter().map(|one| one["kind"].as_str().unwrap()).collect();
+            assert_eq!(words, kinds);
+            assert!(history.iter().skip(1).all(|one| one["data"] == json!({"erased": true})));
+        }
+        // They still keep their time, and the hold keeps its.
+        for start in ["2026-03-04T09:00:00Z", "2026-03-05T09:00:00Z", "2026-03-07T09:00:00Z"] {
+            let start: jiff::Timestamp = start.parse().unwrap();
+            let row = format!("{}", start.as_microsecond());
+            assert!(!of_table(&rows, "claims", &row).is_empty(), "nobody has {start}");
+        }
+        // The other tenant's are whole.
+        let ours = of_table(&rows, "outbox", pair.ours.id(Kind::Calendar));
+        assert_eq!(ours.len(), 1, "{ours:?}");
+    })
+    .await;
+}

@@ -35,10 +35,15 @@ pub enum Kind {
     ResourceExt,
     Feed,
     Job,
+    Hold,
+    HoldExt,
+    Booking,
+    BookingExt,
+    Conflict,
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Tenant,
         Self::Key,
         Self::Connection,
@@ -49,6 +54,11 @@ impl Kind {
         Self::ResourceExt,
         Self::Feed,
         Self::Job,
+        Self::Hold,
+        Self::HoldExt,
+        Self::Booking,
+        Self::BookingExt,
+        Self::Conflict,
     ];
 
     /// A well-formed id of this kind that nobody has.
@@ -60,7 +70,12 @@ impl Kind {
             Self::Calendar | Self::Quarantined => "cal_00000000000070000000000000000000",
             Self::Resource => "res_00000000000070000000000000000000",
             Self::Feed => "fed_00000000000070000000000000000000",
-            Self::ConnectionExt | Self::ResourceExt => "ext:nobody",
+            Self::Hold => "hld_00000000000070000000000000000000",
+            Self::Conflict => "cfl_00000000000070000000000000000000",
+            Self::Booking => "bkg_00000000000070000000000000000000",
+            Self::ConnectionExt | Self::ResourceExt | Self::HoldExt | Self::BookingExt => {
+                "ext:nobody"
+            }
             Self::Job => "pull:cal_00000000000070000000000000000000",
         }
     }
@@ -68,7 +83,9 @@ impl Kind {
     /// Texts that are no id of this kind, and must be treated like one that nobody has.
     pub fn malformed(self) -> &'static [&'static str] {
         match self {
-            Self::ConnectionExt | Self::ResourceExt => &["ext:", "ext:%00"],
+            Self::ConnectionExt | Self::ResourceExt | Self::HoldExt | Self::BookingExt => {
+                &["ext:", "ext:%00"]
+            }
             _ => &["x", "cal_%27%20or%201%3D1", "con_x%2F..%2F"],
         }
     }
@@ -225,13 +242,26 @@ async fn furnish(
     tx.commit().await.unwrap();
     let idempotency_key = format!("{canary}-idempotency");
     let body = json!({"name": canary, "external_id": format!("{canary}-resource"),
-        "calendars": [{"calendar_id": calendar}], "write_to": calendar, "metadata": {"note": canary}});
+        "calendars": [{"calendar_id": calendar}], "write_to": calendar, "capacity": 9,
+        "metadata": {"note": canary}});
     let more = [("idempotency-key", idempotency_key.as_str())];
     let resource = ask(Method::POST, "/v1/resources", body, &more).await.expect(201).id();
     // The same external id in both tenants.
     ask(Method::POST, "/v1/resources", json!({"name": canary, "external_id": "shared"}), &[])
         .await
         .expect(201);
+    let promised = promised(hub, &admin, &resource, canary, &idempotency_key).await;
+    let work = account.calendar(&format!("{canary}-work")).unwrap();
+    let over = "DTSTART:20260305T093000Z\nDTEND:20260305T100000Z\nSUMMARY:Over it";
+    work.put("over.ics", event(&format!("{canary}-over-uid"), over));
+    ask(Method::POST, "/v1/ops/sync", json!({"calendar_id": calendar}), &[]).await.expect(202);
+    for _ in 0..2 {
+        hub.hub.engine.step().await.unwrap();
+    }
+    hub.settle().await;
+    let path = format!("/v1/bookings/ext:{canary}-booking");
+    let found = ask(Method::GET, &path, Value::Null, &[]).await.expect(200);
+    let conflict = found.body["conflicts"][0]["id"].as_str().unwrap().to_owned();
     let path = format!("/v1/resources/{resource}/feeds");
     let feed = ask(Method::POST, &path, json!({}), &[]).await.expect(201);
     let address = url::Url::parse(feed.body["url"].as_str().unwrap()).unwrap().path().to_owned();
@@ -251,14 +281,49 @@ async fn furnish(
         (Kind::Resource, resource),
         (Kind::ResourceExt, format!("ext:{canary}-resource")),
         (Kind::Feed, feed.id()),
+        (Kind::Conflict, conflict),
     ];
     Side {
         tenant,
         admin,
-        ids: ids.into_iter().collect(),
+        ids: ids.into_iter().chain(promised).collect(),
         cursor: log.body["cursor"].as_str().unwrap().to_owned(),
         canary,
         feed: address,
         idempotency_key,
     }
+}
+
+/// A hold, and a booking that stands in the calendar.
+async fn promised(
+    hub: &TestHub,
+    admin: &str,
+    resource: &str,
+    canary: &str,
+    idempotency_key: &str,
+) -> [(Kind, String); 4] {
+    let ask = async |path: &str, body: Value| {
+        let headers = [("authorization", admin), ("idempotency-key", idempotency_key)];
+        hub.call(Method::POST, path, Some(body), &headers).await
+    };
+    let hold = json!({"resources": [resource], "start": "2026-03-04T09:00:00Z",
+        "end": "2026-03-04T10:00:00Z", "ttl": "PT1H", "external_id": format!("{canary}-hold"),
+        "metadata": {"note": canary}});
+    let hold = ask("/v1/holds", hold).await.expect(201).id();
+    let booking = json!({"resources": [resource], "start": "2026-03-05T09:00:00Z",
+        "end": "2026-03-05T10:00:00Z", "external_id": format!("{canary}-booking"),
+        "title": format!("{canary} title"), "location": format!("{canary} location"),
+        "attendees": [{"email": format!("{canary}@example.org")}], "metadata": {"note": canary}});
+    let booking = ask("/v1/bookings", booking).await.expect(201).id();
+    hub.hub.engine.step().await.unwrap();
+    hub.settle().await;
+    let path = format!("/v1/bookings/{booking}");
+    let made = hub.call(Method::GET, &path, None, &[("authorization", admin)]).await.expect(200);
+    assert_eq!(made.body["delivery"], "written", "{}", made.text);
+    [
+        (Kind::Hold, hold),
+        (Kind::HoldExt, format!("ext:{canary}-hold")),
+        (Kind::Booking, booking),
+        (Kind::BookingExt, format!("ext:{canary}-booking")),
+    ]
 }

@@ -5,15 +5,24 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use calhub::{
     clock::{Clock, ManualClock, SeededEntropy},
-    model::ids::{ConnectionId, TenantId},
+    model::{
+        ids::{BookingId, ConnectionId, TenantId},
+        interval::Span,
+        states::BookingStatus,
+    },
     secrets::{Kek, Place, SecretsError, Step, Vault},
-    store::{ConnectionRow, IdempotencyKey, Sealed, SealedColumn, Store, TenantRow},
+    store::{
+        BookingRow, ConnectionRow, IdempotencyKey, Sealed, SealedColumn, Store, TenantRow, Tx,
+    },
 };
 use serde_json::json;
 
 use crate::support::engines::{Bed, on_each_engine, on_postgres};
 
 const TENANTS: usize = 3;
+
+/// Bookings of each tenant: more than one step reseals.
+const BOOKINGS: usize = 120;
 
 /// Logins of each tenant; `scripts/secrets-rotation` asks for more.
 fn logins() -> usize {
@@ -35,6 +44,14 @@ fn tenant(n: usize) -> TenantId {
 
 fn connection(n: usize) -> ConnectionId {
     format!("con_{n:05}").parse().unwrap()
+}
+
+fn booking(n: usize) -> BookingId {
+    format!("bkg_{n:05}").parse().unwrap()
+}
+
+fn details<'a>(tenant: &'a TenantId, row: &'a BookingId) -> Place<'a> {
+    Place { tenant, row: row.as_str(), column: "bookings.details" }
 }
 
 fn place<'a>(tenant: &'a TenantId, row: &'a ConnectionId) -> Place<'a> {
@@ -103,10 +120,45 @@ impl Safe {
             let place = Place { tenant: &tenant, row: &row, column: "idempotency.answer" };
             let answer = safe.vault.seal(&mut tx, place, b"answer").await.unwrap();
             tx.idempotency().finish(&key, 201, answer.as_bytes()).await.unwrap();
+            for m in 0..BOOKINGS {
+                let row = safe.booking_row(&mut tx, &tenant, m).await;
+                tx.bookings().insert(&row).await.unwrap();
+            }
             tx.commit().await.unwrap();
         }
         safe.clock.advance(Duration::from_secs(60));
         safe
+    }
+
+    /// A booking of which something was said; of the first one, nothing.
+    async fn booking_row(&self, tx: &mut Tx, tenant: &TenantId, m: usize) -> BookingRow {
+        let id = booking(m);
+        let text = format!("words {m}");
+        let details = match m {
+            0 => Sealed::new(Vec::new()),
+            _ => self.vault.seal(tx, details(tenant, &id), text.as_bytes()).await.unwrap(),
+        };
+        let now = self.clock.now();
+        BookingRow {
+            tenant_id: tenant.clone(),
+            booking_id: id,
+            external_id: None,
+            status: BookingStatus::Confirmed,
+            resources: Vec::new(),
+            span: Span::new(now, now + Duration::from_secs(60)).unwrap(),
+            time_zone: None,
+            details,
+            metadata: json!({}),
+            verified: true,
+            revision: 1,
+            created_at: now,
+            touched_at: now,
+        }
+    }
+
+    async fn booking(&self, tenant: &TenantId, m: usize) -> BookingRow {
+        let mut tx = self.store.read().await.unwrap();
+        tx.bookings().get(tenant, &booking(m)).await.unwrap().unwrap()
     }
 
     /// Another process with the same key file.
@@ -130,6 +182,15 @@ impl Safe {
                 let open = vault.unseal(&mut tx, place(&tenant, &id), &row.login).await.unwrap();
                 assert_eq!(open.as_slice(), plain(n, m).as_bytes());
             }
+            for m in 1..BOOKINGS {
+                let id = booking(m);
+                let row = tx.bookings().get(&tenant, &id).await.unwrap().unwrap();
+                let place = details(&tenant, &id);
+                let open = vault.unseal(&mut tx, place, &row.details).await.unwrap();
+                assert_eq!(open.as_slice(), format!("words {m}").as_bytes());
+            }
+            let said_nothing = tx.bookings().get(&tenant, &booking(0)).await.unwrap().unwrap();
+            assert!(said_nothing.details.as_bytes().is_empty());
         }
     }
 
@@ -191,7 +252,7 @@ async fn every_secret_gets_a_new_seal_and_the_old_keys_go() {
             })
             .await
             .unwrap();
-        let secrets = u64::try_from(TENANTS * (logins() + 1)).unwrap();
+        let secrets = u64::try_from(TENANTS * (logins() + 1 + BOOKINGS - 1)).unwrap();
         eprintln!("{secrets} secrets sealed anew on {:?} in {:?}", bed.engine, began.elapsed());
         assert_eq!((rotated.secrets_resealed, told), (secrets, secrets));
         assert_eq!((rotated.data_keys_made, rotated.data_keys_dropped), (3, 3));
@@ -384,6 +445,42 @@ async fn what_does_not_open_is_told_and_left_with_its_key() {
         assert_eq!((rotated.data_keys_kept, rotated.data_keys_dropped), (1, 2));
         assert_eq!(safe.login(&tenant, &id).await, damaged);
         assert_eq!(safe.numbers(&tenant).await, [1, 2]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_booking_that_is_changed_meanwhile_keeps_its_words() {
+    on_each_engine(async |bed| {
+        let safe = Safe::new(bed).await;
+        let tenant = tenant(0);
+        // What a change of something else has read just before the rotation, and writes just after.
+        let stale = safe.booking(&tenant, 7).await;
+        safe.vault.rotate(&safe.store, async |_| {}).await.unwrap();
+        let resealed = safe.booking(&tenant, 7).await.details;
+        assert_ne!(stale.details, resealed);
+        let mut tx = safe.store.begin().await.unwrap();
+        let row = BookingRow { status: BookingStatus::Completed, ..stale };
+        assert_eq!(tx.bookings().update(&row).await.unwrap(), Some(2));
+        tx.commit().await.unwrap();
+        assert_eq!(safe.booking(&tenant, 7).await.details, resealed);
+        safe.all_opens(&safe.vault).await;
+        // Words that are said anew while a rotation goes on are not overwritten.
+        let mut tx = safe.store.read().await.unwrap();
+        let column = SealedColumn::Details;
+        let seen = tx.data_keys().sealed_by_others(&tenant, column, 3, None, 500).await.unwrap();
+        assert_eq!(seen.len(), BOOKINGS - 1, "the one without words is skipped");
+        let seen = seen.into_iter().find(|row| row.part == booking(7).as_str()).unwrap();
+        tx.rollback().await.unwrap();
+        let mut tx = safe.store.begin().await.unwrap();
+        let id = booking(7);
+        let place = details(&tenant, &id);
+        let said = safe.vault.seal(&mut tx, place, b"said anew").await.unwrap();
+        tx.bookings().set_details(&tenant, &id, &said).await.unwrap();
+        let old = safe.vault.seal(&mut tx, place, b"words 7").await.unwrap();
+        assert!(!tx.data_keys().reseal_secret(&tenant, column, &seen, &old).await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!(safe.booking(&tenant, 7).await.details, said);
     })
     .await;
 }

@@ -52,10 +52,20 @@ fn documented(table: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// All migrations of an engine, in order.
+pub fn schema(engine: &str) -> String {
+    let dir = format!("{}/migrations/{engine}", env!("CARGO_MANIFEST_DIR"));
+    let mut paths: Vec<_> =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
 /// The columns of every table of the schema.
 fn tables() -> Vec<(String, BTreeSet<String>)> {
-    let path = format!("{}/migrations/sqlite/0001_foundation.sql", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = schema("sqlite");
+    let altered = text.contains("ALTER TABLE");
+    assert!(!altered, "this reads tables from where they are made");
     let mut all = Vec::new();
     for part in text.split("CREATE TABLE ").skip(1) {
         let (name, rest) = part.split_once(" (").unwrap();
@@ -75,7 +85,7 @@ fn tables() -> Vec<(String, BTreeSet<String>)> {
 #[test]
 fn the_privacy_page_lists_every_column_that_is_stored() {
     let all = tables();
-    assert!(all.len() > 12);
+    assert!(all.len() > 18);
     for (table, columns) in all {
         let listed = documented(&table);
         let missing: Vec<_> = columns.difference(&listed).collect();

@@ -11,6 +11,7 @@ use calhub::{
     store::{IdempotencyKey, Sealed},
 };
 
+use super::stored::schema;
 use crate::support::{
     engines::on_each_engine,
     simulated::ORIGIN,
@@ -18,8 +19,12 @@ use crate::support::{
 };
 
 /// Every column of sealed bytes. A new one is added here, or the schema's test below fails.
-const SEALED: [(&str, &str); 3] =
-    [("connections", "login"), ("data_keys", "sealed"), ("idempotency", "answer")];
+const SEALED: [(&str, &str); 4] = [
+    ("connections", "login"),
+    ("data_keys", "sealed"),
+    ("idempotency", "answer"),
+    ("bookings", "details"),
+];
 
 /// Bytes that are no secret: hashes of what is shown once.
 const HASHES: [(&str, &str); 3] =
@@ -28,10 +33,9 @@ const HASHES: [(&str, &str); 3] =
 #[test]
 fn every_column_of_bytes_is_sealed_or_a_hash() {
     for engine in ["sqlite", "postgres"] {
-        let path =
-            format!("{}/migrations/{engine}/0001_foundation.sql", env!("CARGO_MANIFEST_DIR"));
-        let text = std::fs::read_to_string(path).unwrap();
+        let text = schema(engine);
         let mut table = "";
+        let mut found = 0;
         for line in text.lines() {
             if let Some(name) = line.strip_prefix("CREATE TABLE ") {
                 table = name.split_whitespace().next().unwrap();
@@ -41,8 +45,10 @@ fn every_column_of_bytes_is_sealed_or_a_hash() {
             if kind.starts_with("BLOB") || kind.starts_with("BYTEA") {
                 let known = SEALED.contains(&(table, column)) || HASHES.contains(&(table, column));
                 assert!(known, "{engine}: what is in {table}.{column}?");
+                found += 1;
             }
         }
+        assert_eq!(found, SEALED.len() + HASHES.len(), "{engine}: one of them is gone");
     }
 }
 
@@ -78,6 +84,8 @@ async fn no_seal_opens_in_any_other_place_nor_changed_in_any_way() {
                 ("con_2".to_owned(), "login"),
                 (answer_row("POST /v1/keys", "con_1"), "idempotency.answer"),
                 (answer_row("POST /v1/resources", "con_1"), "idempotency.answer"),
+                ("con_1".to_owned(), "bookings.details"),
+                ("bkg_1".to_owned(), "bookings.details"),
             ];
             for (row, column) in places {
                 let place = Place { tenant: &tenant.parse().unwrap(), row: &row, column };
@@ -231,4 +239,22 @@ async fn a_swapped_kept_answer_is_never_told() {
     let refused = ask("two").await.problem(500, "internal");
     assert!(!refused.text.contains(one.body["key"].as_str().unwrap()));
     ask("one").await.expect(201);
+}
+
+#[tokio::test]
+async fn swapped_words_of_bookings_are_told_to_nobody() {
+    on_each_engine(async |bed| {
+        let pair = super::pair::Pair::new(bed).await;
+        let (ours, theirs) = (&pair.ours, &pair.theirs);
+        let id = |side: &super::pair::Side| side.id(super::pair::Kind::Booking).parse().unwrap();
+        let mut tx = bed.store.begin().await.unwrap();
+        let row = tx.bookings().get(&theirs.tenant, &id(theirs)).await.unwrap().unwrap();
+        tx.bookings().set_details(&ours.tenant, &id(ours), &row.details).await.unwrap();
+        tx.commit().await.unwrap();
+        let path = format!("/v1/bookings/{}", id(ours));
+        let headers = [("authorization", ours.admin.as_str())];
+        let refused = pair.hub.call(axum::http::Method::GET, &path, None, &headers).await;
+        assert!(!refused.problem(500, "internal").text.contains("canarytheirs"));
+    })
+    .await;
 }

@@ -160,6 +160,7 @@ impl BookingBody {
             join_url: self.join_url.clone(),
             attendees: self.attendees.iter().map(attendee).collect(),
             invite: self.invite == Invite::Provider,
+            reason: None,
         }
     }
 }
@@ -186,6 +187,9 @@ pub(super) struct BookingView {
     join_url: Option<String>,
     attendees: Vec<Guest>,
     invite: Invite,
+    /// Why it ended, as the caller said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     /// Whether every calendar was known well enough when it was made or moved.
     verified: bool,
     #[schema(value_type = Object)]
@@ -262,6 +266,7 @@ impl BookingView {
             join_url: body.join_url,
             attendees: body.attendees,
             invite: body.invite,
+            reason: details.reason.clone(),
             verified: row.verified,
             metadata: row.metadata.clone(),
             provider_events: outbox.iter().filter_map(ProviderEvent::of).collect(),
