@@ -198,7 +198,8 @@ async fn bookings_outlive_the_calendars_that_they_were_written_into() {
         let told = |row: &&String| row.contains("booking.delivered") && row.contains(written);
         let told: Vec<_> = rows.iter().filter(told).collect();
         assert!(matches!(*told, [one] if one.contains("erased")), "{told:?}");
-        for (id, kinds) in [(written, &["created", "delivered"][..]), (&pending.id(), &["created"])]
+        for (id, kinds) in
+            [(written, &["created", "delivered", "conflict"][..]), (&pending.id(), &["created"])]
         {
             let kept = ask(Method::GET, &format!("/v1/bookings/{id}"), None).await.expect(200).body;
             assert_eq!(
