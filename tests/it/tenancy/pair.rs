@@ -40,10 +40,12 @@ pub enum Kind {
     Booking,
     BookingExt,
     Conflict,
+    /// A row of the outbox.
+    Delivery,
 }
 
 impl Kind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Tenant,
         Self::Key,
         Self::Connection,
@@ -59,6 +61,7 @@ impl Kind {
         Self::Booking,
         Self::BookingExt,
         Self::Conflict,
+        Self::Delivery,
     ];
 
     /// A well-formed id of this kind that nobody has.
@@ -71,6 +74,9 @@ impl Kind {
             Self::Resource => "res_00000000000070000000000000000000",
             Self::Feed => "fed_00000000000070000000000000000000",
             Self::Hold => "hld_00000000000070000000000000000000",
+            Self::Delivery => {
+                "bkg_00000000000070000000000000000000:cal_00000000000070000000000000000000"
+            }
             Self::Conflict => "cfl_00000000000070000000000000000000",
             Self::Booking => "bkg_00000000000070000000000000000000",
             Self::ConnectionExt | Self::ResourceExt | Self::HoldExt | Self::BookingExt => {
@@ -270,6 +276,7 @@ async fn furnish(
     let name = json!({"name": canary});
     ask(Method::PATCH, &format!("/v1/tenants/{tenant}"), name, &[]).await.expect(200);
     let log = ask(Method::GET, "/v1/changes", Value::Null, &[]).await.expect(200);
+    let delivery = format!("{}:{calendar}", found.body["id"].as_str().unwrap());
     let ids = [
         (Kind::Tenant, tenant.to_string()),
         (Kind::Key, key),
@@ -282,6 +289,7 @@ async fn furnish(
         (Kind::ResourceExt, format!("ext:{canary}-resource")),
         (Kind::Feed, feed.id()),
         (Kind::Conflict, conflict),
+        (Kind::Delivery, delivery),
     ];
     Side {
         tenant,

@@ -101,6 +101,7 @@ fn kinds_in_path(path: &str, name: &str) -> Vec<Kind> {
         ("holds", "id") => vec![Kind::Hold, Kind::HoldExt],
         ("bookings", "conflict_id") => vec![Kind::Conflict],
         ("bookings", "id") => vec![Kind::Booking, Kind::BookingExt],
+        ("ops", "id") if path.contains("/outbox/") => vec![Kind::Delivery],
         ("ops", "id") if path.contains("/jobs/") => vec![Kind::Job],
         ("ops", "calendar_id") => vec![Kind::Quarantined],
         _ => panic!("what is {{{name}}} of {path}? Say it here"),
@@ -149,8 +150,9 @@ fn bodies(schema: &str) -> Vec<(Value, Vec<Slot>)> {
         )],
         "Ask" => vec![(
             json!({"start": NOW, "end": "2026-03-09T00:00:00Z", "resources": [""], "calendars": [""],
-                "refresh": "if_stale"}),
+                "refresh": "if_stale", "exclude_bookings": [""]}),
             vec![
+                slot("/exclude_bookings/0", &[Kind::Booking, Kind::BookingExt]),
                 slot("/resources/0", &[Kind::Resource, Kind::ResourceExt]),
                 slot("/calendars/0", &[Kind::Calendar]),
             ],
@@ -166,7 +168,9 @@ fn bodies(schema: &str) -> Vec<(Value, Vec<Slot>)> {
                 vec![slot("/connection_id", &[Kind::Connection])],
             ),
         ],
-        "HoldBody" | "ExtendBody" | "BookingBody" | "Ending" | "Resolution" => promises(schema),
+        "HoldBody" | "ExtendBody" | "BookingBody" | "Ending" | "Resolution" | "Adoption" => {
+            promises(schema)
+        }
         _ => panic!("what is in a {schema}? Say it here"),
     }
 }
@@ -201,6 +205,8 @@ fn promises(schema: &str) -> Vec<(Value, Vec<Slot>)> {
             (json!({"write_to": ""}), vec![slot("/write_to", &[Kind::Calendar])]),
         ],
         "Resolution" => vec![(json!({"action": "dismiss"}), vec![])],
+        // An event is the provider's, in the calendar that the path names.
+        "Adoption" => vec![(json!({"event_id": "/canaryours.ics"}), vec![])],
         "Ending" => vec![(json!({"reason": "canaryours"}), vec![])],
         _ => unreachable!("{schema} is no promise"),
     }
@@ -214,10 +220,18 @@ fn every_id_is_known(operation: &Operation, properties: &Value, shapes: &[(Value
         .map(|slot| format!("{:?}", slot.place))
         .collect();
     for name in properties.as_object().unwrap().keys() {
-        let is_id = name != "external_id"
+        let is_id = !["external_id", "event_id"].contains(&name.as_str())
             && (name.ends_with("_id")
-                || ["resources", "calendars", "write_to", "resource", "calendar", "replaces"]
-                    .contains(&name.as_str()));
+                || [
+                    "resources",
+                    "calendars",
+                    "write_to",
+                    "resource",
+                    "calendar",
+                    "replaces",
+                    "exclude_bookings",
+                ]
+                .contains(&name.as_str()));
         assert!(
             !is_id || tried.iter().any(|place| place.contains(name.as_str())),
             "{} {}: {name} names something and is not tried",
