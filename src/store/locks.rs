@@ -3,13 +3,15 @@
 //! On PostgreSQL a transaction that writes a row keeps others from writing it until it ends. What a transaction locks,
 //! it locks in this order, and within each kind by id, ascending:
 //!
-//! 1. the lock of each calendar ([`Calendars::lock`](super::Calendars::lock)),
-//! 2. resources,
-//! 3. calendars, and what is counted of them (`provider_requests`),
-//! 4. the data key that seals a login,
-//! 5. connections, and their timelines,
-//! 6. rows of due work: those of connections before those of calendars, then by subject and lane,
-//! 7. hosts.
+//! 1. the lock of each resource of which time is taken or given back ([`Claims::lock_resources`](super::Claims::lock_resources)),
+//! 2. the lock of each calendar ([`Calendars::lock`](super::Calendars::lock)), shared by those who claim
+//!    ([`Claims::lock_calendars`](super::Claims::lock_calendars)),
+//! 3. resources,
+//! 4. calendars, and what is counted of them (`provider_requests`),
+//! 5. the data key that seals a login,
+//! 6. connections, and their timelines,
+//! 7. rows of due work: those of connections before those of calendars, then by subject and lane,
+//! 8. hosts.
 //!
 //! So what a round or a listing has learned is written first, then what becomes of the connection; what is due next
 //! comes last. Rows that the transaction itself has made are nobody else's yet, and need no place in the order. A claim
