@@ -127,6 +127,13 @@ impl Conflicts<'_> {
         Ok(())
     }
 
+    /// Whether bookings have anything to do with a calendar at all. Most have none.
+    pub async fn concern(&mut self, tenant: &TenantId, calendar: &CalendarId) -> Result<bool> {
+        let args = [tenant.into(), calendar.into()];
+        let sql = include_str!("sql/calendar_is_booked.sql");
+        Ok(self.0.value::<i64>(sql, &args).await? > 0)
+    }
+
     /// Lists the bookings of resources that a calendar blocks, within a span.
     pub async fn bookings_on(
         &mut self,

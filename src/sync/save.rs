@@ -91,9 +91,11 @@ impl Engine {
         events.busy_delete(tenant, calendar, &sorted.take).await?;
         events.upsert_many(tenant, calendar, &sorted.keep, self.clock.now()).await?;
         events.delete_many(tenant, calendar, &sorted.drop).await?;
-        self.know_our_own(tx, subject, &sorted).await?;
-        if let Some(span) = touched {
-            look_for_clashes(tx, tenant, calendar, span, self.clock.now()).await?;
+        if tx.conflicts().concern(tenant, calendar).await? {
+            self.know_our_own(tx, subject, &sorted).await?;
+            if let Some(span) = touched {
+                look_for_clashes(tx, tenant, calendar, span, self.clock.now()).await?;
+            }
         }
         match touched {
             Some(span) => self.tell_busy_changed(tx, &subject.calendar, span).await,
