@@ -85,6 +85,7 @@ impl Desk {
             claim: new.id.as_str(),
             booking: Some(&new.id),
             own: &[],
+            also: new.write_to.as_slice(),
             resources: &resources,
             span,
             expires_at: None,

@@ -76,6 +76,7 @@ impl Desk {
         let outbox = tx.outbox().of_booking(tenant, &before.booking_id).await?;
         let mut write_to = written_to(&outbox);
         let own = own_events(&outbox);
+        let also = write_to.clone();
         let now = self.clock.now();
         if moves {
             let wish = Wish {
@@ -83,6 +84,7 @@ impl Desk {
                 claim: before.booking_id.as_str(),
                 booking: Some(&before.booking_id),
                 own: &own,
+                also: &also,
                 resources: &resources,
                 span: changes.span,
                 expires_at: None,
@@ -94,6 +96,7 @@ impl Desk {
             let taken = self.claim(&mut tx, &wish).await?;
             verified = taken.unsure.is_empty();
             unsure = taken.unsure;
+            tx.bookings().lock(tenant, &before.booking_id).await?;
             if resources != before.resources {
                 let gone: Vec<CalendarId> =
                     write_to.iter().filter(|id| !taken.write_to.contains(id)).cloned().collect();
@@ -102,6 +105,9 @@ impl Desk {
                 self.want(&mut tx, &leaving, &gone, false).await?;
                 write_to = taken.write_to;
             }
+        } else {
+            tx.claims().lock_calendars(&also).await?;
+            tx.bookings().lock(tenant, &before.booking_id).await?;
         }
         let details =
             changes.details.seal(&self.vault, &mut tx, tenant, &before.booking_id).await?;
@@ -157,6 +163,8 @@ impl Desk {
         let row = BookingRow { status: to, touched_at: now, ..before.clone() };
         let is_cancelled = to == BookingStatus::Cancelled;
         let outbox = tx.outbox().of_booking(tenant, booking).await?;
+        tx.claims().lock_calendars(&written_to(&outbox)).await?;
+        tx.bookings().lock(tenant, booking).await?;
         let write_to = if is_cancelled { written_to(&outbox) } else { Vec::new() };
         if is_cancelled {
             tx.claims().remove(tenant, booking.as_str()).await?;

@@ -38,6 +38,8 @@ pub(super) struct Wish<'a> {
     pub(super) booking: Option<&'a BookingId>,
     /// Its own events, wherever they stand: calendar and series.
     pub(super) own: &'a [(CalendarId, String)],
+    /// Calendars that are written besides those of the resources.
+    pub(super) also: &'a [CalendarId],
     /// Sorted, each once.
     pub(super) resources: &'a [ResourceId],
     pub(super) span: Span,
@@ -77,7 +79,11 @@ impl Desk {
         }
         let calendars = blocking(&basis);
         if !is_back(Bug::ClaimUnlocked) && !is_back(Bug::IngestUnlocked) {
-            tx.claims().lock_calendars(&calendars).await?;
+            let written = write_to(&basis);
+            let mut all = [calendars.as_slice(), &written, wish.also].concat();
+            all.sort_unstable();
+            all.dedup();
+            tx.claims().lock_calendars(&all).await?;
         }
         let now = tx.now(&*self.clock).await?;
         tx.claims().expire(tenant, wish.resources, now).await?;

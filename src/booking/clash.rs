@@ -47,6 +47,7 @@ impl Engine {
         let Ok(id) = work.subject.parse::<BookingId>() else { return Ok(End::Never) };
         let tenant = &work.tenant_id;
         let mut tx = self.store.begin().await?;
+        tx.bookings().lock(tenant, &id).await?;
         let Some(booking) = tx.bookings().get(tenant, &id).await? else { return Ok(End::Never) };
         let outbox = tx.outbox().of_booking(tenant, &id).await?;
         if outbox.iter().any(OutboxRow::is_in_doubt) {
@@ -176,6 +177,7 @@ impl Desk {
             Settlement::Dismiss => "dismissed",
         };
         let mut tx = self.store.begin().await?;
+        tx.bookings().lock(&row.tenant_id, &row.booking_id).await?;
         let now = self.clock.now();
         if tx.conflicts().settle(row, state, now).await? {
             let body = json!({"conflict_id": row.conflict_id, "kind": row.kind, "action": state});

@@ -67,6 +67,7 @@ impl Desk {
             claim: new.id.as_str(),
             booking: None,
             own: &[],
+            also: &[],
             resources: &resources,
             span: new.span,
             expires_at: Some(expires_at),

@@ -331,6 +331,7 @@ impl Engine {
     async fn begin_delivery(&self, task: &Task) -> Result<Tx, StoreError> {
         let mut tx = self.store.begin().await?;
         tx.calendars().lock(&task.row.calendar_id).await?;
+        tx.bookings().lock(&task.tenant, &task.row.booking_id).await?;
         Ok(tx)
     }
 
@@ -394,6 +395,7 @@ impl Engine {
     async fn settled(&self, work: &WorkRow, task: &Task) -> Result<End, StoreError> {
         let row = OutboxRow { state: Delivery::Written, last_error: None, ..task.row.clone() };
         let mut tx = self.store.begin().await?;
+        tx.bookings().lock(&task.tenant, &row.booking_id).await?;
         tx.outbox().found(&task.tenant, &row, self.clock.now()).await?;
         let calendar = &row.calendar_id;
         let body = json!({"calendar_id": calendar, "present": row.present, "version": row.version});
@@ -437,6 +439,7 @@ impl Engine {
         code: &'static str,
     ) -> Result<End, StoreError> {
         let mut tx = self.store.begin().await?;
+        tx.bookings().lock(&task.tenant, &task.row.booking_id).await?;
         let now = self.clock.now();
         if tx.outbox().fail(&task.tenant, &task.row, Delivery::Failed, code, now).await? {
             let body = json!({"calendar_id": task.row.calendar_id, "error": code});

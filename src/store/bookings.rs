@@ -8,7 +8,7 @@ use super::{
     args::json_array,
     columns::{Columns, Stored},
     error::Result,
-    tx::Sql,
+    tx::{On, Sql},
 };
 use crate::model::{
     ids::{BookingId, CalendarId, ResourceId, TenantId},
@@ -206,7 +206,17 @@ impl Bookings<'_> {
         Ok(())
     }
 
-    /// Adds to what became of a booking.
+    /// Lets nobody else write a booking, what calendars should hold for it or what became of it, until the transaction
+    /// ends. After the locks of resources and calendars. SQLite has one writer anyway.
+    pub async fn lock(&mut self, tenant: &TenantId, booking: &BookingId) -> Result<()> {
+        if let On::Postgres(_) = self.0.on {
+            let args = [tenant.into(), booking.into()];
+            self.0.execute(include_str!("sql/booking_lock.postgres.sql"), &args).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds to what became of a booking; under its [lock](Self::lock), or in the transaction that made it.
     pub async fn remember(
         &mut self,
         tenant: &TenantId,

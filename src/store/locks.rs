@@ -6,12 +6,14 @@
 //! 1. the lock of each resource of which time is taken or given back ([`Claims::lock_resources`](super::Claims::lock_resources)),
 //! 2. the lock of each calendar ([`Calendars::lock`](super::Calendars::lock)), shared by those who claim
 //!    ([`Claims::lock_calendars`](super::Claims::lock_calendars)),
-//! 3. resources,
-//! 4. calendars, and what is counted of them (`provider_requests`),
-//! 5. the data key that seals a login,
-//! 6. connections, and their timelines,
-//! 7. rows of due work: those of connections before those of calendars, then by subject and lane,
-//! 8. hosts.
+//! 3. a booking, with its part of the outbox, its conflicts and its history
+//!    ([`Bookings::lock`](super::Bookings::lock)),
+//! 4. resources,
+//! 5. calendars, and what is counted of them (`provider_requests`),
+//! 6. the data key that seals a login,
+//! 7. connections, and their timelines,
+//! 8. rows of due work: those of connections before those of calendars, then by subject and lane,
+//! 9. hosts.
 //!
 //! So what a round or a listing has learned is written first, then what becomes of the connection; what is due next
 //! comes last. Rows that the transaction itself has made are nobody else's yet, and need no place in the order. A claim
