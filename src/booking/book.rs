@@ -211,10 +211,10 @@ impl Desk {
             "booking_id": row.booking_id, "external_id": row.external_id,
             "before": before.map(told), "after": told(row),
         });
-        let mut changes = vec![self.change(
+        let mut changes = vec![self.engine.change(
             actor.tenant,
-            actor.name,
             kind,
+            actor.name,
             row.booking_id.as_str(),
             body.clone(),
         )];

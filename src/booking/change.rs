@@ -239,7 +239,7 @@ impl Desk {
         // What its events contradicted is not what is agreed now; what lies over it is found out again.
         let (tenant, booking, now) = (actor.tenant, &row.booking_id, row.touched_at);
         let open = tx.conflicts().of_booking(tenant, booking).await?;
-        for one in open.iter().filter(|one| one.is_open() && one.kind != "busy") {
+        for one in open.iter().filter(|one| one.is_open() && one.is_of_own_event()) {
             tx.conflicts().settle(one, "gone", now).await?;
         }
         let lane = Lane::Clash.as_str();

@@ -80,7 +80,7 @@ impl Engine {
                 conflict_told(self, &mut tx, &booking, "booking.conflict", &row).await?;
             }
         }
-        for row in known.iter().filter(|row| row.is_open() && row.kind == "busy") {
+        for row in known.iter().filter(|row| row.is_open() && !row.is_of_own_event()) {
             if !there.contains_key(&row.pair) && tx.conflicts().settle(row, "gone", now).await? {
                 conflict_told(self, &mut tx, &booking, "booking.conflict_resolved", row).await?;
             }
@@ -184,7 +184,8 @@ impl Desk {
             let kind = "conflict_resolved";
             self.remember(&mut tx, actor, &row.booking_id, kind, body.clone()).await?;
             let (tenant, subject) = (actor.tenant, row.booking_id.as_str());
-            let told = self.change(tenant, actor.name, "booking.conflict_resolved", subject, body);
+            let told =
+                self.engine.change(tenant, "booking.conflict_resolved", actor.name, subject, body);
             tx.changes().append(&[told]).await?;
         }
         tx.commit().await?;
@@ -229,7 +230,7 @@ impl Desk {
 
     /// Takes what the calendar says as settled, without changing either side.
     async fn leave_as_it_is(&self, row: &ConflictRow) -> Result<(), Refusal> {
-        if row.kind == "busy" {
+        if !row.is_of_own_event() {
             return Ok(());
         }
         let is_gone = row.kind == "deleted";

@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc};
 use serde_json::{Value, json};
 
 use crate::{
-    clock::{Clock, Entropy},
+    clock::Clock,
     model::{
-        ids::{BookingId, CalendarId, ChangeId, ResourceId, TenantId},
+        ids::{BookingId, CalendarId, ResourceId, TenantId},
         interval::Span,
     },
     secrets::Vault,
@@ -20,7 +20,6 @@ pub struct Desk {
     pub(super) store: Store,
     pub(super) vault: Arc<Vault>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) entropy: Arc<dyn Entropy>,
     pub(super) engine: Arc<Engine>,
 }
 
@@ -41,27 +40,8 @@ impl Desk {
     /// With the same parts as the engine that it has calendars read by.
     pub fn new(engine: Arc<Engine>) -> Self {
         let (store, vault) = (engine.store.clone(), Arc::clone(&engine.vault));
-        let (clock, entropy) = (Arc::clone(&engine.clock), Arc::clone(&engine.entropy));
-        Self { store, vault, clock, entropy, engine }
-    }
-
-    pub(super) fn change(
-        &self,
-        tenant: &TenantId,
-        actor: &str,
-        kind: &str,
-        subject: &str,
-        body: Value,
-    ) -> NewChange {
-        NewChange {
-            tenant_id: tenant.clone(),
-            change_id: ChangeId::mint(&*self.clock, &*self.entropy),
-            kind: kind.to_owned(),
-            actor: actor.to_owned(),
-            subject: subject.to_owned(),
-            body,
-            at: self.clock.now(),
-        }
+        let clock = Arc::clone(&engine.clock);
+        Self { store, vault, clock, engine }
     }
 
     /// Entries that tell which answers may differ: those about resources, and about calendars that are written.
@@ -80,7 +60,7 @@ impl Desk {
             body
         };
         let tell = |subject: &str, body| {
-            self.change(actor.tenant, actor.name, "busy.changed", subject, window(body))
+            self.engine.change(actor.tenant, "busy.changed", actor.name, subject, window(body))
         };
         let of_resources = resources.iter().map(|id| tell(id.as_str(), json!({"resource_id": id})));
         let of_calendars = calendars.iter().map(|id| tell(id.as_str(), json!({"calendar_id": id})));

@@ -183,7 +183,7 @@ impl Desk {
             "start": row.span.start(), "end": row.span.end(), "expires_at": row.expires_at,
         });
         let mut told =
-            vec![self.change(actor.tenant, actor.name, kind, row.hold_id.as_str(), body)];
+            vec![self.engine.change(actor.tenant, kind, actor.name, row.hold_id.as_str(), body)];
         told.extend(self.busy_changed(actor, &row.resources, &[], row.span));
         Ok(tx.changes().append(&told).await?)
     }

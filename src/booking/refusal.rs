@@ -11,7 +11,6 @@ use crate::{
     },
     secrets::SecretsError,
     store::StoreError,
-    sync::SyncError,
 };
 
 /// What is in the way of a claim.
@@ -72,8 +71,6 @@ pub enum Refusal {
     Store(#[from] StoreError),
     #[error("the secrets failed")]
     Secrets(#[from] SecretsError),
-    #[error("the calendars could not be read")]
-    Sync(#[source] SyncError),
 }
 
 impl Refusal {

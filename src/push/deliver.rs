@@ -246,7 +246,7 @@ impl Engine {
         let known = tx.conflicts().of_booking(&task.tenant, &booking.booking_id).await?;
         let is_earlier = |one: &&ConflictRow| {
             one.is_open()
-                && one.kind != "busy"
+                && one.is_of_own_event()
                 && one.calendar_id == conflict.calendar_id
                 && one.pair != conflict.pair
         };

@@ -61,6 +61,11 @@ impl ConflictRow {
     pub fn is_open(&self) -> bool {
         self.state == "open"
     }
+
+    /// Whether it is about the booking's own event, and not about another one over it.
+    pub fn is_of_own_event(&self) -> bool {
+        self.kind != "busy"
+    }
 }
 
 /// Statements on conflicts.

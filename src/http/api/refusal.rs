@@ -91,7 +91,6 @@ impl From<booking::Refusal> for Problem {
             Refusal::Stale => IfMatch::stale(),
             Refusal::Store(error) => error.into(),
             Refusal::Secrets(error) => Self::internal(&error, "booking"),
-            Refusal::Sync(error) => Self::internal(&error, "booking"),
         }
     }
 }
