@@ -23,11 +23,15 @@ use super::{Api, problem::CODES};
 const ABOUT: &str = "calhub reads people's calendars, keeps one answer to \"when is this person busy?\", and serves it \
 with proof: how fresh it is, how far it reaches, and what is unknown. Unknown is never free.";
 
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("Keys and tenants", "Who may call, for what, and for which tenant."),
     ("Connections and calendars", "Linking accounts and feeds, and what was found behind them."),
     ("Resources", "People, rooms and machines, and the calendars that tell when they are busy."),
     ("Free/busy", "When somebody is busy, what is unknown, and on what the answer rests."),
+    (
+        "Holds and bookings",
+        "Taking time, writing it into calendars, and what people do to it there.",
+    ),
     ("Changes", "Everything that happened, in order: in pages and live."),
     ("Operations", "Health, meters, and the operator's hand on the hub."),
 ];

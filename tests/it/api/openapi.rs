@@ -101,6 +101,17 @@ async fn every_operation_is_described_and_every_body_has_an_example() {
     }
 }
 
+/// A family whose tag the page does not know would be left out of it.
+#[tokio::test]
+async fn every_route_of_the_document_stands_on_the_page() {
+    let hub = TestHub::new().await;
+    let document = hub.get("/openapi.json").await.expect(200).body;
+    let page = hub.get("/docs").await.expect(200).text;
+    for path in document["paths"].as_object().unwrap().keys() {
+        assert!(page.contains(&format!("<code>{path}</code>")), "{path} is not on the page");
+    }
+}
+
 #[tokio::test]
 async fn the_page_loads_nothing_from_anywhere() {
     let hub = TestHub::new().await;
