@@ -2,36 +2,26 @@
 
 use std::time::Duration;
 
-use connectors::{
-    CalendarRef, Connector, Effect, Error, Item, ItemRef, Remedy, Verb, Version, Writer,
-    connector::Draft,
-};
-use jiff::Timestamp;
+use connectors::{CalendarRef, Connector, Effect, Error, Item, Remedy, Verb, Writer};
 use serde_json::json;
 
 use super::{
-    draft::{draft, key, words},
+    attempt::{attempt, send},
+    draft::{draft, template_of, words},
+    mirror::what_stands,
     parts,
-    plan::{Found, Step, Verdict, judge, next},
-    tell::{conflict_told, tell},
+    plan::{Step, Verdict, judge, judge_answered, next},
+    tell::tell,
 };
 use crate::{
-    booking::{Details, Refusal, look_for_clashes, own_pair},
+    booking::{Details, Refusal},
     drill::{Bug, Point, is_back, reach},
-    model::{
-        ids::{ConflictId, TenantId},
-        interval::Span,
-        states::Delivery,
-    },
-    store::{
-        AttemptRow, BookingRow, ConflictRow, OutboxRow, ResourceRow, StoreError, Taken, Tx, WorkRow,
-    },
+    model::{ids::TenantId, states::Delivery},
+    store::{AttemptRow, BookingRow, OutboxRow, ResourceRow, StoreError, Taken, Tx, WorkRow},
     sync::{
         ASIDE, End, Engine, SyncError,
-        digest::{Frame, intervals, read},
         schedule::{self, Failure, after},
         state::is_pulled,
-        window,
     },
 };
 
@@ -43,13 +33,13 @@ const TRIES: i64 = 100;
 const EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// Everything that a delivery needs to know.
-struct Task {
-    tenant: TenantId,
-    booking: BookingRow,
+pub(super) struct Task {
+    pub(super) tenant: TenantId,
+    pub(super) booking: BookingRow,
     details: Details,
-    resource: Option<ResourceRow>,
-    row: OutboxRow,
-    calendar: CalendarRef,
+    pub(super) resource: Option<ResourceRow>,
+    pub(super) row: OutboxRow,
+    pub(super) calendar: CalendarRef,
 }
 
 /// How a step ended.
@@ -169,7 +159,7 @@ impl Engine {
         let tried = attempt(step, &outcome, began, self.clock.now());
         match outcome {
             Ok(item) => self.found(work, task, row, step, item, tried).await,
-            Err(error) => self.failed(task, row, step, error, tried, host).await,
+            Err(error) => self.failed(work, task, row, step, error, tried, host).await,
         }
     }
 
@@ -185,11 +175,10 @@ impl Engine {
     ) -> Result<Went, StoreError> {
         let seen = item.as_ref().map(what_stands);
         let verdict = match step {
-            Step::Find | Step::Look if seen.is_some() || step == Step::Look => {
-                judge(&row, seen.as_ref())
-            }
-            Step::Create | Step::Replace => Verdict::Landed,
-            _ => Verdict::Gone,
+            Step::Create | Step::Replace => judge_answered(&row, seen.as_ref()),
+            Step::Look => judge(&row, seen.as_ref()),
+            Step::Find if seen.is_some() => judge(&row, seen.as_ref()),
+            Step::Find | Step::Delete | Step::Settled => Verdict::Gone,
         };
         let mut happened = None;
         if verdict == Verdict::Landed {
@@ -235,55 +224,11 @@ impl Engine {
         Ok(Went::On(Box::new(row)))
     }
 
-    /// Opens a conflict with the event in the place of an earlier one.
-    async fn tell_conflict(
-        &self,
-        tx: &mut Tx,
-        task: &Task,
-        conflict: &ConflictRow,
-    ) -> Result<(), StoreError> {
-        let booking = &task.booking;
-        let known = tx.conflicts().of_booking(&task.tenant, &booking.booking_id).await?;
-        let is_earlier = |one: &&ConflictRow| {
-            one.is_open()
-                && one.is_of_own_event()
-                && one.calendar_id == conflict.calendar_id
-                && one.pair != conflict.pair
-        };
-        for earlier in known.iter().filter(is_earlier) {
-            tx.conflicts().settle(earlier, "gone", self.clock.now()).await?;
-        }
-        if tx.conflicts().find(conflict).await? {
-            conflict_told(self, tx, booking, "booking.conflict", conflict).await?;
-        }
-        Ok(())
-    }
-
-    /// What a person did to the event, and what the resource wants done about it.
-    fn conflict(&self, task: &Task, kind: &str, span: Option<Span>) -> ConflictRow {
-        let policy = task.resource.as_ref().map_or("flag", |resource| match kind {
-            "moved" => &resource.on_provider_move,
-            _ => &resource.on_provider_delete,
-        });
-        ConflictRow {
-            tenant_id: task.tenant.clone(),
-            booking_id: task.booking.booking_id.clone(),
-            conflict_id: ConflictId::mint(&*self.clock, &*self.entropy),
-            calendar_id: task.row.calendar_id.clone(),
-            kind: kind.to_owned(),
-            pair: own_pair(kind, &task.row, span),
-            state: "open".to_owned(),
-            policy: policy.to_owned(),
-            likely_copy: false,
-            span,
-            found_at: self.clock.now(),
-            settled_at: None,
-        }
-    }
-
     /// Notes why a step went wrong, and what is in doubt now.
+    #[expect(clippy::too_many_arguments, reason = "a step, and all that is known of how it ended")]
     async fn failed(
         &self,
+        work: &WorkRow,
         task: &Task,
         mut row: OutboxRow,
         step: Step,
@@ -314,11 +259,15 @@ impl Engine {
         }
         row.last_error = Some(code.to_owned());
         let mut tx = self.store.begin().await?;
+        tx.bookings().lock(&task.tenant, &row.booking_id).await?;
         tx.outbox().attempted(&task.tenant, &row.booking_id, &row.calendar_id, &tried).await?;
         if row.is_in_doubt() {
             tx.outbox().doubt(&task.tenant, &row, self.clock.now()).await?;
         } else {
             tx.outbox().found(&task.tenant, &row, self.clock.now()).await?;
+        }
+        if !tx.work().hold(work).await? {
+            return Ok(Went::Stuck(Remedy::Retry { after: None }, "lease_lost"));
         }
         tx.commit().await?;
         if remedy == Remedy::Reconcile {
@@ -333,62 +282,6 @@ impl Engine {
         tx.calendars().lock(&task.row.calendar_id).await?;
         tx.bookings().lock(&task.tenant, &task.row.booking_id).await?;
         Ok(tx)
-    }
-
-    /// Keeps the event as it was read back, as a pull would have: the next one finds nothing new in it.
-    async fn mirror(
-        &self,
-        tx: &mut Tx,
-        task: &Task,
-        row: &OutboxRow,
-        item: Option<&Item>,
-    ) -> Result<(), StoreError> {
-        let (tenant, calendar) = (&task.tenant, &row.calendar_id);
-        let gone = task.row.item.clone().filter(|_| item.is_none());
-        let series: Vec<String> = item
-            .map(|item| item.series.as_str().to_owned())
-            .or_else(|| gone.clone())
-            .into_iter()
-            .collect();
-        let before = tx.events().busy_of_series(tenant, calendar, &series).await?;
-        tx.events().busy_delete(tenant, calendar, &before).await?;
-        if let Some(gone) = gone {
-            tx.events().delete_many(tenant, calendar, &[gone]).await?;
-        }
-        if let Some(item) = item {
-            let kept = read(item, None);
-            let covered = tx
-                .calendars()
-                .get(tenant, calendar)
-                .await?
-                .and_then(|row| Span::new(row.covered_from?, row.covered_until?));
-            let frame = Frame::new(
-                covered.unwrap_or_else(|| window::at(self.clock.now())),
-                jiff::tz::TimeZone::UTC,
-            );
-            let busy: Vec<_> = intervals([&kept], &frame)
-                .into_iter()
-                .map(|one| crate::store::BusyRow {
-                    series: kept.series.clone(),
-                    span: one.span,
-                    class: one.class,
-                })
-                .collect();
-            tx.events().busy_insert(tenant, calendar, &busy).await?;
-            let series = kept.series.clone();
-            tx.events().upsert_many(tenant, calendar, &[kept], self.clock.now()).await?;
-            tx.events().mark_mirrors(tenant, calendar, &[&series]).await?;
-        }
-        let now = self.clock.now();
-        let written = row.written.map(|(_, span)| span);
-        let spans = before.iter().map(|one| one.span).chain([row.span]).chain(written);
-        for span in spans {
-            look_for_clashes(tx, tenant, calendar, span, now).await?;
-        }
-        let body =
-            json!({"calendar_id": calendar, "start": row.span.start(), "end": row.span.end()});
-        let told = self.change(tenant, "busy.changed", "hub", calendar.as_str(), body);
-        tx.changes().append(&[told]).await
     }
 
     /// The calendar holds what is wanted.
@@ -451,86 +344,4 @@ impl Engine {
         tx.commit().await?;
         Ok(End::Never)
     }
-}
-
-/// Sends what a step says.
-async fn send(
-    task: &Task,
-    row: &OutboxRow,
-    step: Step,
-    writer: &dyn Writer,
-    wanted: &Draft,
-) -> connectors::Result<Option<Item>> {
-    let item = ItemRef::new(row.item.clone().unwrap_or_default());
-    let version = Version::new(row.version.clone().unwrap_or_default());
-    let calendar = &task.calendar;
-    match step {
-        Step::Settled => Ok(None),
-        Step::Find => Ok(writer.find(calendar, &key(row)).await?.map(|found| found.item)),
-        Step::Look => writer.get(calendar, &item).await,
-        Step::Create => Ok(Some(writer.create(calendar, &key(row), wanted).await?.item)),
-        Step::Replace => Ok(Some(writer.replace(calendar, &item, &version, wanted).await?.item)),
-        Step::Delete => writer.delete(calendar, &item, &version).await.map(|()| None),
-    }
-}
-
-/// What an item takes, as far as a booking is concerned.
-fn what_stands(item: &Item) -> Found {
-    let version = item.version.as_ref().map(|version| version.as_str().to_owned());
-    let row = read(item, None);
-    let everything = Span::clamped(Timestamp::MIN, Timestamp::MAX);
-    let found = intervals([&row], &Frame::new(everything, jiff::tz::TimeZone::UTC));
-    let span = match found.as_slice() {
-        [only] => Some(only.span),
-        _ => None,
-    };
-    Found { version, span }
-}
-
-/// A try, in words without content.
-fn attempt(
-    step: Step,
-    outcome: &connectors::Result<Option<Item>>,
-    began: Timestamp,
-    ended: Timestamp,
-) -> AttemptRow {
-    let verb = match step {
-        Step::Settled => "none",
-        Step::Find => "find",
-        Step::Look => "get",
-        Step::Create => "create",
-        Step::Replace => "replace",
-        Step::Delete => "delete",
-    };
-    let (outcome, status, detail) = match outcome {
-        Ok(Some(_)) => ("ok", None, None),
-        Ok(None) => ("ok", None, Some("nothing is there".to_owned())),
-        Err(error) => (error.kind.code(), error.status, Some(error.detail.clone())),
-    };
-    AttemptRow {
-        n: 0,
-        verb: verb.to_owned(),
-        outcome: outcome.to_owned(),
-        status: status.map(i64::from),
-        detail,
-        at: began,
-        took: ended.duration_since(began).try_into().unwrap_or_default(),
-    }
-}
-
-/// The resource whose template the event follows: of those that write into the calendar, the first.
-async fn template_of(
-    tx: &mut Tx,
-    booking: &BookingRow,
-    row: &OutboxRow,
-) -> Result<Option<ResourceRow>, StoreError> {
-    let mut first = None;
-    for id in &booking.resources {
-        let Some(resource) = tx.resources().get(&booking.tenant_id, id).await? else { continue };
-        if resource.write_to.as_ref() == Some(&row.calendar_id) {
-            return Ok(Some(resource));
-        }
-        first = first.or(Some(resource));
-    }
-    Ok(first)
 }

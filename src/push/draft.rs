@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     booking::Details,
     secrets::Vault,
-    store::{BookingRow, OutboxRow, ResourceRow},
+    store::{BookingRow, OutboxRow, ResourceRow, StoreError, Tx},
 };
 
 /// What a resource wants its events to show. A title shows the booking's own only where it says `{title}`.
@@ -32,6 +32,23 @@ impl Default for Template {
             description: false,
         }
     }
+}
+
+/// The resource whose template the event follows: of those that write into the calendar, the first.
+pub(super) async fn template_of(
+    tx: &mut Tx,
+    booking: &BookingRow,
+    row: &OutboxRow,
+) -> Result<Option<ResourceRow>, StoreError> {
+    let mut first = None;
+    for id in &booking.resources {
+        let Some(resource) = tx.resources().get(&booking.tenant_id, id).await? else { continue };
+        if resource.write_to.as_ref() == Some(&row.calendar_id) {
+            return Ok(Some(resource));
+        }
+        first = first.or(Some(resource));
+    }
+    Ok(first)
 }
 
 /// The event of a booking, by the template of the resource that it is written for.

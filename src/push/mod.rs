@@ -4,8 +4,11 @@
 //! a row of due work only says that it is to be looked at. Every write is conditional, and whatever may have landed is
 //! looked at before it is repeated.
 
+mod attempt;
+mod conflict;
 mod deliver;
 mod draft;
+mod mirror;
 pub mod plan;
 mod tell;
 

@@ -72,6 +72,16 @@ pub fn judge(row: &OutboxRow, found: Option<&Found>) -> Verdict {
     }
 }
 
+/// Judges what stands there after a write that was answered. A create may have found an earlier one of ours, which
+/// somebody has moved since.
+pub fn judge_answered(row: &OutboxRow, found: Option<&Found>) -> Verdict {
+    let span = found.and_then(|found| found.span);
+    match row.sent {
+        Some((_, sent)) if span == Some(sent) => Verdict::Landed,
+        _ => judge(row, found),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -165,6 +175,16 @@ mod tests {
         assert_eq!(judge(&row, found("v4", Some(span(9))).as_ref()), Verdict::Ours);
         let created = OutboxRow { sent: Some((1, span(9))), ..self::row() };
         assert_eq!(judge(&created, found("v1", Some(span(9))).as_ref()), Verdict::Landed);
+    }
+
+    #[test]
+    fn a_create_that_finds_an_earlier_one_which_was_moved_is_no_success() {
+        let row = OutboxRow { sent: Some((1, span(9))), ..row() };
+        assert_eq!(judge_answered(&row, found("v1", Some(span(9))).as_ref()), Verdict::Landed);
+        assert_eq!(judge_answered(&row, found("v7", Some(span(11))).as_ref()), Verdict::Moved);
+        // New words at the old time have landed, too.
+        let row = OutboxRow { sent: Some((2, span(9))), wanted: 2, ..written(1) };
+        assert_eq!(judge_answered(&row, found("v2", Some(span(9))).as_ref()), Verdict::Landed);
     }
 
     #[test]
