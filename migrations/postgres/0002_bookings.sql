@@ -97,13 +97,16 @@ CREATE TABLE outbox (
     -- The state of the event that was last looked at; none when somebody else has changed it since.
     version          TEXT,
     last_error       TEXT,
+    -- Since when it waits for what is wanted now.
+    asked_us         BIGINT NOT NULL,
     touched_us       BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, booking_id, calendar_id),
     FOREIGN KEY (tenant_id, booking_id) REFERENCES bookings ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars ON DELETE CASCADE
 );
 CREATE INDEX outbox_by_item ON outbox (tenant_id, calendar_id, item);
-CREATE INDEX outbox_by_time ON outbox (tenant_id, calendar_id, end_us) WHERE present;
+CREATE INDEX outbox_by_time ON outbox (tenant_id, calendar_id, end_us);
+CREATE INDEX outbox_unsettled ON outbox (state, asked_us) WHERE state IN ('pending', 'conflict', 'failed');
 CREATE INDEX outbox_by_state ON outbox (tenant_id, state, touched_us);
 
 -- Every try at a row of the outbox: what was sent, in words, and what was answered.
@@ -144,3 +147,17 @@ CREATE TABLE conflicts (
 );
 CREATE UNIQUE INDEX conflicts_by_pair ON conflicts (tenant_id, booking_id, pair);
 CREATE INDEX conflicts_to_settle ON conflicts (found_us) WHERE state = 'open' AND policy <> 'flag';
+
+-- Where a calendar holds something else than its bookings want, as it was found last; empty texts where there is no
+-- booking or no event.
+CREATE TABLE drift (
+    tenant_id   TEXT NOT NULL,
+    calendar_id TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    booking_id  TEXT NOT NULL,
+    item        TEXT NOT NULL,
+    act         TEXT,
+    found_us    BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, calendar_id, kind, booking_id, item),
+    FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars ON DELETE CASCADE
+);

@@ -116,6 +116,8 @@ CREATE TABLE events (
     version     TEXT,
     body        TEXT NOT NULL,
     faults      TEXT,
+    -- By which words it says that a hub has written it, where it does.
+    origin      TEXT,
     touched_us  BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, calendar_id, item),
     FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars ON DELETE CASCADE
@@ -123,6 +125,7 @@ CREATE TABLE events (
 CREATE INDEX events_by_series ON events (tenant_id, calendar_id, series);
 -- Asked for with every delta; connectors::Version::UNREAD.
 CREATE INDEX events_unread ON events (tenant_id, calendar_id) WHERE substr(version, 1, 7) = 'unread:';
+CREATE INDEX events_by_origin ON events (tenant_id, calendar_id, origin) WHERE origin IS NOT NULL;
 
 CREATE TABLE busy (
     tenant_id   TEXT NOT NULL,

@@ -3,7 +3,7 @@
 //! What the calendars say over a booking is compared with what is known already, from the tables, however it came to be
 //! asked: an edit a person made, a calendar that was linked, a policy that changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -22,7 +22,7 @@ use crate::{
         interval::Span,
         states::{BookingStatus, Delivery},
     },
-    push::{ask_for_delivery, conflict_told},
+    push::{ask_for_delivery, conflict_told, origins},
     store::{BookingRow, BusyTime, ConflictRow, OutboxRow, StoreError, Tx, WorkRow},
     sync::{End, Engine, Lane, after},
 };
@@ -39,6 +39,14 @@ pub enum Settlement {
     Revert,
     /// Both stay as they are.
     Dismiss,
+}
+
+/// Something that lies over a booking.
+struct Clash {
+    calendar_id: CalendarId,
+    span: Span,
+    /// It says that it is an event of the booking.
+    is_copy: bool,
 }
 
 impl Engine {
@@ -71,7 +79,7 @@ impl Engine {
                 pair: pair.clone(),
                 state: "open".to_owned(),
                 policy: "flag".to_owned(),
-                likely_copy: one.span == booking.span,
+                likely_copy: one.is_copy || one.span == booking.span,
                 span: Some(one.span),
                 found_at: now,
                 settled_at: None,
@@ -98,18 +106,49 @@ impl Engine {
         tx: &mut Tx,
         booking: &BookingRow,
         outbox: &[OutboxRow],
-    ) -> Result<BTreeMap<String, BusyTime>, StoreError> {
+    ) -> Result<BTreeMap<String, Clash>, StoreError> {
         let (tenant, span) = (&booking.tenant_id, booking.span);
         let basis = tx.claims().basis(tenant, &booking.resources).await?;
         let mut busy = tx.claims().busy(tenant, &blocking(&basis), span).await?;
         let own = own_events(outbox);
         busy.retain(|one| !is_own(&own, one));
-        let pair = |one: &BusyTime| {
+        let all: Vec<&BusyTime> = basis.iter().flat_map(|row| foreign(row, &busy)).collect();
+        let stem = self.stems(tx, booking, outbox, &all).await?;
+        let mut clashes = BTreeMap::new();
+        for one in all {
+            let is_copy = stem.contains(&(one.calendar_id.clone(), one.series.clone()));
+            let is_awaited = |row: &OutboxRow| {
+                row.calendar_id == one.calendar_id && row.present && row.item.is_none()
+            };
+            // Most likely our own, of which nobody knows yet: its delivery finds out.
+            if is_copy && outbox.iter().any(is_awaited) {
+                continue;
+            }
             let (from, to) = (one.span.start_us(), one.span.end_us());
-            format!("busy/{}/{}/{from}/{to}", one.calendar_id, one.series)
-        };
-        let all = basis.iter().flat_map(|row| foreign(row, &busy));
-        Ok(all.map(|one| (pair(one), one.clone())).collect())
+            let pair = format!("busy/{}/{}/{from}/{to}", one.calendar_id, one.series);
+            let calendar_id = one.calendar_id.clone();
+            clashes.insert(pair, Clash { calendar_id, span: one.span, is_copy });
+        }
+        Ok(clashes)
+    }
+
+    /// Which of these say that they are events of the booking.
+    async fn stems(
+        &self,
+        tx: &mut Tx,
+        booking: &BookingRow,
+        outbox: &[OutboxRow],
+        among: &[&BusyTime],
+    ) -> Result<BTreeSet<(CalendarId, String)>, StoreError> {
+        if among.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let mut calendars: Vec<_> = among.iter().map(|one| one.calendar_id.clone()).collect();
+        calendars.sort_unstable();
+        calendars.dedup();
+        let origins: Vec<String> = outbox.iter().flat_map(origins).collect();
+        let stem = tx.drift().of_origins(&booking.tenant_id, &calendars, &origins).await?;
+        Ok(stem.into_iter().collect())
     }
 }
 
@@ -164,8 +203,7 @@ impl Desk {
                 let to = BookingStatus::Cancelled;
                 self.end_booking(actor, &row.booking_id, to, reason).await?;
             }
-            ("moved" | "deleted", Settlement::Revert) => self.write_again(row).await?,
-            (_, Settlement::Dismiss) => self.leave_as_it_is(row).await?,
+            ("moved" | "deleted", Settlement::Revert) | (_, Settlement::Dismiss) => {}
             _ => {
                 let text = "What lies over the booking is somebody else's: move the booking, or dismiss it.";
                 return Err(Refusal::WrongState(text.to_owned()));
@@ -178,6 +216,11 @@ impl Desk {
         };
         let mut tx = self.store.begin().await?;
         tx.bookings().lock(&row.tenant_id, &row.booking_id).await?;
+        match wanted {
+            Settlement::Accept => {}
+            Settlement::Revert => self.write_again(&mut tx, row).await?,
+            Settlement::Dismiss => self.leave_as_it_is(&mut tx, row).await?,
+        }
         let now = self.clock.now();
         if tx.conflicts().settle(row, state, now).await? {
             let body = json!({"conflict_id": row.conflict_id, "kind": row.kind, "action": state});
@@ -218,8 +261,8 @@ impl Desk {
     }
 
     /// Has what was agreed written again.
-    async fn write_again(&self, row: &ConflictRow) -> Result<(), Refusal> {
-        self.renew(row, |there| OutboxRow {
+    async fn write_again(&self, tx: &mut Tx, row: &ConflictRow) -> Result<(), Refusal> {
+        self.renew(tx, row, |there| OutboxRow {
             state: Delivery::Pending,
             written: there.written.map(|(_, span)| (0, span)),
             last_error: None,
@@ -229,29 +272,27 @@ impl Desk {
     }
 
     /// Takes what the calendar says as settled, without changing either side.
-    async fn leave_as_it_is(&self, row: &ConflictRow) -> Result<(), Refusal> {
+    async fn leave_as_it_is(&self, tx: &mut Tx, row: &ConflictRow) -> Result<(), Refusal> {
         if !row.is_of_own_event() {
             return Ok(());
         }
         let is_gone = row.kind == "deleted";
         let state = if is_gone { Delivery::NotApplicable } else { Delivery::Written };
-        self.renew(row, |there| OutboxRow { state, last_error: None, ..there }).await
+        self.renew(tx, row, |there| OutboxRow { state, last_error: None, ..there }).await
     }
 
     async fn renew(
         &self,
+        tx: &mut Tx,
         row: &ConflictRow,
         with: impl FnOnce(OutboxRow) -> OutboxRow,
     ) -> Result<(), Refusal> {
         let (tenant, booking, calendar) = (&row.tenant_id, &row.booking_id, &row.calendar_id);
-        let mut tx = self.store.begin().await?;
         let there = tx.outbox().get(tenant, booking, calendar).await?;
         let there = there.ok_or(Refusal::NotFound("event"))?;
         let now: Timestamp = self.clock.now();
         tx.outbox().found(tenant, &with(there), now).await?;
-        ask_for_delivery(&mut tx, tenant, booking, calendar, now).await?;
-        tx.commit().await?;
-        Ok(())
+        Ok(ask_for_delivery(tx, tenant, booking, calendar, now).await?)
     }
 }
 

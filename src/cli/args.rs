@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     backup, bookings, calendars, config, connect, connections, demo, doctor, expand, freebusy,
-    jobs, keys, migrate, outbox, quarantine, resources, restore, secrets, serve, session::Before,
-    sync, tenants, work,
+    jobs, keys, migrate, outbox, quarantine, reconcile, resources, restore, secrets, serve,
+    session::Before, sync, tenants, work,
 };
 
 const EXAMPLES: &str = "\
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Holds(bookings::Holds),
     Jobs(jobs::Jobs),
     Outbox(outbox::Outbox),
+    Reconcile(reconcile::Reconcile),
+    Drift(reconcile::Drift),
     Quarantine(quarantine::Quarantine),
     Secrets(secrets::Secrets),
     Unexpandable(super::unexpandable::Unexpandable),
@@ -114,6 +116,10 @@ mod tests {
             "calhub bookings resolve bkg_1 cfl_1 accept",
             "calhub holds release hld_1",
             "calhub outbox adopt bkg_1:cal_1 /x.ics",
+            "calhub reconcile",
+            "calhub reconcile --connection con_1 --limit 10 --dry-run",
+            "calhub reconcile --calendar cal_1",
+            "calhub drift --kind orphan --json",
             "calhub quarantine reject cal_1",
             "calhub unexpandable list",
             "calhub backup FILE",

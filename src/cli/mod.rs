@@ -21,6 +21,7 @@ mod migrate;
 mod outbox;
 mod problem;
 mod quarantine;
+mod reconcile;
 mod resources;
 mod restore;
 pub mod rrule;

@@ -47,6 +47,8 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Holds(command) => around.ask(command),
         Command::Jobs(command) => around.ask(command),
         Command::Outbox(command) => around.ask(command),
+        Command::Reconcile(command) => around.ask(command),
+        Command::Drift(command) => around.ask(command),
         Command::Quarantine(command) => around.ask(command),
         Command::Unexpandable(command) => around.ask(command),
         Command::Trace(command) => around.ask(command),

@@ -145,6 +145,18 @@ impl Session {
         }
     }
 
+    /// Prints what was put together from several answers.
+    pub(crate) fn print_value(
+        &self,
+        value: &Value,
+        human: impl FnOnce(&Value) -> String,
+    ) -> anyhow::Result<()> {
+        match self.form {
+            Form::Json => say(&value.to_string()),
+            Form::Human => say(&human(value)),
+        }
+    }
+
     /// Prints a list that was read page by page.
     pub(crate) fn print_list(
         &self,

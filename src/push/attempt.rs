@@ -3,7 +3,7 @@
 use connectors::{Item, ItemRef, Version, Writer, connector::Draft};
 use jiff::Timestamp;
 
-use super::{deliver::Task, draft::key, plan::Step};
+use super::{deliver::Task, identity::key, plan::Step};
 use crate::store::{AttemptRow, OutboxRow};
 
 /// Sends what a step says.

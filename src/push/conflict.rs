@@ -33,6 +33,21 @@ impl Engine {
         Ok(())
     }
 
+    /// Ends what contradicted the booking in this calendar: the event shows again what is wanted.
+    pub(super) async fn end_conflicts(&self, tx: &mut Tx, task: &Task) -> Result<(), StoreError> {
+        let booking = &task.booking;
+        let known = tx.conflicts().of_booking(&task.tenant, &booking.booking_id).await?;
+        let is_here = |one: &&ConflictRow| {
+            one.is_open() && one.is_of_own_event() && one.calendar_id == task.row.calendar_id
+        };
+        for one in known.iter().filter(is_here) {
+            if tx.conflicts().settle(one, "gone", self.clock.now()).await? {
+                conflict_told(self, tx, booking, "booking.conflict_resolved", one).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// What a person did to the event, and what the resource wants done about it.
     pub(super) fn conflict(&self, task: &Task, kind: &str, span: Option<Span>) -> ConflictRow {
         let policy = task.resource.as_ref().map_or("flag", |resource| match kind {

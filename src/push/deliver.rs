@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{
     attempt::{attempt, send},
     draft::{draft, template_of, words},
+    drift::RECONCILE_EVERY,
     mirror::what_stands,
     parts,
     plan::{Step, Verdict, judge, judge_answered, next},
@@ -19,7 +20,7 @@ use crate::{
     model::{ids::TenantId, states::Delivery},
     store::{AttemptRow, BookingRow, OutboxRow, ResourceRow, StoreError, Taken, Tx, WorkRow},
     sync::{
-        ASIDE, End, Engine, SyncError,
+        ASIDE, End, Engine, Lane, SyncError,
         schedule::{self, Failure, after},
         state::is_pulled,
     },
@@ -218,6 +219,10 @@ impl Engine {
         if !tx.work().hold(work).await? {
             return Ok(Went::Stuck(Remedy::Retry { after: None }, "lease_lost"));
         }
+        // From now on the calendar is compared now and then with what is wanted there.
+        let next = after(self.clock.now(), RECONCILE_EVERY);
+        let lane = Lane::Reconcile.as_str();
+        tx.work().put(&task.tenant, lane, row.calendar_id.as_str(), next).await?;
         reach(Point::DeliveryWritten).await;
         tx.commit().await?;
         reach(Point::DeliveryStored).await;
@@ -293,6 +298,7 @@ impl Engine {
         let calendar = &row.calendar_id;
         let body = json!({"calendar_id": calendar, "present": row.present, "version": row.version});
         tell(self, &mut tx, &task.booking, "booking.delivered", body).await?;
+        self.end_conflicts(&mut tx, task).await?;
         if !tx.work().hold(work).await? {
             return Ok(End::Done);
         }

@@ -1,14 +1,9 @@
 //! A booking as the event that a calendar should hold. By default it shows no personal detail and mails nobody.
 
-use std::fmt::Write as _;
-
-use connectors::{
-    WriteKey,
-    connector::{Draft, DraftTime},
-};
+use connectors::connector::{Draft, DraftTime};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
+use super::identity::hex;
 use crate::{
     booking::Details,
     secrets::Vault,
@@ -82,19 +77,4 @@ pub(super) fn words(vault: &Vault, draft: &Draft) -> String {
     let Draft { title, description, location, private, .. } = draft;
     let hash = vault.hash_secret(&format!("{title:?} {description:?} {location:?} {private}"));
     hex(hash.get(..16).unwrap_or_default())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// The identity of the event at its provider: the same at every try, another one for every generation.
-pub(super) fn key(row: &OutboxRow) -> WriteKey {
-    let name = format!("{}/{}/{}", row.booking_id, row.calendar_id, row.generation);
-    let digest = Sha256::digest(name.as_bytes());
-    let uid = format!("{}@calhub", hex(digest.get(..16).unwrap_or_default()));
-    WriteKey { uid, marker: format!("{}/{}", row.booking_id, row.generation) }
 }

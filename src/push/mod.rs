@@ -8,13 +8,20 @@ mod attempt;
 mod conflict;
 mod deliver;
 mod draft;
+mod drift;
+mod identity;
 mod mirror;
 pub mod plan;
+pub mod reconcile;
 mod tell;
 
 use jiff::Timestamp;
 
-pub(crate) use self::tell::conflict_told;
+pub use self::drift::{Found, Reconciled};
+pub(crate) use self::{
+    identity::{origin_of, origins},
+    tell::conflict_told,
+};
 
 use crate::{
     model::ids::{BookingId, CalendarId, TenantId},
@@ -32,6 +39,16 @@ pub(crate) async fn ask_for_delivery(
 ) -> Result<(), StoreError> {
     let subject = format!("{booking}/{calendar}");
     tx.work().nudge(tenant, Lane::Deliver.as_str(), &subject, None, now).await
+}
+
+/// Has a calendar compared with what its bookings want, in the transaction of what made that needed.
+pub(crate) async fn ask_to_reconcile(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    calendar: &CalendarId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.work().nudge(tenant, Lane::Reconcile.as_str(), calendar.as_str(), None, now).await
 }
 
 /// Reads the subject of a row of due work.

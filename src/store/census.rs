@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::{
     ids::{CalendarId, ConnectionId, TenantId},
-    states::{ConnectionState, Provider},
+    states::{ConnectionState, Delivery, Provider},
 };
 
 const DAY_S: i64 = 24 * 60 * 60;
@@ -52,6 +52,27 @@ impl Stored for FailureCount {
 
     fn read(columns: &Columns<'_>) -> Result<Self> {
         Ok(Self { code: columns.get("code")?, total: columns.get("total")? })
+    }
+}
+
+/// How many rows of the outbox stand alike, of those that are not at rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxCount {
+    pub state: Delivery,
+    pub total: i64,
+    /// Since when the oldest of them has waited.
+    pub oldest: Option<Timestamp>,
+}
+
+impl Stored for OutboxCount {
+    const TABLE: &'static str = "outbox";
+
+    fn read(columns: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            state: columns.get("state")?,
+            total: columns.get("total")?,
+            oldest: columns.get("oldest_us")?,
+        })
     }
 }
 
@@ -117,6 +138,16 @@ impl Census<'_> {
             include_str!("sql/census_held.postgres.sql"),
         );
         self.0.value(SQL, &[]).await
+    }
+
+    /// Rows of the outbox that are pending, in conflict or given up.
+    pub async fn outbox(&mut self) -> Result<Vec<OutboxCount>> {
+        self.0.all(include_str!("sql/census_outbox.sql"), &[]).await
+    }
+
+    /// Differences between what calendars hold and what is wanted there, by kind.
+    pub async fn drift(&mut self) -> Result<Vec<FailureCount>> {
+        self.0.all(include_str!("sql/census_drift.sql"), &[]).await
     }
 
     /// Spans that could not be worked out.

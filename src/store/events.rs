@@ -30,6 +30,8 @@ pub struct EventRow {
     pub events: Vec<Event>,
     /// What could not be read of it, without personal content.
     pub faults: Vec<String>,
+    /// By which words it says that a hub has written it: our marker, or a UID of our making.
+    pub origin: Option<String>,
 }
 
 impl Stored for EventRow {
@@ -42,6 +44,7 @@ impl Stored for EventRow {
             version: columns.get("version")?,
             events: columns.get("body")?,
             faults: columns.get::<Option<_>>("faults")?.unwrap_or_default(),
+            origin: columns.get("origin")?,
         })
     }
 }
@@ -153,6 +156,7 @@ struct EventJson<'a> {
     version: Option<Cow<'a, str>>,
     body: String,
     faults: Option<String>,
+    origin: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -294,6 +298,7 @@ impl Events<'_> {
                 version: row.version.as_deref().map(storable),
                 body: json_array(&row.events),
                 faults: (!row.faults.is_empty()).then(|| json_array(&row.faults)),
+                origin: row.origin.as_deref().map(storable),
             })
             .collect();
         let args = [tenant.into(), calendar.into(), json_array(&rows).into(), now.into()];

@@ -16,6 +16,7 @@ mod columns;
 mod conflicts;
 mod connections;
 mod data_keys;
+mod drift;
 mod error;
 mod events;
 mod examine;
@@ -40,12 +41,15 @@ mod work;
 pub use backup::{Backup, BackupError, SealedKeys, Summary, back_up, restore};
 pub use bookings::{BookingFilter, BookingRow, Bookings, HistoryRow};
 pub use calendars::{CalendarFilter, CalendarRow, Calendars, PullOutcome, RemoteCalendarRow};
-pub use census::{AskedFor, Census, ConnectionCount, FailureCount, REQUESTS_KEPT, RequestCount};
+pub use census::{
+    AskedFor, Census, ConnectionCount, FailureCount, OutboxCount, REQUESTS_KEPT, RequestCount,
+};
 pub use changes::{BadCursor, ChangeFilter, ChangeRow, Changes, Epoch, LogCursor, NewChange};
 pub use claims::{BasisRow, BusyTime, ClaimRow, Claims, StandingRow, WantedSpan};
 pub use conflicts::{ConflictRow, Conflicts};
 pub use connections::{ConnectionFilter, ConnectionHealth, ConnectionRow, Connections};
 pub use data_keys::{DataKeyRow, DataKeys, SealedColumn, SealedRow};
+pub use drift::{DriftFilter, DriftRow, Drifts, FoundEvent};
 pub use error::{Result, StoreError, rules};
 pub use events::{BusyRow, CalendarBusyRow, CalendarSpans, EventRow, Events};
 pub use examine::{Examination, Unfit, examine};

@@ -203,6 +203,17 @@ impl Outbox<'_> {
         self.0.all(include_str!("sql/outbox_list.sql"), &args).await
     }
 
+    /// Lists the rows of a calendar whose bookings take time within a span.
+    pub async fn of_calendar(
+        &mut self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+        span: Span,
+    ) -> Result<Vec<OutboxRow>> {
+        let args = [tenant.into(), calendar.into(), span.start().into(), span.end().into()];
+        self.0.all(include_str!("sql/outbox_of_calendar.sql"), &args).await
+    }
+
     /// Finds the rows whose events some of a calendar's items are.
     pub async fn of_items(
         &mut self,

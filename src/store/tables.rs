@@ -27,6 +27,7 @@ pub(super) const TABLES: &[&str] = &[
     "conflicts",
     "outbox",
     "attempts",
+    "drift",
     "changes",
     "work",
     "hosts",

@@ -24,6 +24,7 @@ use crate::{
         interval::Span,
         recurrence::{Budget, Trouble, expand_events},
     },
+    push::origin_of,
     store::{BusyRow, EventRow},
 };
 
@@ -131,6 +132,7 @@ pub fn read(item: &Item, before: Option<&EventRow>) -> EventRow {
         version: item.version.as_ref().map(|version| version.as_str().to_owned()),
         events,
         faults,
+        origin: origin_of(item),
     }
 }
 
@@ -257,7 +259,14 @@ mod tests {
 
     fn row(item: &str, series: &str, events: Vec<Event>) -> EventRow {
         let (item, series) = (item.to_owned(), series.to_owned());
-        EventRow { item, series, version: Some("1".to_owned()), events, faults: vec![] }
+        EventRow {
+            item,
+            series,
+            version: Some("1".to_owned()),
+            events,
+            faults: vec![],
+            origin: None,
+        }
     }
 
     #[test]

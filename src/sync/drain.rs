@@ -167,6 +167,7 @@ impl Engine {
                 Lane::Pull => self.run_pull(&row).await,
                 Lane::Clash => self.run_clash(&row).await,
                 Lane::Deliver => self.run_deliver(&row).await,
+                Lane::Reconcile => self.run_reconcile(&row).await,
             }
         };
         let span = tracing::info_span!(

@@ -29,12 +29,21 @@ pub enum Lane {
     Clash,
     /// Bring a calendar's part of a booking to its provider; the subject is `<booking>/<calendar>`.
     Deliver,
+    /// Compare what a calendar holds with what its bookings want, without the network.
+    Reconcile,
 }
 
 impl Lane {
     /// All lanes, in the order in which a step drains them.
-    pub const ALL: [Self; 6] =
-        [Self::Remove, Self::List, Self::Advance, Self::Pull, Self::Clash, Self::Deliver];
+    pub const ALL: [Self; 7] = [
+        Self::Remove,
+        Self::List,
+        Self::Advance,
+        Self::Pull,
+        Self::Reconcile,
+        Self::Clash,
+        Self::Deliver,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,6 +53,7 @@ impl Lane {
             Self::Pull => "pull",
             Self::Clash => "clash",
             Self::Deliver => "deliver",
+            Self::Reconcile => "reconcile",
         }
     }
 
@@ -68,7 +78,7 @@ impl Drains {
 
     /// All drains of a process. What failed last time may hang again for as long as a call may take: drains of its
     /// own run it, so that it holds up nothing that is well.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::new("remove", Lane::Remove, Share::All, 1),
         Self::new("list", Lane::List, Share::Sound, 2),
         Self::new("list_failing", Lane::List, Share::Failing, 2),
@@ -76,6 +86,7 @@ impl Drains {
         Self::new("pull", Lane::Pull, Share::Sound, 8),
         Self::new("pull_failing", Lane::Pull, Share::Failing, 8),
         Self::new("clash", Lane::Clash, Share::All, 1),
+        Self::new("reconcile", Lane::Reconcile, Share::All, 1),
         Self::new("deliver", Lane::Deliver, Share::Sound, 8),
         Self::new("deliver_failing", Lane::Deliver, Share::Failing, 4),
     ];
@@ -175,7 +186,7 @@ impl Lane {
     /// place at its host, must not wait for it.
     pub(super) fn batch(self) -> i64 {
         match self {
-            Self::Remove | Self::Advance | Self::Clash => 8,
+            Self::Remove | Self::Advance | Self::Clash | Self::Reconcile => 8,
             Self::List | Self::Pull | Self::Deliver => 1,
         }
     }

@@ -242,7 +242,7 @@ impl Engine {
         Ok(true)
     }
 
-    async fn selected(
+    pub(crate) async fn selected(
         &self,
         tenant: &TenantId,
         selector: &Selector,

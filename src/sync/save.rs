@@ -15,7 +15,7 @@ use crate::{
     booking::look_for_clashes,
     drill::{Bug, Point, is_back, reach},
     model::{busy::BusyInterval, ids::ResourceId, interval::Span},
-    push::ask_for_delivery,
+    push::{ask_for_delivery, ask_to_reconcile},
     store::{BusyRow, CalendarRow, EventRow, NewChange, Store, StoreError, Tx, WorkRow},
 };
 
@@ -91,7 +91,8 @@ impl Engine {
         events.busy_delete(tenant, calendar, &sorted.take).await?;
         events.upsert_many(tenant, calendar, &sorted.keep, self.clock.now()).await?;
         events.delete_many(tenant, calendar, &sorted.drop).await?;
-        if tx.conflicts().concern(tenant, calendar).await? {
+        let is_claimed = sorted.keep.iter().any(|row| row.origin.is_some());
+        if is_claimed || tx.conflicts().concern(tenant, calendar).await? {
             self.know_our_own(tx, subject, &sorted).await?;
             if let Some(span) = touched {
                 look_for_clashes(tx, tenant, calendar, span, self.clock.now()).await?;
@@ -117,6 +118,10 @@ impl Engine {
         let mut items: Vec<String> = versions.keys().map(|&item| item.to_owned()).collect();
         items.extend(sorted.drop.iter().cloned());
         let ours = tx.outbox().of_items(tenant, calendar, &items).await?;
+        let is_known = |item: &str| ours.iter().any(|row| row.item.as_deref() == Some(item));
+        if sorted.keep.iter().any(|row| row.origin.is_some() && !is_known(&row.item)) {
+            ask_to_reconcile(tx, tenant, calendar, self.clock.now()).await?;
+        }
         let mut series: Vec<&str> =
             sorted.add.iter().chain(&sorted.take).map(|row| &*row.series).collect();
         series.sort_unstable();

@@ -4,6 +4,7 @@ mod bookings;
 mod calendars;
 mod changes;
 mod connections;
+mod drift;
 mod events;
 mod feeds;
 mod freebusy;
@@ -38,6 +39,7 @@ pub(super) fn keyed() -> OpenApiRouter<Api> {
         .merge(changes::router())
         .merge(ops::router())
         .merge(outbox::router())
+        .merge(drift::router())
         .merge(timeline::router())
 }
 

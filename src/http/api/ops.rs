@@ -189,7 +189,7 @@ async fn sync(
     caller: Caller,
     Body(ask): Body<SyncAsk>,
 ) -> Result<impl IntoResponse, Problem> {
-    let selector = ask.selector()?;
+    let selector = selector(ask.calendar_id.as_deref(), ask.connection_id.as_deref(), ask.all)?;
     let none = || Problem::not_found("calendar or connection");
     if ask.dry_run {
         let planned =
@@ -214,18 +214,21 @@ fn plan(planned: &Planned) -> Value {
     }
 }
 
-impl SyncAsk {
-    fn selector(&self) -> Result<Selector, Problem> {
-        match (&self.calendar_id, &self.connection_id, self.all) {
-            (Some(text), None, false) => Ok(Selector::Calendar(id(text, "calendar")?)),
-            (None, Some(text), false) => Ok(Selector::Connection(id(text, "connection")?)),
-            (None, None, true) => Ok(Selector::All),
-            _ => Err(Problem::field(
-                "",
-                "required",
-                "name exactly one of calendar_id, connection_id and all",
-            )),
-        }
+/// Which calendars are meant.
+pub(super) fn selector(
+    calendar: Option<&str>,
+    connection: Option<&str>,
+    all: bool,
+) -> Result<Selector, Problem> {
+    match (calendar, connection, all) {
+        (Some(text), None, false) => Ok(Selector::Calendar(id(text, "calendar")?)),
+        (None, Some(text), false) => Ok(Selector::Connection(id(text, "connection")?)),
+        (None, None, true) => Ok(Selector::All),
+        _ => Err(Problem::field(
+            "",
+            "required",
+            "name exactly one of calendar_id, connection_id and all",
+        )),
     }
 }
 

@@ -169,6 +169,9 @@ async fn renew(
     with: impl FnOnce(OutboxRow) -> OutboxRow,
 ) -> Result<StatusCode, Problem> {
     let mut tx = api.hub.store.begin().await?;
+    if let Some((booking, _)) = parts(text) {
+        tx.bookings().lock(&caller.tenant, &booking).await?;
+    }
     let row = with(find(&mut tx, caller, text).await?);
     let now = api.hub.clock.now();
     tx.outbox().found(&caller.tenant, &row, now).await?;
@@ -225,13 +228,5 @@ async fn adopt(
     Body(body): Body<Adoption>,
 ) -> Result<StatusCode, Problem> {
     check_text("/event_id", &body.event_id, 2_000)?;
-    let take = |row: OutboxRow| OutboxRow {
-        state: Delivery::Pending,
-        sent: None,
-        written: Some((row.wanted, row.span)),
-        item: Some(body.event_id),
-        version: None,
-        ..row
-    };
-    renew(&api, &caller, &text, take).await
+    renew(&api, &caller, &text, |row| row.adopting(&body.event_id)).await
 }

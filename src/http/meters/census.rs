@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use prometheus::Gauge;
 
 use super::{
-    Ledger, budget::Budget, calendars::Calendars, connections::Connections, database::Database,
-    work::Work,
+    Ledger, bookings::Bookings, budget::Budget, calendars::Calendars, connections::Connections,
+    database::Database, work::Work,
 };
 use crate::{
     hub::Hub,
@@ -26,6 +26,7 @@ pub(super) struct Census {
     calendars: Calendars,
     connections: Connections,
     work: Work,
+    bookings: Bookings,
     budget: Budget,
     database: Database,
     ready: Gauge,
@@ -40,6 +41,7 @@ impl Census {
             calendars: Calendars::new(ledger),
             connections: Connections::new(ledger),
             work: Work::new(ledger),
+            bookings: Bookings::new(ledger),
             budget: Budget::new(ledger),
             database: Database::new(ledger),
             ready: ledger.gauge("calhub_ready", "1 when `/readyz` answers 200."),
@@ -77,6 +79,7 @@ impl Census {
         let mut tx = hub.store.read().await?;
         self.connections.count(&mut tx, now).await?;
         self.work.count(&mut tx, now).await?;
+        self.bookings.count(&mut tx, now).await?;
         self.database.count(&mut tx).await?;
         self.budget.count(&mut tx, now).await?;
         tx.rollback().await

@@ -3,6 +3,7 @@
 //! Labels hold words of closed sets. The one exception is `tenant`, an opaque id, on the request budget of
 //! the hundred tenants that ask the most. No label ever holds an account, an address, a name or a secret.
 
+mod bookings;
 mod budget;
 mod calendars;
 mod census;

@@ -56,6 +56,6 @@ impl Work {
     }
 }
 
-fn since(at: Timestamp, now: Timestamp) -> f64 {
+pub(super) fn since(at: Timestamp, now: Timestamp) -> f64 {
     Duration::try_from(now.duration_since(at)).unwrap_or_default().as_secs_f64()
 }

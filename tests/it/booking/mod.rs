@@ -5,4 +5,5 @@ mod delivering;
 mod place;
 mod race;
 mod real;
+mod reconciling;
 mod seeds;

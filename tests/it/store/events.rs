@@ -36,6 +36,7 @@ fn event_row(item: &str, series: &str, version: &str) -> EventRow {
             stamped: Some(at(0)),
         }],
         faults: vec![],
+        origin: None,
     }
 }
 

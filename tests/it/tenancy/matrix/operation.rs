@@ -168,6 +168,16 @@ fn bodies(schema: &str) -> Vec<(Value, Vec<Slot>)> {
                 vec![slot("/connection_id", &[Kind::Connection])],
             ),
         ],
+        "ReconcileAsk" => vec![
+            (
+                json!({"calendar_id": "", "dry_run": true}),
+                vec![slot("/calendar_id", &[Kind::Calendar])],
+            ),
+            (
+                json!({"connection_id": "", "limit": 0}),
+                vec![slot("/connection_id", &[Kind::Connection])],
+            ),
+        ],
         "HoldBody" | "ExtendBody" | "BookingBody" | "Ending" | "Resolution" | "Adoption" => {
             promises(schema)
         }

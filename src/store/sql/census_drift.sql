@@ -1,0 +1,1 @@
+SELECT kind AS code, COUNT(*) AS total FROM drift GROUP BY kind
