@@ -254,7 +254,9 @@ async fn keep_leases(hub: Arc<Hub>) {
 /// Once a second, announces the holds whose time is up and does what policies say about conflicts.
 async fn keep_desk(hub: Arc<Hub>) {
     loop {
-        for done in [hub.desk.sweep().await, hub.desk.follow_policies().await] {
+        let desk = &hub.desk;
+        for done in [desk.sweep().await, desk.follow_policies().await, desk.cancel_unlinked().await]
+        {
             if let Err(error) = done {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(

@@ -14,6 +14,7 @@ mod evidence;
 mod hold;
 mod refusal;
 mod sweep;
+mod unlink;
 
 pub use book::{Booked, NewBooking, When};
 pub use change::Changes;

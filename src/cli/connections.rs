@@ -130,8 +130,12 @@ impl Ask for Connections {
                     Fate::Cancel => ("future_bookings", "cancel"),
                 }));
                 let answer = session.client.delete(&["v1", "connections", id], &query).await?;
-                session.print(&answer, |_| {
-                    format!("{id} is being removed, and all that was stored of it erased")
+                session.print(&answer, |_| match remove_events {
+                    false => format!("{id} is being removed, and all that was stored of it erased"),
+                    true => format!(
+                        "{id} is being removed: first the events that the hub put there, then all that was stored of it; \
+                         `calhub connections show {id}` tells whether it is done"
+                    ),
                 })
             }
         }

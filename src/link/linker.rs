@@ -19,7 +19,7 @@ use crate::{
     secrets::SecretsError,
     store::{ConnectionRow, NewChange, Tx},
     sync::{
-        Engine, Lane, Login, SyncError, Wakes, allowed_networks, login_place,
+        Engine, Lane, Login, Removal, SyncError, Wakes, allowed_networks, login_place,
         schedule::{LIST_EVERY, next_poll},
         timeline::Happened,
     },
@@ -327,7 +327,7 @@ impl Linker {
     }
 
     /// Begins to remove a connection: nothing is asked of it from now on, and everything stored of it is
-    /// erased soon. `false` when there is none; removing twice is removing once.
+    /// erased soon, after what `removal` asks for. `false` when there is none; removing twice is removing once.
     ///
     /// # Errors
     ///
@@ -336,10 +336,12 @@ impl Linker {
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
+        removal: Removal,
     ) -> Result<bool, LinkError> {
         let engine = &self.engine;
         let now = engine.clock.now();
         let mut tx = engine.store.begin().await?;
+        tx.locks().connection(tenant, connection).await?;
         let Some(mut row) = tx.connections().get(tenant, connection).await? else {
             return Ok(false);
         };
@@ -347,10 +349,14 @@ impl Linker {
             let before = std::mem::replace(&mut row.state, ConnectionState::Removing);
             row.touched_at = now;
             tx.connections().update(&row, None).await?;
+            // Nothing more is written there from now on.
+            tx.resources().stop_writing_to(tenant, connection, now).await?;
             // Every hub's index reads the connection again for it, and its calendars turn unknown.
             tx.changes().append(&[self.removing(&row, before)]).await?;
         }
-        tx.work().put(tenant, Lane::Remove.as_str(), connection.as_str(), now).await?;
+        // Said again, the later word counts.
+        let (lane, demand) = (Lane::Remove.as_str(), json!(removal));
+        tx.work().nudge(tenant, lane, connection.as_str(), Some(&demand), now).await?;
         reach(Point::RemovalWritten).await;
         tx.commit().await?;
         engine.ring();

@@ -17,7 +17,10 @@ use super::{
 use crate::{
     booking::{Details, Refusal},
     drill::{Bug, Point, is_back, reach},
-    model::{ids::TenantId, states::Delivery},
+    model::{
+        ids::TenantId,
+        states::{ConnectionState, Delivery},
+    },
     store::{AttemptRow, BookingRow, OutboxRow, ResourceRow, StoreError, Taken, Tx, WorkRow},
     sync::{
         ASIDE, End, Engine, Lane, SyncError,
@@ -76,7 +79,9 @@ impl Engine {
         if row.state != Delivery::Pending {
             return Ok(End::Never);
         }
-        if !is_pulled(subject.connection.state) {
+        let state = subject.connection.state;
+        let is_farewell = state == ConnectionState::Removing && !row.present;
+        if !is_pulled(state) && !is_farewell {
             return Ok(End::Again(after(self.clock.now(), EVERY), Some("needs_reauth")));
         }
         let details = match Details::open(&self.vault, &mut tx, &booking).await {

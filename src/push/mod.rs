@@ -14,10 +14,12 @@ mod mirror;
 pub mod plan;
 pub mod reconcile;
 mod tell;
+mod unlink;
 
 use jiff::Timestamp;
 
 pub use self::drift::{Found, Reconciled};
+pub(crate) use self::unlink::Cleared;
 pub(crate) use self::{
     identity::{origin_of, origins},
     tell::conflict_told,

@@ -11,7 +11,7 @@ use super::{
     tx::{On, Sql},
 };
 use crate::model::{
-    ids::{BookingId, CalendarId, ResourceId, TenantId},
+    ids::{BookingId, CalendarId, ConnectionId, ResourceId, TenantId},
     interval::Span,
     states::BookingStatus,
 };
@@ -106,6 +106,18 @@ impl Tx {
 }
 
 impl Bookings<'_> {
+    /// Lists bookings that begin after `now` and are to stand in a connection's calendars.
+    pub async fn written_to(
+        &mut self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<BookingId>> {
+        let args = [tenant.into(), connection.into(), now.into(), limit.into()];
+        self.0.values(include_str!("sql/booking_written_to.sql"), &args).await
+    }
+
     /// # Errors
     ///
     /// `Conflict` with `BOOKING_EXTERNAL_ID` of [`rules`](super::rules).

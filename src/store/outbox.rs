@@ -15,7 +15,7 @@ use super::{
     tx::Sql,
 };
 use crate::model::{
-    ids::{BookingId, CalendarId, TenantId},
+    ids::{BookingId, CalendarId, ConnectionId, TenantId},
     interval::Span,
     states::Delivery,
 };
@@ -212,6 +212,36 @@ impl Outbox<'_> {
     ) -> Result<Vec<OutboxRow>> {
         let args = [tenant.into(), calendar.into(), span.start().into(), span.end().into()];
         self.0.all(include_str!("sql/outbox_of_calendar.sql"), &args).await
+    }
+
+    /// Lists, page by page, the rows of a connection's calendars where something stands, may, or is about to.
+    pub async fn standing(
+        &mut self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        after: Option<&(BookingId, CalendarId)>,
+        limit: i64,
+    ) -> Result<Vec<OutboxRow>> {
+        let args = [
+            tenant.into(),
+            connection.into(),
+            after.map(|(booking, _)| booking).into(),
+            after.map(|(_, calendar)| calendar).into(),
+            limit.into(),
+        ];
+        self.0.all(include_str!("sql/outbox_standing.sql"), &args).await
+    }
+
+    /// Wants nothing more of a row; `false` when nothing was wanted before.
+    pub async fn let_go(
+        &mut self,
+        tenant: &TenantId,
+        row: &OutboxRow,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (booking, calendar) = (&row.booking_id, &row.calendar_id);
+        let args = [tenant.into(), booking.into(), calendar.into(), now.into()];
+        Ok(self.0.execute(include_str!("sql/outbox_let_go.sql"), &args).await? > 0)
     }
 
     /// Finds the rows whose events some of a calendar's items are.

@@ -211,6 +211,11 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Lists rows of a lane, of every tenant, that more than the usual was asked of.
+    pub async fn demanded(&mut self, lane: &str, limit: i64) -> Result<Vec<WorkRow>> {
+        self.0.all(include_str!("sql/work_demanded.sql"), &[lane.into(), limit.into()]).await
+    }
+
     /// Leases up to `limit` due rows of a lane to `owner`, with the places at their hosts. Tenants take
     /// turns, beginning after `last`. Passed over: rows that another hub is claiming at this moment, and
     /// rows whose host is busy or closed; of several of one host, one is claimed. What is due is judged by

@@ -10,11 +10,13 @@ use crate::{
 };
 
 impl Engine {
-    /// Erases a connection that is being removed, with its calendars and their work.
+    /// Erases a connection that is being removed, with its calendars and their work. Tells how many events of ours
+    /// were `left` there, although they were to be taken out.
     pub(super) async fn erase(
         &self,
         tenant: &TenantId,
         connection: &ConnectionId,
+        left: usize,
         claimed: &WorkRow,
     ) -> Result<(), SyncError> {
         let mut tx = self.store.begin().await?;
@@ -36,7 +38,9 @@ impl Engine {
             });
             changes.push(self.change(tenant, "calendar.removed", actor, id.as_str(), body));
         }
-        let body = json!({ "connection_id": connection, "external_id": row.external_id });
+        let body = json!({
+            "connection_id": connection, "external_id": row.external_id, "events_left": left,
+        });
         changes.push(self.change(tenant, "connection.removed", actor, actor, body));
         tx.resources().stop_writing_to(tenant, connection, self.clock.now()).await?;
         let own: Vec<_> = calendars.iter().map(|row| row.calendar_id.clone()).collect();

@@ -7,12 +7,18 @@ use super::{
     engine::Engine,
     error::SyncError,
     pull::Ask,
+    removal::Removal,
     schedule::{self, Failure, after},
 };
-use crate::store::{Share, StoreError, Taken, WorkRow};
+use crate::{
+    push::Cleared,
+    store::{Share, StoreError, Taken, WorkRow},
+};
 
 /// How long a row steps aside for others that talk to its host.
 pub(crate) const ASIDE: Duration = Duration::from_millis(500);
+/// How often is looked whether a connection's calendars are cleared.
+const CLEARING: Duration = Duration::from_secs(1);
 
 /// A kind of work. What a row of it is about is its subject: a connection or a calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,7 +156,13 @@ impl Engine {
 
     pub(super) async fn run_remove(&self, row: &WorkRow) -> Result<End, StoreError> {
         let Ok(connection) = row.subject.parse() else { return Ok(End::Never) };
-        match self.erase(&row.tenant_id, &connection, row).await {
+        let removal = row.demand.clone().and_then(|demand| serde_json::from_value(demand).ok());
+        let removal = removal.unwrap_or(Removal::PLAIN);
+        let left = match self.clear(&row.tenant_id, &connection, removal).await? {
+            Cleared::Done { left } => left,
+            Cleared::NotYet => return Ok(End::Again(after(self.clock.now(), CLEARING), None)),
+        };
+        match self.erase(&row.tenant_id, &connection, left, row).await {
             Ok(()) | Err(SyncError::Gone) => Ok(End::Never),
             Err(error) => self.end_of(row, &error),
         }

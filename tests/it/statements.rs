@@ -83,6 +83,7 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("work_turn_back.sql", "the clock is everybody's"),
     ("work_turn_back_leases.sql", "the clock is everybody's"),
     ("work_claim.sqlite.sql", "a lane serves every tenant"),
+    ("work_demanded.sql", "cancels bookings with the connections of every tenant"),
     ("work_counts.postgres.sql", "numbers for operators"),
     ("work_counts.sqlite.sql", "numbers for operators"),
     ("work_give_back.sqlite.sql", "a hub that stops gives back all that it claimed"),

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use calhub::{drill::Point, sync::Selector};
+use calhub::{
+    drill::Point,
+    sync::{Removal, Selector},
+};
 use jiff::SignedDuration;
 use simulators::Content;
 
@@ -236,7 +239,7 @@ impl Run {
                 truth.removed.insert(connection.clone());
                 drop(truth);
                 let (linker, tenant) = (&self.hub.linker, &self.hub.tenant);
-                assert!(linker.remove(tenant, &connection).await.unwrap());
+                assert!(linker.remove(tenant, &connection, Removal::PLAIN).await.unwrap());
                 format!("{connection} is removed")
             }
             _ => "nothing to remove".to_owned(),

@@ -29,6 +29,7 @@ use crate::{
         states::{Access, ConnectionState, Provider},
     },
     store::{CalendarRow, ConnectionFilter, ConnectionRow, Tx},
+    sync::Removal,
 };
 
 pub(super) fn router() -> OpenApiRouter<Api> {
@@ -308,8 +309,10 @@ async fn patch(
 #[into_params(parameter_in = Query)]
 struct RemovalQuery {
     /// Whether the hub's own events are removed at the provider.
+    ///
+    /// Exactly those that it wrote are, past ones too; what cannot be removed within about a day stays, and
+    /// `connection.removed` in the change log says how many those were.
     #[serde(default)]
-    #[expect(dead_code, reason = "the hub writes no events of its own yet")]
     remove_events: bool,
     /// `keep` or `cancel`; needed when a resource writes there.
     future_bookings: Option<String>,
@@ -344,7 +347,12 @@ async fn remove(
             ..problem
         });
     }
-    api.hub.linker.remove(&caller.tenant, &connection).await?;
+    let removal =
+        Removal { events: query.remove_events, cancel: future_bookings == Some("cancel") };
+    api.hub.linker.remove(&caller.tenant, &connection, removal).await?;
+    if removal.cancel {
+        api.hub.desk.cancel_unlinked().await?;
+    }
     settle(&api).await;
     let mut answer = match rendered(&api, &caller.tenant, &connection, StatusCode::ACCEPTED).await {
         Ok(answer) => answer.into_response(),

@@ -7,3 +7,4 @@ mod race;
 mod real;
 mod reconciling;
 mod seeds;
+mod unlinking;

@@ -35,9 +35,9 @@ async fn a_booking_lives_in(software: Software) {
     let hub = HubProcess::start().await;
     let login = json!({"provider": "caldav", "url": server.url, "username": "anna",
         "password": "anna-password", "access": "read_write"});
-    let (status, made) = hub.post("/v1/connections", &login).await;
-    assert_eq!(status, 201, "{made}");
-    let calendars = hub.synced(made["id"].as_str().unwrap()).await;
+    let (status, made_connection) = hub.post("/v1/connections", &login).await;
+    assert_eq!(status, 201, "{made_connection}");
+    let calendars = hub.synced(made_connection["id"].as_str().unwrap()).await;
     let calendar = calendars.iter().find(|one| one["name"] == "work").unwrap()["id"].clone();
     let resource = json!({"name": "Anna", "external_id": "anna", "write_to": calendar,
         "calendars": [{"calendar_id": calendar}]});
@@ -84,6 +84,20 @@ async fn a_booking_lives_in(software: Software) {
     let path = format!("/v1/bookings/{id}/cancel");
     assert_eq!(hub.post(&path, &json!({})).await.0, 200);
     until_it_is(&hub, id, |found| found["delivery"] == "written").await;
+    assert_eq!(read(&server, &event).await, None);
+    assert_eq!(read(&server, &format!("{home}own.ics")).await.unwrap(), own_as_stored);
+
+    // Unlinked: what the hub wrote goes, and only that.
+    let (status, again) = hub.post("/v1/bookings", &slot).await;
+    assert_eq!(status, 201, "{again}");
+    let id = again["id"].as_str().unwrap();
+    let found = until_it_is(&hub, id, |found| found["delivery"] == "written").await;
+    let event = found["provider_events"][0]["event_id"].as_str().unwrap().to_owned();
+    assert!(read(&server, &event).await.is_some());
+    let path = format!("/v1/connections/{}", made_connection["id"].as_str().unwrap());
+    let gone = format!("{}{path}?remove_events=true&future_bookings=keep", hub.url);
+    assert_eq!(hub.answer(hub.client().delete(gone)).await.0, 202);
+    until("the connection to go", async || (hub.get(&path).await.0 == 404).then_some(())).await;
     assert_eq!(read(&server, &event).await, None);
     assert_eq!(read(&server, &format!("{home}own.ics")).await.unwrap(), own_as_stored);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use calhub::sync::Removal;
 use simulators::{Act, Fault};
 
 use crate::support::{
@@ -191,7 +192,7 @@ async fn a_removed_connection_leaves_nothing() {
         work.put("a.ics", hour_event("a", 2, 9));
         let connection = stage.link(&account).await;
         stage.settle().await;
-        assert!(stage.linker.remove(&stage.tenant, &connection).await.unwrap());
+        assert!(stage.linker.remove(&stage.tenant, &connection, Removal::PLAIN).await.unwrap());
         assert_eq!(stage.state(&connection).await.as_str(), "removing");
         stage.settle().await;
         assert!(stage.calendars().await.is_empty());
@@ -202,7 +203,7 @@ async fn a_removed_connection_leaves_nothing() {
         let kinds = stage.kinds().await;
         assert_eq!(kinds[kinds.len() - 2..], ["calendar.removed", "connection.removed"]);
         stage.pass(Duration::from_secs(1));
-        assert!(!stage.linker.remove(&stage.tenant, &connection).await.unwrap());
+        assert!(!stage.linker.remove(&stage.tenant, &connection, Removal::PLAIN).await.unwrap());
     })
     .await;
 }

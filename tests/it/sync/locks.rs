@@ -8,7 +8,7 @@ use calhub::{
     drill::{Bug, Drill},
     model::ids::{CalendarId, ConnectionId},
     store::{Claimed, Claiming, LinkRow, Share},
-    sync::{Lane, Selector},
+    sync::{Lane, Removal, Selector},
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -336,7 +336,7 @@ async fn a_heartbeat_and_a_clock_set_back_wait_for_nobody_who_waits_for_them() {
 async fn the_end_of_a_connection_or_a_tenant_waits_for_nobody_who_waits_for_it() {
     at_peace(async |scene| {
         let connection = scene.connection().await;
-        scene.stage.linker.remove(&scene.stage.tenant, &connection).await.unwrap();
+        scene.stage.linker.remove(&scene.stage.tenant, &connection, Removal::PLAIN).await.unwrap();
         scene.drained(Lane::Remove)
     })
     .await;
