@@ -81,11 +81,14 @@ pub trait Writer: Send + Sync {
     /// Reads one item, or `None` when the provider says it is not there.
     async fn get(&self, calendar: &CalendarRef, item: &ItemRef) -> Result<Option<Item>>;
 
-    /// Replaces what we own of the event, keeping what others added; fails with
+    /// Replaces what we own of the event, keeping what others added, and marks it as `key` says; fails with
     /// [`Kind::VersionConflict`](crate::Kind::VersionConflict) unless `expected` is still there.
+    ///
+    /// A draft that keeps words and time changes nothing that a person sees.
     async fn replace(
         &self,
         calendar: &CalendarRef,
+        key: &WriteKey,
         item: &ItemRef,
         expected: &Version,
         draft: &Draft,
@@ -253,8 +256,12 @@ pub struct Draft {
     /// Written into DTSTAMP and LAST-MODIFIED.
     pub stamped: Timestamp,
     pub sequence: i64,
-    /// Whether a replaced event keeps the title, text, place and privacy that it has: only its time is new.
+    /// The zone in which the event is shown where it is looked at, if it has one. Instants stay what they are.
+    pub zone: Option<jiff::tz::TimeZone>,
+    /// Whether a replaced event keeps the title, text, place and privacy that it has.
     pub keeps_words: bool,
+    /// Whether a replaced event keeps its time as it is written there.
+    pub keeps_time: bool,
 }
 
 /// A draft's bound: an instant, or a date for all-day.

@@ -22,7 +22,9 @@ pub(super) async fn send(
         Step::Find => Ok(writer.find(calendar, &key(row)).await?.map(|found| found.item)),
         Step::Look => writer.get(calendar, &item).await,
         Step::Create => Ok(Some(writer.create(calendar, &key(row), wanted).await?.item)),
-        Step::Replace => Ok(Some(writer.replace(calendar, &item, &version, wanted).await?.item)),
+        Step::Replace => {
+            Ok(Some(writer.replace(calendar, &key(row), &item, &version, wanted).await?.item))
+        }
         Step::Delete => writer.delete(calendar, &item, &version).await.map(|()| None),
     }
 }

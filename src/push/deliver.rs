@@ -9,6 +9,7 @@ use super::{
     attempt::{attempt, send},
     draft::{draft, template_of, words},
     drift::RECONCILE_EVERY,
+    identity::is_from,
     mirror::what_stands,
     parts,
     plan::{Step, Verdict, judge, judge_answered, next},
@@ -42,6 +43,8 @@ pub(super) struct Task {
     pub(super) booking: BookingRow,
     details: Details,
     pub(super) resource: Option<ResourceRow>,
+    /// A hash of what the booking wants the event to say.
+    said: String,
     pub(super) row: OutboxRow,
     pub(super) calendar: CalendarRef,
 }
@@ -105,7 +108,8 @@ impl Engine {
         };
         let calendar = CalendarRef::new(subject.calendar.provider_ref.clone());
         let tenant = work.tenant_id.clone();
-        let task = Task { tenant, booking, details, resource, row, calendar };
+        let said = words(&self.vault, &draft(&booking, &details, resource.as_ref()));
+        let task = Task { tenant, booking, details, resource, said, row, calendar };
         self.deliver(work, task, &*connector, &way.login.host()).await
     }
 
@@ -144,13 +148,15 @@ impl Engine {
     ) -> Result<Went, StoreError> {
         let mut row = task.row.clone();
         let mut wanted = draft(&task.booking, &task.details, task.resource.as_ref());
-        let said = words(&self.vault, &wanted);
-        // What a person has written instead is kept for as long as our own words are the same.
-        wanted.keeps_words = row.words.as_ref() == Some(&said);
+        // What a person has written instead is kept for as long as our own words are the same, or we have none there.
+        wanted.keeps_words = row.words.as_ref().is_none_or(|words| *words == task.said);
+        // So is how a time is written, unless all of it is to be written again.
+        wanted.keeps_time =
+            row.written.is_some_and(|(revision, span)| revision > 0 && span == row.span);
         let sends = matches!(step, Step::Create | Step::Replace | Step::Delete);
         if sends {
             row.sent = Some((task.row.wanted, task.row.span));
-            row.sent_words = Some(said);
+            row.sent_words = Some(task.said.clone());
             let mut tx = self.store.begin().await?;
             tx.outbox().doubt(&task.tenant, &row, self.clock.now()).await?;
             if !tx.work().hold(work).await? {
@@ -190,6 +196,11 @@ impl Engine {
         if verdict == Verdict::Landed {
             row.written = row.sent;
             row.words = row.sent_words.take();
+        }
+        let is_marked = seen.as_ref().is_some_and(|seen| is_from(&row, seen.origin.as_deref()));
+        if verdict == Verdict::Ours && row.words.is_none() && is_marked {
+            // Found again, and ours already: whatever it says by now is the person's.
+            row.words = Some(task.said.clone());
         }
         if let Some(item) = &item {
             row.item = Some(item.item.as_str().to_owned());

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::identity::hex;
 use crate::{
     booking::Details,
+    model::time::tzdb,
     secrets::Vault,
     store::{BookingRow, OutboxRow, ResourceRow, StoreError, Tx},
 };
@@ -68,7 +69,9 @@ pub(super) fn draft(
         tentative: false,
         stamped: booking.touched_at,
         sequence: booking.revision - 1,
+        zone: booking.time_zone.as_deref().and_then(|name| tzdb().zone(name)),
         keeps_words: false,
+        keeps_time: false,
     }
 }
 

@@ -223,6 +223,7 @@ impl OutboxRow {
             written: Some((self.wanted, self.span)),
             item: Some(item.to_owned()),
             version: None,
+            words: None,
             ..self
         }
     }

@@ -36,6 +36,11 @@ pub(crate) fn origins(row: &OutboxRow) -> impl Iterator<Item = String> {
     keys.flat_map(|key| [key.uid, key.marker])
 }
 
+/// Whether an event with this origin was made for a row.
+pub(super) fn is_from(row: &OutboxRow, origin: Option<&str>) -> bool {
+    origin.is_some_and(|origin| origins(row).any(|one| one == origin))
+}
+
 fn is_ours(uid: &str) -> bool {
     let digits = uid.strip_suffix(HOME).unwrap_or_default();
     digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())

@@ -84,5 +84,5 @@ pub(super) fn what_stands(item: &Item) -> Found {
         [only] => Some(only.span),
         _ => None,
     };
-    Found { version, span }
+    Found { version, span, origin: row.origin }
 }

@@ -26,7 +26,8 @@ pub fn next(row: &OutboxRow) -> Step {
         (Some(_), Some(_)) if row.is_in_doubt() => Step::Look,
         (Some(_), Some(_)) if !row.present => Step::Delete,
         (Some(_), Some(_)) => match row.written {
-            Some((revision, _)) if revision == row.wanted => Step::Settled,
+            // Without words of ours it was adopted, and does not say yet whose it is.
+            Some((revision, _)) if revision == row.wanted && row.words.is_some() => Step::Settled,
             _ => Step::Replace,
         },
     }
@@ -38,6 +39,8 @@ pub struct Found {
     pub version: Option<String>,
     /// The one span that it takes; none when it is not a plain event any more (cancelled, or made a series).
     pub span: Option<Span>,
+    /// See [`EventRow::origin`](crate::store::EventRow::origin).
+    pub origin: Option<String>,
 }
 
 /// What a look at the event comes to.
@@ -123,11 +126,12 @@ mod tests {
 
     fn written(revision: i64) -> OutboxRow {
         let (item, version) = (Some("/e".to_owned()), Some("v1".to_owned()));
-        OutboxRow { written: Some((revision, span(9))), item, version, ..row() }
+        let words = Some("hash".to_owned());
+        OutboxRow { written: Some((revision, span(9))), words, item, version, ..row() }
     }
 
     fn found(version: &str, at: Option<Span>) -> Option<Found> {
-        Some(Found { version: Some(version.to_owned()), span: at })
+        Some(Found { version: Some(version.to_owned()), span: at, origin: None })
     }
 
     #[test]
@@ -153,6 +157,8 @@ mod tests {
         assert_eq!(next(&OutboxRow { wanted: 2, ..written(1) }), Step::Replace);
         assert_eq!(next(&OutboxRow { present: false, ..written(1) }), Step::Delete);
         assert_eq!(next(&OutboxRow { version: None, ..written(1) }), Step::Look);
+        let adopted = OutboxRow { words: None, ..written(1) };
+        assert_eq!(next(&adopted), Step::Replace, "it is marked");
     }
 
     #[test]

@@ -75,6 +75,7 @@ impl Writer for Caldav {
     async fn replace(
         &self,
         calendar: &CalendarRef,
+        key: &WriteKey,
         item: &ItemRef,
         expected: &Version,
         draft: &Draft,
@@ -83,7 +84,7 @@ impl Writer for Caldav {
         let (found, body) = self.look_with_body(&at, item.as_str()).await?.ok_or_else(gone)?;
         let current = expect_version(&found, expected)?;
         let text = String::from_utf8_lossy(&body);
-        let rewritten = ical::rewrite(&text, draft)
+        let rewritten = ical::rewrite(&text, draft, key)
             .ok_or_else(|| Kind::Rejected.error("the event cannot be rewritten"))?;
         let url = at.at(item.as_str())?;
         let request = requests::put(&url, condition(&current), rewritten)?;

@@ -30,7 +30,9 @@ fn draft(hour: i64) -> Draft {
         tentative: false,
         stamped: at(-100),
         sequence: 0,
+        zone: None,
         keeps_words: false,
+        keeps_time: false,
     }
 }
 
@@ -109,10 +111,10 @@ pub(super) async fn a_stale_write_conflicts(subject: &dyn Subject) -> Kept {
     let (calendar, key) = (subject.calendar(), key("stale"));
     let first = writer.create(&calendar, &key, &draft(9)).await?;
     let version = first.item.version.ok_or_else(|| missing("the version"))?;
-    let second = writer.replace(&calendar, &first.item.item, &version, &draft(11)).await?;
+    let second = writer.replace(&calendar, &key, &first.item.item, &version, &draft(11)).await?;
     let moved = second.item.events.iter().any(|event| event.start == RemoteTime::Utc(at(11)));
     ensure(moved, || "the replacement does not stand there".into())?;
-    let stale = writer.replace(&calendar, &first.item.item, &version, &draft(13)).await;
+    let stale = writer.replace(&calendar, &key, &first.item.item, &version, &draft(13)).await;
     let error = stale.err().ok_or_else(|| Broken("a stale replace succeeded".into()))?;
     ensure(error.kind == Kind::VersionConflict, || format!("{:?}: {error}", error.kind))?;
     let stale = writer.delete(&calendar, &first.item.item, &version).await;
@@ -133,7 +135,7 @@ pub(super) async fn a_replace_keeps_what_others_added(subject: &dyn Subject) -> 
     ledger.pull(&*connector, &calendar).await?;
     let item = ledger.of_uid("theirs").ok_or_else(|| missing("their event"))?;
     let version = item.version.clone().ok_or_else(|| missing("its version"))?;
-    writer.replace(&calendar, &item.item, &version, &draft(16)).await?;
+    writer.replace(&calendar, &key("theirs"), &item.item, &version, &draft(16)).await?;
     let stored = subject.stored().await;
     for kept in ["COMMENT:Bring the forms", "20270308T160000Z"] {
         ensure(stored.contains(kept), || format!("{kept} is not in\n{stored}"))?;

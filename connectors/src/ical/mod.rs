@@ -10,6 +10,7 @@ mod fingerprint;
 mod free_busy;
 mod group;
 mod lines;
+mod observances;
 mod read;
 mod rewrite;
 mod values;

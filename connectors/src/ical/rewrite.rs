@@ -7,26 +7,39 @@ use super::{
     read::announces_calendar,
     write,
 };
-use crate::connector::Draft;
+use crate::connector::{Draft, WriteKey};
 
 /// Replaces what we own of our event in `body`, keeping unknown properties and components line by line.
 ///
 /// Ours is the event that carries `X-HUB-BOOKING`, or else the first that is no override. `None` when there
 /// is none of these, it does not end, or what comes out is no calendar. A description or location is kept when the draft has none of its own.
-pub fn rewrite(body: &str, draft: &Draft) -> Option<String> {
+pub fn rewrite(body: &str, draft: &Draft, key: &WriteKey) -> Option<String> {
     let body = body.strip_prefix('\u{feff}').unwrap_or(body);
     let target = target(body)?;
     let mut ours = write::properties(draft);
-    ours.retain(|property| !(draft.keeps_words && WORDS.contains(&property.key())));
+    ours.retain(|property| !is_kept(draft, property.key()));
+    ours.push(write::marker(key));
+    let mut zone = write::zone(draft).filter(|_| !draft.keeps_time);
     let mut out = String::with_capacity(body.len() + 512);
     let (mut walk, mut replaced) = (Walk::default(), false);
+    let mut definitions = Definitions::of(body, zone.as_ref().map(|zone| zone.name.as_str()));
     for line in Lines::of(body) {
         let place = walk.step(line);
+        if definitions.hide(line, &place) {
+            continue;
+        }
+        if place.depth == 1
+            && place.name == "BEGIN"
+            && walk.events == 1
+            && let Some(zone) = zone.take()
+        {
+            out.push_str(&zone.definition);
+        }
         if place.is_end && place.event == Some(target) {
             replaced = true;
             add(&mut out, &ours, sequence(body, target).max(draft.sequence));
         }
-        let is_replaced = place.event == Some(target) && is_ours(&place.name, &ours);
+        let is_replaced = place.event == Some(target) && is_ours(&place.name, &ours, draft);
         let is_method = place.depth == 1 && place.name == "METHOD";
         if !is_replaced && !is_method {
             keep(&mut out, line);
@@ -39,11 +52,69 @@ pub fn rewrite(body: &str, draft: &Draft) -> Option<String> {
 /// What tells a person what an event is.
 const WORDS: [&str; 4] = ["SUMMARY", "DESCRIPTION", "LOCATION", "CLASS"];
 
-fn is_ours(name: &str, ours: &[Property]) -> bool {
+/// When it takes place.
+const TIMES: [&str; 2] = ["DTSTART", "DTEND"];
+/// How far it counts.
+const WEIGHT: [&str; 3] = ["TRANSP", "STATUS", "SEQUENCE"];
+
+fn is_kept(draft: &Draft, name: &str) -> bool {
+    draft.keeps_words && WORDS.contains(&name)
+        || draft.keeps_time && TIMES.contains(&name)
+        || draft.keeps_words && draft.keeps_time && WEIGHT.contains(&name)
+}
+
+fn is_ours(name: &str, ours: &[Property], draft: &Draft) -> bool {
     // The vendor's words would contradict what we write.
-    const REPLACED: [&str; 3] =
-        ["DURATION", "X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-ALLDAYEVENT"];
-    REPLACED.contains(&name) || ours.iter().any(|property| property.key() == name)
+    let is_replaced = match name {
+        "DURATION" | "X-MICROSOFT-CDO-ALLDAYEVENT" => !draft.keeps_time,
+        "X-MICROSOFT-CDO-BUSYSTATUS" => !(draft.keeps_words && draft.keeps_time),
+        _ => false,
+    };
+    is_replaced || ours.iter().any(|property| property.key() == name)
+}
+
+/// The VTIMEZONEs of a zone that is described anew.
+struct Definitions {
+    /// Their numbers in the body, from 1.
+    gone: Vec<usize>,
+    seen: usize,
+    is_hiding: bool,
+}
+
+impl Definitions {
+    fn of(body: &str, zone: Option<&str>) -> Self {
+        let mut all = Self { gone: Vec::new(), seen: 0, is_hiding: false };
+        let Some(zone) = zone else { return all };
+        let (mut walk, mut count) = (Walk::default(), 0);
+        for line in Lines::of(body) {
+            let place = walk.step(line);
+            count += usize::from(opens_zone(line, &place));
+            let is_it = place.depth == 2 && place.name == "TZID" && count > 0;
+            if is_it && Content::of(&line.text()).value == zone {
+                all.gone.push(count);
+            }
+        }
+        all
+    }
+
+    /// Whether a line is of one of them.
+    fn hide(&mut self, line: Line<'_>, place: &Place) -> bool {
+        if opens_zone(line, place) {
+            self.seen += 1;
+            self.is_hiding = self.gone.contains(&self.seen);
+        }
+        let is_hidden = self.is_hiding;
+        if place.depth == 2 && place.is_end {
+            self.is_hiding = false;
+        }
+        is_hidden
+    }
+}
+
+fn opens_zone(line: Line<'_>, place: &Place) -> bool {
+    let is_zone =
+        |line: Line<'_>| Content::of(&line.text()).value.eq_ignore_ascii_case("VTIMEZONE");
+    place.depth == 1 && place.name == "BEGIN" && is_zone(line)
 }
 
 fn add(out: &mut String, ours: &[Property], sequence: i64) {

@@ -6,18 +6,23 @@
 use std::borrow::Cow;
 
 use icalendar::{Calendar, Component, Event, Property};
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::{
+    Timestamp, ToSpan,
+    civil::{Date, DateTime},
+};
+
+use super::observances as zones;
 
 use crate::connector::{Draft, DraftTime, WriteKey};
 
 const PRODUCT: &str = "-//calhub//calhub//EN";
 
 /// Writes a draft as a calendar object of its own (`providers.md` 3.5): no METHOD and no people, so that no
-/// server sends mail for it; times in UTC, so that it needs no VTIMEZONE; DTEND always.
+/// server sends mail for it; times in the draft's zone with its VTIMEZONE, or in UTC; DTEND always.
 pub fn write(draft: &Draft, key: &WriteKey) -> String {
     let mut event = Event::new();
     event.append_property(Property::new("UID", opaque(&key.uid)));
-    event.append_property(Property::new("X-HUB-BOOKING", opaque(&key.marker)));
+    event.append_property(marker(key));
     for property in properties(draft) {
         event.append_property(property);
     }
@@ -25,7 +30,18 @@ pub fn write(draft: &Draft, key: &WriteKey) -> String {
     calendar.append_property(Property::new("VERSION", "2.0"));
     calendar.append_property(Property::new("PRODID", PRODUCT));
     calendar.push(event);
-    calendar.to_string()
+    let text = calendar.to_string();
+    match zone(draft) {
+        Some(Placed { definition, .. }) => {
+            text.replacen("BEGIN:VEVENT", &format!("{definition}BEGIN:VEVENT"), 1)
+        }
+        None => text,
+    }
+}
+
+/// By which an event is known to be ours.
+pub(super) fn marker(key: &WriteKey) -> Property {
+    Property::new("X-HUB-BOOKING", opaque(&key.marker))
 }
 
 /// The properties of an event that are ours, without its identity.
@@ -51,16 +67,15 @@ pub(super) fn properties(draft: &Draft) -> Vec<Property> {
 /// DTSTART and DTEND. The end lies after the start and is of its type, as servers demand.
 fn extent(draft: &Draft) -> (Property, Property) {
     match draft.start {
-        DraftTime::At(start) => {
-            let end = match draft.end {
-                DraftTime::At(end) => end,
-                DraftTime::On(day) => day
-                    .to_zoned(jiff::tz::TimeZone::UTC)
-                    .map_or(start, |midnight| midnight.timestamp()),
-            };
-            let earliest = start.checked_add(1.second()).unwrap_or(start);
-            (Property::new("DTSTART", utc(start)), Property::new("DTEND", utc(end.max(earliest))))
-        }
+        DraftTime::At(start) => match zone(draft) {
+            Some(Placed { name, start, end, .. }) => {
+                (local("DTSTART", &name, start), local("DTEND", &name, end))
+            }
+            None => (
+                Property::new("DTSTART", utc(start)),
+                Property::new("DTEND", utc(end(draft, start))),
+            ),
+        },
         DraftTime::On(start) => {
             let end = match draft.end {
                 DraftTime::On(end) => end,
@@ -70,6 +85,45 @@ fn extent(draft: &Draft) -> (Property, Property) {
             (day("DTSTART", start), day("DTEND", end.max(earliest)))
         }
     }
+}
+
+fn end(draft: &Draft, start: Timestamp) -> Timestamp {
+    let end = match draft.end {
+        DraftTime::At(end) => end,
+        DraftTime::On(day) => {
+            day.to_zoned(jiff::tz::TimeZone::UTC).map_or(start, |midnight| midnight.timestamp())
+        }
+    };
+    end.max(start.checked_add(1.second()).unwrap_or(start))
+}
+
+/// A draft's extent by the wall clocks of its zone.
+pub(super) struct Placed {
+    pub(super) name: String,
+    /// The VTIMEZONE.
+    pub(super) definition: String,
+    start: DateTime,
+    end: DateTime,
+}
+
+/// Where a draft has a zone whose wall clocks say exactly what is meant.
+pub(super) fn zone(draft: &Draft) -> Option<Placed> {
+    let (zone, DraftTime::At(start)) = (draft.zone.as_ref()?, draft.start) else { return None };
+    let name = zone.iana_name().filter(|name| *name != "UTC")?.to_owned();
+    let end = end(draft, start);
+    let wall = |at: Timestamp| {
+        let wall = zone.to_datetime(at);
+        let meant = zone.to_ambiguous_zoned(wall).compatible().ok()?;
+        (meant.timestamp() == at).then_some(wall)
+    };
+    let definition = zones::definition(&name, zone, start, end);
+    Some(Placed { definition, start: wall(start)?, end: wall(end)?, name })
+}
+
+fn local(name: &str, zone: &str, at: DateTime) -> Property {
+    let mut property = Property::new(name, at.strftime("%Y%m%dT%H%M%S").to_string());
+    property.add_parameter("TZID", zone);
+    property
 }
 
 fn utc(at: Timestamp) -> String {

@@ -26,7 +26,9 @@ fn draft() -> Draft {
         tentative: false,
         stamped: Timestamp::UNIX_EPOCH,
         sequence: 0,
+        zone: None,
         keeps_words: false,
+        keeps_time: false,
     }
 }
 
@@ -167,7 +169,7 @@ async fn a_write_sends_back_the_version_as_it_was_received() {
     let connector = connected(&server, &json!({}));
     let writer = connector.writer().unwrap();
     let (item, version) = (ItemRef::new("/dav/cal/x.ics"), Version::new("\"7\""));
-    writer.replace(&calendar(), &item, &version, &draft()).await.unwrap();
+    writer.replace(&calendar(), &key(), &item, &version, &draft()).await.unwrap();
     writer.delete(&calendar(), &item, &version).await.unwrap();
     let asked = server.asked();
     assert_eq!(asked[1], "PUT /dav/cal/x.ics if-match: W/\"7-gzip\"");
@@ -187,7 +189,8 @@ async fn a_vanished_event_is_gone_and_not_a_conflict() {
         let server = Server::new(answers);
         let connector = connected(&server, &json!({}));
         let writer = connector.writer().unwrap();
-        let error = writer.replace(&calendar(), &item, &version, &draft()).await.unwrap_err();
+        let error =
+            writer.replace(&calendar(), &key(), &item, &version, &draft()).await.unwrap_err();
         assert_eq!(error.kind, expected);
     }
     for answers in [
@@ -213,6 +216,6 @@ async fn a_server_without_etags_is_still_asked_conditionally() {
     let item = ItemRef::new("/dav/cal/x.ics");
     let version = writer.get(&calendar(), &item).await.unwrap().unwrap().version.unwrap();
     assert!(version.as_str().starts_with("content:"));
-    writer.replace(&calendar(), &item, &version, &draft()).await.unwrap();
+    writer.replace(&calendar(), &key(), &item, &version, &draft()).await.unwrap();
     assert_eq!(server.asked()[4], "PUT /dav/cal/x.ics if-match: *");
 }

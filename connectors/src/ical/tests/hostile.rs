@@ -131,7 +131,7 @@ proptest! {
                 prop_assert_eq!(item.version.clone(), Some(fingerprint(item)));
             }
         }
-        let _ = rewrite(&text, &super::written::draft());
+        let _ = rewrite(&text, &super::written::draft(), &super::written::key());
     }
 
     #[test]

@@ -14,8 +14,14 @@ pub(super) fn draft() -> crate::Draft {
         tentative: false,
         stamped: "2027-01-01T00:00:00Z".parse().unwrap(),
         sequence: 2,
+        zone: None,
         keeps_words: false,
+        keeps_time: false,
     }
+}
+
+pub(super) fn key() -> crate::WriteKey {
+    crate::WriteKey { uid: "u".to_owned(), marker: "bkg_1".to_owned() }
 }
 
 #[test]
@@ -54,7 +60,7 @@ fn rewriting_keeps_every_line_that_is_not_ours() {
         X-HUB-BOOKING:bkg_1\nDTSTART;TZID=Europe/Berlin:20270301T090000\nDURATION:PT1H\nSUMMARY:old\n\
         DESCRIPTION:my own\n  notes\nSEQUENCE:7\nX-COLOR:red\nBEGIN:VALARM\nDESCRIPTION:ring\n\
         TRIGGER:-PT5M\nEND:VALARM\nEND:VEVENT\nEND:VCALENDAR\n";
-    let text = rewrite(body, &draft()).unwrap();
+    let text = rewrite(body, &draft(), &key()).unwrap();
     for kept in [
         "X-WR-CALNAME:mine\r\n",
         "DTSTART:20270301T090000Z\r\n",
@@ -73,6 +79,87 @@ fn rewriting_keeps_every_line_that_is_not_ours() {
     let ours = parsed.items.iter().find(|item| item.item.as_str() == "u").unwrap();
     assert_eq!(ours.events[0].sequence, 7);
     assert_eq!(ours.events[0].start, RemoteTime::Utc("2027-03-08T09:00:00Z".parse().unwrap()));
-    assert_eq!(rewrite(&text, &draft()).unwrap(), text);
-    assert_eq!(rewrite("BEGIN:VCALENDAR\nEND:VCALENDAR\n", &draft()), None);
+    assert_eq!(rewrite(&text, &draft(), &key()).unwrap(), text);
+    assert_eq!(rewrite("BEGIN:VCALENDAR\nEND:VCALENDAR\n", &draft(), &key()), None);
+}
+
+#[test]
+fn an_event_is_written_in_the_zone_it_is_held_in_with_what_that_zone_does_around_it() {
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let zoned = crate::Draft { zone: Some(zone), ..draft() };
+    let text = write(&zoned, &key());
+    for line in [
+        "DTSTART;TZID=Europe/Berlin:20270308T100000",
+        "DTEND;TZID=Europe/Berlin:20270308T110000",
+        "BEGIN:VTIMEZONE\r\nTZID:Europe/Berlin",
+        "BEGIN:STANDARD\r\nDTSTART:20261025T030000\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nTZNAME:CET\r\nEND:STANDARD",
+        "BEGIN:DAYLIGHT\r\nDTSTART:20270328T020000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\nTZNAME:CEST\r\nEND:DAYLIGHT",
+    ] {
+        assert!(text.contains(&format!("{line}\r\n")), "{line} in {text}");
+    }
+    assert!(text.find("BEGIN:VTIMEZONE") < text.find("BEGIN:VEVENT"));
+    let start = RemoteTime::Zoned {
+        at: jiff::civil::date(2027, 3, 8).at(10, 0, 0, 0),
+        tzid: "Europe/Berlin".to_owned(),
+    };
+    assert_eq!(read(&text).items[0].events[0].start, start);
+
+    // Moved into the summer and into another zone: one definition of each zone that is used, and the old one is gone.
+    let zone = jiff::tz::TimeZone::get("America/New_York").unwrap();
+    let at = |text: &str| crate::connector::DraftTime::At(text.parse().unwrap());
+    let moved = crate::Draft {
+        zone: Some(zone),
+        start: at("2028-07-01T14:00:00Z"),
+        end: at("2028-07-01T15:00:00Z"),
+        ..draft()
+    };
+    let text = rewrite(&rewrite(&text, &moved, &key()).unwrap(), &moved, &key()).unwrap();
+    assert!(text.contains("DTSTART;TZID=America/New_York:20280701T100000\r\n"), "{text}");
+    assert_eq!(text.matches("TZID:America/New_York").count(), 1, "{text}");
+    assert_eq!(text.matches("BEGIN:VTIMEZONE").count(), text.matches("END:VTIMEZONE").count());
+}
+
+/// In the hour that comes twice, a wall clock cannot say which one is meant.
+#[test]
+fn what_a_wall_clock_cannot_say_is_written_in_utc() {
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let at = |text: &str| crate::connector::DraftTime::At(text.parse().unwrap());
+    let twice = crate::Draft {
+        zone: Some(zone),
+        start: at("2026-10-25T01:30:00Z"),
+        end: at("2026-10-25T02:30:00Z"),
+        ..draft()
+    };
+    let text = write(&twice, &key());
+    assert!(text.contains("DTSTART:20261025T013000Z\r\n"), "{text}");
+    assert!(!text.contains("VTIMEZONE"), "{text}");
+}
+
+#[test]
+fn a_zone_that_never_changes_has_one_standard_time() {
+    let zone = jiff::tz::TimeZone::get("Asia/Kolkata").unwrap();
+    let text = write(&crate::Draft { zone: Some(zone), ..draft() }, &key());
+    assert!(text.contains("DTSTART;TZID=Asia/Kolkata:20270308T143000\r\n"), "{text}");
+    assert_eq!((text.matches("BEGIN:STANDARD").count(), text.matches("DAYLIGHT").count()), (1, 0));
+}
+
+#[test]
+fn an_event_that_is_only_marked_keeps_every_word_and_time() {
+    let body = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:theirs\r\nDTSTAMP:20270101T000000Z\r\n\
+        DTSTART;TZID=Europe/Berlin:20270301T090000\r\nDURATION:PT1H\r\nSUMMARY:Theirs\r\nSEQUENCE:7\r\n\
+        TRANSP:OPAQUE\r\nX-HUB-BOOKING:bkg_other\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let marks = crate::Draft { keeps_words: true, keeps_time: true, ..draft() };
+    let text = rewrite(body, &marks, &key()).unwrap();
+    let expected = body
+        .replace("DTSTAMP:20270101T000000Z\r\n", "")
+        .replace("X-HUB-BOOKING:bkg_other\r\n", "")
+        .replace("END:VEVENT", "DTSTAMP:20270101T000000Z\r\nLAST-MODIFIED:20270101T000000Z\r\nX-HUB-BOOKING:bkg_1\r\nEND:VEVENT");
+    assert_eq!(text, expected);
+    // New words at the time that it has, as it is written there.
+    let words = crate::Draft { keeps_time: true, ..draft() };
+    let text = rewrite(body, &words, &key()).unwrap();
+    for kept in ["DTSTART;TZID=Europe/Berlin:20270301T090000\r\n", "DURATION:PT1H\r\n"] {
+        assert!(text.contains(kept), "{text}");
+    }
+    assert!(!text.contains("SUMMARY:Theirs") && !text.contains("DTEND"), "{text}");
 }
