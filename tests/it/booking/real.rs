@@ -5,13 +5,33 @@ use serde_json::{Value, json};
 
 use crate::support::{
     hub::{HubProcess, until},
-    servers::{Server, Software},
+    servers::{Server, Software, python},
 };
 
 /// A plain client's view of the calendar.
 async fn read(server: &Server, path: &str) -> Option<String> {
     let (status, body) = server.send("GET", path, &[], "").await.unwrap();
     (status == 200).then_some(body)
+}
+
+/// What another client makes of an event, after what it did.
+async fn other_client(server: &Server, verb: &str, uid: &str, more: &[&str]) -> Value {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/end_to_end/other_client.py");
+    let mut command = tokio::process::Command::new(python().unwrap());
+    let done = command
+        .arg(script)
+        .args([verb, &server.url, "work", uid])
+        .args(more)
+        .output()
+        .await
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+fn uid(body: &str) -> String {
+    let line = body.lines().find_map(|line| line.strip_prefix("UID:"));
+    line.unwrap().trim().to_owned()
 }
 
 /// Waits until a booking is as it should be.
@@ -47,16 +67,23 @@ async fn a_booking_lives_in(software: Software) {
     server.put(&format!("{home}own.ics"), own).await;
     let own_as_stored = read(&server, &format!("{home}own.ics")).await.unwrap();
 
-    let slot = json!({"resources": ["ext:anna"], "start": "2027-03-04T09:00:00Z", "end": "2027-03-04T10:00:00Z"});
+    let slot = json!({"resources": ["ext:anna"], "start": "2027-03-04T09:00:00Z", "end": "2027-03-04T10:00:00Z",
+        "time_zone": "Europe/Berlin"});
     let (status, made) = hub.post("/v1/bookings", &slot).await;
     assert_eq!(status, 201, "{made}");
     let id = made["id"].as_str().unwrap();
     let found = until_it_is(&hub, id, |found| found["delivery"] == "written").await;
     let event = found["provider_events"][0]["event_id"].as_str().unwrap().to_owned();
     let body = read(&server, &event).await.unwrap();
-    for line in ["SUMMARY:Appointment", "DTSTART:20270304T090000Z", "@calhub"] {
-        assert!(body.contains(line), "{line} in {body}");
-    }
+    let uid = uid(&body);
+    assert!(uid.ends_with("@calhub"), "{body}");
+    let shown = other_client(&server, "show", &uid, &[]).await;
+    let expected = json!({
+        "uid": uid, "title": "Appointment", "class": "PRIVATE", "zone": "Europe/Berlin",
+        "start": "2027-03-04T10:00:00+01:00", "end": "2027-03-04T11:00:00+01:00", "people": 0,
+        "zones": ["Europe/Berlin"],
+    });
+    assert_eq!(shown, expected);
 
     // Moved by the platform.
     let moved = json!({"start": "2027-03-04T10:00:00Z", "end": "2027-03-04T11:00:00Z"});
@@ -65,16 +92,38 @@ async fn a_booking_lives_in(software: Software) {
     let (status, said) = hub.answer(request.json(&moved)).await;
     assert_eq!(status, 200, "{said}");
     until_it_is(&hub, id, |found| found["delivery"] == "written").await;
-    let body = read(&server, &event).await.unwrap();
-    assert!(body.contains("DTSTART:20270304T100000Z"), "{body}");
+    let shown = other_client(&server, "show", &uid, &[]).await;
+    assert_eq!(shown["start"], "2027-03-04T11:00:00+01:00", "{shown}");
 
-    // Moved by the person, with another client: that stays, and is told.
-    let edited = body.replace("T100000Z", "T150000Z").replace("T110000Z", "T160000Z");
-    server.put(&event, &edited).await;
+    // Given another title by the person, with another client: that stays over a move.
+    other_client(&server, "retitle", &uid, &["--title", "Mine"]).await;
     sync(&hub).await;
+    let moved = json!({"start": "2027-03-04T11:00:00Z", "end": "2027-03-04T12:00:00Z"});
+    let request =
+        hub.client().patch(format!("{}/v1/bookings/{id}", hub.url)).header("If-Match", "*");
+    assert_eq!(hub.answer(request.json(&moved)).await.0, 200);
+    until_it_is(&hub, id, |found| found["delivery"] == "written").await;
+    let shown = other_client(&server, "show", &uid, &[]).await;
+    assert_eq!(
+        (&shown["title"], &shown["start"]),
+        (&json!("Mine"), &json!("2027-03-04T12:00:00+01:00"))
+    );
+
+    // Moved by the person: that stays, and is told; also when the platform moves it at the same moment, without
+    // having seen that: its write is refused (412) and looked at.
+    other_client(&server, "move", &uid, &["--to", "2027-03-04T16:00"]).await;
+    let moved = json!({"start": "2027-03-04T10:00:00Z", "end": "2027-03-04T11:00:00Z", "max_staleness": "PT1H"});
+    let request =
+        hub.client().patch(format!("{}/v1/bookings/{id}", hub.url)).header("If-Match", "*");
+    assert_eq!(hub.answer(request.json(&moved)).await.0, 200);
     let found = until_it_is(&hub, id, |found| found["delivery"] == "conflict").await;
     assert_eq!(found["conflicts"][0]["kind"], "moved");
-    assert!(read(&server, &event).await.unwrap().contains("DTSTART:20270304T150000Z"));
+    let tries = hub.get("/v1/ops/outbox").await.1;
+    let tries = tries["items"][0]["attempts"].as_array().unwrap().clone();
+    let outcomes: Vec<&str> = tries.iter().map(|one| one["outcome"].as_str().unwrap()).collect();
+    assert!(outcomes.contains(&"version_conflict"), "{tries:?}");
+    let shown = other_client(&server, "show", &uid, &[]).await;
+    assert_eq!(shown["start"], "2027-03-04T16:00:00+01:00");
     let conflict = found["conflicts"][0]["id"].as_str().unwrap();
     let path = format!("/v1/bookings/{id}/conflicts/{conflict}/resolve");
     let (status, settled) = hub.post(&path, &json!({"action": "accept"})).await;
