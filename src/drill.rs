@@ -158,6 +158,8 @@ pub enum Bug {
     CheckedApart,
     /// A write whose answer was lost is made again under another name.
     FreshNameOnRetry,
+    /// What calendars should hold is committed after the booking, in a transaction of its own.
+    OutboxApart,
 }
 
 #[cfg(feature = "drills")]

@@ -80,6 +80,8 @@ CREATE TABLE booking_history (
     actor      TEXT NOT NULL,
     body       TEXT NOT NULL,
     at_us      BIGINT NOT NULL,
+    -- The request under an `Idempotency-Key` that did it: who asks again does not have it done again.
+    request    TEXT,
     PRIMARY KEY (tenant_id, booking_id, n),
     FOREIGN KEY (tenant_id, booking_id) REFERENCES bookings ON DELETE CASCADE
 ) WITHOUT ROWID;

@@ -39,6 +39,8 @@ pub struct Changes {
     pub allow_unverified: bool,
     /// Where the calendar shows the new time already, because a person has set it there.
     pub as_found_in: Option<(CalendarId, Span)>,
+    /// What stands for the request, where it may be repeated after a hub that went down.
+    pub request: Option<String>,
 }
 
 impl Desk {
@@ -65,6 +67,11 @@ impl Desk {
         self.lock(&mut tx, &[resources.as_slice(), &seen.resources].concat()).await?;
         let before = tx.bookings().get(tenant, &seen.booking_id).await?;
         let before = before.ok_or(Refusal::NotFound("booking"))?;
+        if let Some(request) = &changes.request
+            && tx.bookings().was_done(tenant, &before.booking_id, request).await?
+        {
+            return Ok(Booked { booking: before, unsure: Vec::new() });
+        }
         if before.revision != seen.revision {
             return Err(Refusal::Stale);
         }
@@ -125,6 +132,9 @@ impl Desk {
         let kind = if moves { "booking.moved" } else { "booking.updated" };
         let row = self.store_change(&mut tx, actor, kind, &before, row, &write_to, true).await?;
         tx.bookings().set_details(tenant, &row.booking_id, &details).await?;
+        if let Some(request) = &changes.request {
+            tx.bookings().done_for(tenant, &row.booking_id, request).await?;
+        }
         if let Some((calendar, span)) = &changes.as_found_in {
             self.is_there_already(&mut tx, &row, calendar, *span).await?;
         }

@@ -255,6 +255,7 @@ impl Desk {
             max_staleness: Some(SignedDuration::MAX),
             allow_unverified: true,
             as_found_in: Some((row.calendar_id.clone(), span)),
+            request: None,
         };
         self.change_booking(actor, &seen, changes).await?;
         Ok(())

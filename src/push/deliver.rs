@@ -147,6 +147,10 @@ impl Engine {
         host: &str,
     ) -> Result<Went, StoreError> {
         let mut row = task.row.clone();
+        if is_back(Bug::FreshNameOnRetry) && step == Step::Find {
+            (row.sent, row.generation) = (None, row.generation + 1);
+            return Ok(Went::On(Box::new(row)));
+        }
         let mut wanted = draft(&task.booking, &task.details, task.resource.as_ref());
         // What a person has written instead is kept for as long as our own words are the same, or we have none there.
         wanted.keeps_words = row.words.as_ref().is_none_or(|words| *words == task.said);
@@ -264,10 +268,6 @@ impl Engine {
         // What certainly had no effect leaves nothing in doubt.
         if error.effect == Effect::None && remedy != Remedy::ReadBack {
             (row.sent, row.sent_words) = (task.row.sent, task.row.sent_words.clone());
-        }
-        if is_back(Bug::FreshNameOnRetry) && row.is_in_doubt() && step == Step::Create {
-            row.sent = None;
-            row.generation += 1;
         }
         if remedy == Remedy::Reconcile {
             row.sent = None;

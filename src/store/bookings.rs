@@ -247,6 +247,31 @@ impl Bookings<'_> {
         Ok(())
     }
 
+    /// Notes which request did what was remembered last; under the booking's [lock](Self::lock).
+    pub async fn done_for(
+        &mut self,
+        tenant: &TenantId,
+        booking: &BookingId,
+        request: &str,
+    ) -> Result<()> {
+        let args = [tenant.into(), booking.into(), request.into()];
+        self.0.execute(include_str!("sql/history_done_for.sql"), &args).await?;
+        Ok(())
+    }
+
+    /// Whether a request has had its effect on a booking already.
+    pub async fn was_done(
+        &mut self,
+        tenant: &TenantId,
+        booking: &BookingId,
+        request: &str,
+    ) -> Result<bool> {
+        let args = [tenant.into(), booking.into(), request.into()];
+        let found: Option<i64> =
+            self.0.optional_value(include_str!("sql/history_was_done.sql"), &args).await?;
+        Ok(found.is_some())
+    }
+
     /// Forgets what histories tell of calendars that are about to go; that something happened stays told.
     pub async fn blank_history(
         &mut self,

@@ -295,6 +295,14 @@ async fn get(
     rendered(&api, StatusCode::OK, &row).await
 }
 
+/// Whether this very request has had its effect on a booking, and the hub went down before it could say so.
+async fn was_done(tx: &mut Tx, caller: &Caller, row: &BookingRow) -> Result<bool, Problem> {
+    Ok(match caller.chance.request() {
+        Some(request) => tx.bookings().was_done(&row.tenant_id, &row.booking_id, request).await?,
+        None => false,
+    })
+}
+
 /// Changes a booking to what a body says as a whole.
 async fn change(
     api: &Api,
@@ -323,6 +331,7 @@ async fn change(
         max_staleness: body.max_staleness.map(|age| age.0),
         allow_unverified: body.allow_unverified,
         as_found_in: None,
+        request: caller.chance.request().map(str::to_owned),
     };
     Ok(api.hub.desk.change_booking(actor(caller), seen, changes).await?.booking)
 }
@@ -349,13 +358,24 @@ async fn put(
         return Err(Problem::field("/external_id", "invalid", detail));
     }
     let body = BookingBody { external_id: Some(external_id.to_owned()), ..body };
-    let there = lookup(&mut api.hub.store.read().await?, &caller, &text).await?;
+    let mut tx = api.hub.store.read().await?;
+    let there = lookup(&mut tx, &caller, &text).await?;
+    let is_done = match &there {
+        Some(row) => was_done(&mut tx, &caller, row).await?,
+        None => false,
+    };
+    tx.rollback().await?;
     match there {
         None => {
             let new = asked(&api, &caller, body).await?;
             let booked = api.hub.desk.book(actor(&caller), new).await?;
             answer(&api, StatusCode::CREATED, &booked.booking, wait).await
         }
+        // Made or changed by this request, before the hub went down.
+        Some(row) if caller.chance.mint(&api.hub, BookingId::mint) == row.booking_id => {
+            answer(&api, StatusCode::CREATED, &row, wait).await
+        }
+        Some(row) if is_done => answer(&api, StatusCode::OK, &row, wait).await,
         Some(row) => {
             if headers.contains_key(header::IF_MATCH) {
                 IfMatch::of(&headers)?.check(row.revision)?;
@@ -381,6 +401,10 @@ async fn patch(
 ) -> Result<Response, Problem> {
     let mut tx = api.hub.store.read().await?;
     let row = find(&mut tx, &caller, &text).await?;
+    if was_done(&mut tx, &caller, &row).await? {
+        tx.rollback().await?;
+        return answer(&api, StatusCode::OK, &row, wait).await;
+    }
     if_match.check(row.revision)?;
     let details = Details::open(&api.hub.vault, &mut tx, &row).await?;
     tx.rollback().await?;

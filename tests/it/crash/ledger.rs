@@ -10,6 +10,7 @@ use std::{
 
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
 
 use super::life::copied;
 
@@ -43,14 +44,18 @@ impl Database {
         }
     }
 
-    /// Reads the books that a dead hub has left. Looking must not recover anything on the next life's behalf;
-    /// and what a server still does for a dead client must have ended.
+    /// Reads the books that a dead hub has left.
     pub async fn books_after_death(&self) -> Books {
+        let (left, _dir) = self.after_death().await;
+        left.books().await
+    }
+
+    /// What a dead hub has left. Looking must not recover anything on the next life's behalf; and what a server still
+    /// does for a dead client must have ended.
+    pub async fn after_death(&self) -> (Self, TempDir) {
+        let dir = tempfile::tempdir().unwrap();
         match self {
-            Self::Sqlite(file) => {
-                let dir = tempfile::tempdir().unwrap();
-                sqlite_books(&copied(file, dir.path())).await
-            }
+            Self::Sqlite(file) => (Self::Sqlite(copied(file, dir.path())), dir),
             Self::Postgres(url) => {
                 let mut conn = PgConnection::connect(url).await.unwrap();
                 let others = "SELECT count(*) FROM pg_stat_activity \
@@ -59,7 +64,7 @@ impl Database {
                     let left: i64 = sqlx::query_scalar(others).fetch_one(&mut conn).await.unwrap();
                     if left == 0 {
                         conn.close().await.unwrap();
-                        return postgres_books(url).await;
+                        return (self.clone(), dir);
                     }
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
@@ -67,6 +72,49 @@ impl Database {
             }
         }
     }
+
+    /// What these queries find at one instant; every column is text.
+    pub async fn rows(&self, queries: &[&'static str]) -> Vec<Rows> {
+        match self {
+            Self::Sqlite(file) => {
+                let options = SqliteConnectOptions::new().filename(file);
+                let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
+                let mut tx = conn.begin().await.unwrap();
+                let mut all = Vec::new();
+                for query in queries {
+                    let rows = sqlx::query(*query).fetch_all(&mut *tx).await.unwrap();
+                    all.push(rows.iter().map(text_of).collect());
+                }
+                tx.rollback().await.unwrap();
+                all
+            }
+            Self::Postgres(url) => {
+                let mut conn = PgConnection::connect(url).await.unwrap();
+                let mut tx = conn.begin_with(ONE_INSTANT).await.unwrap();
+                let mut all = Vec::new();
+                for query in queries {
+                    let rows = sqlx::query(*query).fetch_all(&mut *tx).await.unwrap();
+                    all.push(rows.iter().map(text_of).collect());
+                }
+                tx.rollback().await.unwrap();
+                conn.close().await.unwrap();
+                all
+            }
+        }
+    }
+}
+
+/// Rows as text; what is not there is empty.
+pub type Rows = Vec<Vec<String>>;
+
+const ONE_INSTANT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+fn text_of<R: Row>(row: &R) -> Vec<String>
+where
+    usize: sqlx::ColumnIndex<R>,
+    for<'r> Option<String>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    (0..row.len()).map(|at| row.get::<Option<String>, _>(at).unwrap_or_default()).collect()
 }
 
 async fn sqlite_books(file: &std::path::Path) -> Books {
@@ -86,7 +134,7 @@ async fn sqlite_books(file: &std::path::Path) -> Books {
 
 async fn postgres_books(url: &str) -> Books {
     let mut conn = PgConnection::connect(url).await.unwrap();
-    let mut tx = conn.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.unwrap();
+    let mut tx = conn.begin_with(ONE_INSTANT).await.unwrap();
     let mut books = Books::default();
     for row in sqlx::query(BUSY).fetch_all(&mut *tx).await.unwrap() {
         books.note_busy(row.get(0), (row.get(1), row.get(2), row.get(3), row.get(4)));

@@ -8,6 +8,7 @@
 //! `scripts/crash` runs more of it; `CALHUB_CRASH_KILLS` and `CALHUB_CRASH_SEED` choose how much and which.
 
 mod acts;
+mod bookings;
 mod follower;
 mod ledger;
 mod life;
@@ -30,7 +31,7 @@ use crate::support::engines::{create_database, drop_database, postgres_server};
 
 /// Kills of one engine, in CI.
 const KILLS: usize = 25;
-/// Places that the hubs here do not pass: of their first run, of other commands, and of bookings.
+/// Places that the hubs here do not pass: of their first run, of other commands, and of [`bookings`].
 const ELSEWHERE: [Point; 12] = [
     Point::FirstRunWritten,
     Point::BackupWritten,

@@ -188,6 +188,7 @@ impl Client {
             max_staleness: None,
             allow_unverified: false,
             as_found_in: None,
+            request: None,
         };
         let asked = self.field.now();
         let actor = Actor { tenant: &self.field.tenant, name: "client" };

@@ -179,3 +179,72 @@ async fn a_hub_that_went_down_before_it_answered_has_its_effect_once() {
     on_sqlite(cut_off).await;
     on_postgres(cut_off).await;
 }
+
+/// The same of a change: who asks again is told what became of it, not that somebody has changed it meanwhile, and
+/// what others did since stays.
+async fn changed_once(bed: &Bed) {
+    let points = [Point::BookingWritten, Point::BookingStored, Point::AnswerMade];
+    let hub = start(bed, 0).await;
+    let resource = hub.post("/v1/resources", json!({"name": "Anna"})).await.expect(201).id();
+    for (nth, point) in points.into_iter().enumerate() {
+        let id = ask(&hub, &resource, nth as u64).await.expect(201).id();
+        let (name, path) = (format!("change {nth}"), format!("/v1/bookings/{id}"));
+        let headers = [("idempotency-key", name.as_str()), ("if-match", "\"r1\"")];
+        let change = json!({"title": "Changed", "metadata": {"change": "1"}});
+        let patch = async || hub.call(Method::PATCH, &path, Some(change.clone()), &headers).await;
+        let drill = Drill::default();
+        drill.stop_at(point, 1);
+        assert!(drill.run(patch()).await.is_none(), "{point:?}");
+        hub.advance(LEASE_S).await;
+        if point != Point::BookingWritten {
+            let others = json!({"metadata": {"change": "2"}});
+            hub.call(Method::PATCH, &path, Some(others), &[("if-match", "\"r2\"")])
+                .await
+                .expect(200);
+        }
+        let first = patch().await.expect(200);
+        let again = patch().await.expect(200);
+        assert_eq!(
+            (first.text, again.header("idempotency-replayed")),
+            (again.text.clone(), Some("true"))
+        );
+        let is_alone = point == Point::BookingWritten;
+        let (change, kinds) = if is_alone { ("1", 2) } else { ("2", 3) };
+        let first: Value = serde_json::from_str(&again.text).unwrap();
+        assert_eq!(first["metadata"]["change"], change, "{point:?}");
+        assert_eq!(first["history"].as_array().unwrap().len(), kinds, "{point:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_made_once_by_a_hub_that_went_down_before_it_answered() {
+    on_sqlite(changed_once).await;
+    on_postgres(changed_once).await;
+}
+
+/// And of a booking that is put under its external id: made, then changed.
+async fn put_once(bed: &Bed) {
+    let hub = start(bed, 0).await;
+    let resource = hub.post("/v1/resources", json!({"name": "Anna"})).await.expect(201).id();
+    for (nth, status) in [(0, 201), (1, 200)] {
+        let body = json!({
+            "resources": [resource], "start": format!("2026-03-03T{:02}:00:00Z", 9 + nth), "end": "2026-03-03T12:00:00Z",
+        });
+        let name = format!("put {nth}");
+        let headers = [("idempotency-key", name.as_str())];
+        let path = "/v1/bookings/ext:order-1";
+        let put = async || hub.call(Method::PUT, path, Some(body.clone()), &headers).await;
+        let drill = Drill::default();
+        drill.stop_at(Point::BookingStored, 1);
+        assert!(drill.run(put()).await.is_none());
+        hub.advance(LEASE_S).await;
+        let answer = put().await.expect(status);
+        assert_eq!(answer.body["history"].as_array().unwrap().len(), 1 + nth);
+    }
+}
+
+#[tokio::test]
+async fn a_booking_is_put_once_by_a_hub_that_went_down_before_it_answered() {
+    on_sqlite(put_once).await;
+    on_postgres(put_once).await;
+}
