@@ -222,6 +222,8 @@ impl Engine {
                 let found = seen.as_ref().and_then(|seen| seen.span);
                 happened = Some(self.conflict(task, "moved", found));
                 row.written = row.written.or(row.sent);
+                // Ours stood there before the person's, whoever has read the answer.
+                row.words = row.words.take().or_else(|| row.sent_words.take());
             }
             Verdict::Ours | Verdict::Landed | Verdict::Gone => {}
         }

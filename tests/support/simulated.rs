@@ -47,11 +47,16 @@ pub fn transport(world: &World) -> Transport {
 
 /// A transport into `world` that tells `observer` of every exchange.
 pub fn transport_seen_by(world: &World, observer: Arc<dyn Observer>) -> Transport {
+    transport_over(Arc::new(Simulated(world.clone())), observer)
+}
+
+/// A transport into what stands before a world.
+pub fn transport_over(service: Arc<dyn Service>, observer: Arc<dyn Observer>) -> Transport {
     let public: IpAddr = "93.184.216.34".parse().unwrap();
     let settings = Settings {
         resolver: Some(Arc::new(Fixed(vec![public]))),
         observer: Some(observer),
         ..Settings::default()
     };
-    Transport::in_process(Arc::new(Simulated(world.clone())), settings)
+    Transport::in_process(service, settings)
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use calhub::clock::Clock;
+use calhub::{clock::Clock, store::Store};
+use connectors::transport::Transport;
 use serde_json::{Value, json};
 use simulators::{Account, AccountSpec, Calendar, CalendarSpec, World};
 
@@ -28,8 +29,20 @@ impl Place {
     /// Anna's calendar `work` is linked, blocks her and takes her bookings.
     pub async fn new(bed: &Bed) -> Self {
         let world = World::new(NOW.parse().unwrap());
-        let hub = TestHub::over(bed.store.clone(), transport(&world), &[]).await;
-        let account = world.add_account(AccountSpec::new("anna", "right"));
+        let spec = AccountSpec::new("anna", "right");
+        Self::over(bed.store.clone(), transport(&world), world, spec, &json!({})).await
+    }
+
+    /// The same at a server of the caller's choice, with more said of the resource.
+    pub async fn over(
+        store: Store,
+        transport: Transport,
+        world: World,
+        spec: AccountSpec,
+        more: &Value,
+    ) -> Self {
+        let hub = TestHub::over(store, transport, &[]).await;
+        let account = world.add_account(spec);
         let calendar = account.add_calendar(CalendarSpec::new("work"));
         let login = json!({
             "provider": "caldav", "url": format!("{ORIGIN}{}", account.path()), "username": "anna",
@@ -39,10 +52,13 @@ impl Place {
         hub.hub.engine.step().await.unwrap();
         let calendars = hub.get("/v1/calendars").await.expect(200).body;
         let calendar_id = calendars["items"][0]["id"].as_str().unwrap().to_owned();
-        let wanted = json!({
+        let mut wanted = json!({
             "name": "Anna", "external_id": "anna", "time_zone": "Europe/Berlin",
             "calendars": [{"calendar_id": calendar_id}], "write_to": calendar_id,
         });
+        for (name, value) in more.as_object().unwrap() {
+            wanted[name] = value.clone();
+        }
         let resource = hub.post("/v1/resources", wanted).await.expect(201).id();
         hub.settle().await;
         Self { hub, world, account, calendar, calendar_id, resource }
