@@ -1,8 +1,12 @@
 //! A hub with one resource whose calendar stands in a simulated account.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use calhub::{clock::Clock, store::Store};
+use calhub::{
+    clock::Clock,
+    store::{Share, Store, WorkRow},
+    sync::Lane,
+};
 use connectors::transport::Transport;
 use serde_json::{Value, json};
 use simulators::{Account, AccountSpec, Calendar, CalendarSpec, World};
@@ -66,8 +70,24 @@ impl Place {
 
     /// Runs all that is due, and lets the index see it.
     pub async fn settle(&self) {
-        self.hub.hub.engine.step().await.unwrap();
+        // As `Engine::step` does, but only lanes that have something due are asked: that is much cheaper.
+        while self.run_due().await > 0 {}
         self.hub.settle().await;
+    }
+
+    async fn run_due(&self) -> usize {
+        let (hub, now) = (&self.hub.hub, self.now());
+        let mut tx = hub.store.read().await.unwrap();
+        let rows = tx.work().list(&self.hub.tenant, None, None, 10_000).await.unwrap();
+        tx.rollback().await.unwrap();
+        let is_due =
+            |row: &&WorkRow| row.due_at <= now && row.lease_until.is_none_or(|until| until <= now);
+        let due: BTreeSet<&str> = rows.iter().filter(is_due).map(|row| row.lane.as_str()).collect();
+        let mut ran = 0;
+        for lane in Lane::ALL.into_iter().filter(|lane| due.contains(lane.as_str())) {
+            ran += hub.engine.drain(lane, Share::All).await.unwrap();
+        }
+        ran
     }
 
     /// Lets time pass for hub and world alike, and runs what is due then.

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{api::world::NOW, support::simulated::transport_over};
 
-const STEPS: usize = 40;
+const STEPS: usize = 24;
 
 /// How one seed ended.
 #[derive(Debug, Default)]
