@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{
+    adopt::Sight,
     claim::{Taken, Wish},
     desk::{Actor, Desk, told},
     details::Details,
@@ -18,7 +19,7 @@ use crate::{
         interval::Span,
         states::{BookingStatus, HoldState},
     },
-    push::ask_for_delivery,
+    push::{Sought, Standing, ask_for_delivery},
     store::{BookingRow, HoldRow, Tx, WantedSpan},
 };
 
@@ -30,6 +31,12 @@ pub enum When {
     At {
         resources: Vec<ResourceId>,
         span: Span,
+    },
+    /// When an event takes place that is in a calendar already; a booking's already, it is answered as that one.
+    Event {
+        resources: Vec<ResourceId>,
+        calendar: CalendarId,
+        sought: Sought,
     },
 }
 
@@ -66,6 +73,7 @@ impl Desk {
     /// [`Refusal`]; nothing is booked then.
     pub async fn book(&self, actor: Actor<'_>, new: NewBooking) -> Result<Booked, Refusal> {
         let tenant = actor.tenant;
+        let mut event = None;
         let (seen, resources, span) = match &new.when {
             When::Held(hold) => {
                 let mut tx = self.store.read().await?;
@@ -75,7 +83,21 @@ impl Desk {
                 (Some(row), resources, span)
             }
             When::At { resources, span } => (None, sorted(resources.clone())?, *span),
+            When::Event { resources, calendar, sought } => {
+                let resources = sorted(resources.clone())?;
+                match self.sight(tenant, calendar, sought).await? {
+                    Sight::Booked(booking) => {
+                        return Ok(Booked { booking: *booking, unsure: Vec::new() });
+                    }
+                    Sight::There(standing, span) => {
+                        event = Some(standing);
+                        (None, resources, span)
+                    }
+                }
+            }
         };
+        let own = |event: &Standing| (event.calendar.clone(), event.item.clone());
+        let own: Vec<_> = event.iter().map(own).collect();
         let max_staleness = new.max_staleness.unwrap_or(MAX_STALENESS);
         self.freshen(tenant, &resources, max_staleness).await?;
         let mut tx = self.store.begin().await?;
@@ -84,7 +106,7 @@ impl Desk {
             tenant,
             claim: new.id.as_str(),
             booking: Some(&new.id),
-            own: &[],
+            own: &own,
             also: new.write_to.as_slice(),
             resources: &resources,
             span,
@@ -118,6 +140,9 @@ impl Desk {
             other => other,
         })?;
         let booking = self.write_booking(&mut tx, actor, &new, &taken, resources, span).await?;
+        if let Some(event) = &event {
+            self.stands_there(&mut tx, &booking, event).await?;
+        }
         if let Some(hold) = &hold {
             let ends = (hold.state, HoldState::Confirmed);
             let (id, made, now) = (&hold.hold_id, Some(&new.id), self.clock.now());

@@ -4,6 +4,7 @@
 //! what is busy and how well the calendars are known are read there, from the tables and never from the index. What the
 //! provider gets to see of it is wanted in the same transaction, and written by [`crate::push`] later.
 
+mod adopt;
 mod book;
 mod change;
 mod claim;

@@ -10,6 +10,7 @@ mod deliver;
 mod draft;
 mod drift;
 mod identity;
+mod look;
 mod mirror;
 pub mod plan;
 pub mod reconcile;
@@ -18,8 +19,11 @@ mod unlink;
 
 use jiff::Timestamp;
 
-pub use self::drift::{Found, Reconciled};
 pub(crate) use self::unlink::Cleared;
+pub use self::{
+    drift::{Found, Reconciled},
+    look::{Sought, Standing},
+};
 pub(crate) use self::{
     identity::{origin_of, origins},
     tell::conflict_told,

@@ -110,6 +110,16 @@ impl Resources<'_> {
         self.0.execute(include_str!("sql/resource_stop_writing_to.sql"), &args).await
     }
 
+    /// Lists the first two resources that write into a calendar.
+    pub async fn writing_into(
+        &mut self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+    ) -> Result<Vec<ResourceId>> {
+        let args = [tenant.into(), calendar.into()];
+        self.0.values(include_str!("sql/resource_writing_into.sql"), &args).await
+    }
+
     /// # Errors
     ///
     /// `Conflict` with `RESOURCE_EXTERNAL_ID` of [`rules`](super::rules).

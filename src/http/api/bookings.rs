@@ -1,5 +1,6 @@
 //! `/v1/bookings`: promises made through the hub.
 
+mod asked;
 mod body;
 
 use std::time::Duration;
@@ -15,14 +16,17 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::body::{BookingBody, BookingView, whole};
+use self::{
+    asked::asked,
+    body::{BookingBody, BookingView, whole},
+};
 use super::{
     events::settle,
-    holds::{self, actor, span},
+    holds::{actor, span},
     resources::{find as find_resource, named},
 };
 use crate::{
-    booking::{Changes, Details, NewBooking, Settlement, When},
+    booking::{Changes, Details, Settlement},
     http::{
         Api, Problem,
         auth::Caller,
@@ -33,7 +37,7 @@ use crate::{
         wire::Instant,
     },
     model::{
-        ids::{BookingId, CalendarId},
+        ids::BookingId,
         states::{BookingStatus, Delivery},
     },
     store::{BookingFilter, BookingRow, Tx},
@@ -134,57 +138,13 @@ async fn answer(
     Ok(response)
 }
 
-/// Reads a body as what the desk takes.
-async fn asked(api: &Api, caller: &Caller, body: BookingBody) -> Result<NewBooking, Problem> {
-    body.check()?;
-    let mut tx = api.hub.store.read().await?;
-    let when = match (&body.hold_id, body.start, body.end) {
-        (Some(hold), None, None) if body.resources.is_empty() => {
-            When::Held(holds::find(&mut tx, caller, hold).await?.hold_id)
-        }
-        (Some(_), ..) => {
-            let detail = "a hold has its own resources and time; leave them out";
-            return Err(Problem::field("/hold_id", "invalid", detail));
-        }
-        (None, Some(start), Some(end)) => {
-            let resources = named(&mut tx, caller, &body.resources, "/resources").await?;
-            When::At { resources, span: span(start, end)? }
-        }
-        (None, None, _) => return Err(Problem::field("/start", "required", "is required")),
-        (None, _, None) => return Err(Problem::field("/end", "required", "is required")),
-    };
-    let write_to = match &body.write_to {
-        Some(text) => Some(writable(&mut tx, caller, text).await?),
-        None => None,
-    };
-    tx.rollback().await?;
-    Ok(NewBooking {
-        id: caller.chance.mint(&api.hub, BookingId::mint),
-        when,
-        details: body.details(),
-        time_zone: body.time_zone,
-        external_id: body.external_id,
-        metadata: json!(body.metadata),
-        max_staleness: body.max_staleness.map(|age| age.0),
-        allow_unverified: body.allow_unverified,
-        write_to,
-    })
-}
-
-async fn writable(tx: &mut Tx, caller: &Caller, text: &str) -> Result<CalendarId, Problem> {
-    let none = || Problem::field("/write_to", "not_found", "there is no such calendar");
-    let id = text.parse().map_err(|_| none())?;
-    let row = tx.calendars().get(&caller.tenant, &id).await?.ok_or_else(none)?;
-    if !row.writable {
-        return Err(Problem::field("/write_to", "not_writable", "this calendar cannot be written"));
-    }
-    Ok(id)
-}
-
 /// Makes a booking, of a hold or of a span.
 ///
 /// Where a calendar's knowledge is older than `max_staleness` it is read once more, within two seconds. With
 /// `Prefer: wait=5` the answer waits until the calendar has the event.
+///
+/// With `adopt` an event that is in the calendar already becomes the booking: its time is claimed, it is marked as ours,
+/// and nothing else of it changes. The same again answers the same booking.
 #[utoipa::path(post, path = "/v1/bookings", tag = "Holds and bookings",
     security(("key" = ["bookings:write"])), request_body = BookingBody,
     params(("Prefer" = Option<String>, Header, description = "`wait=5`: how long to wait for the calendar, in seconds.")),
@@ -311,8 +271,12 @@ async fn change(
     body: BookingBody,
 ) -> Result<BookingRow, Problem> {
     body.check()?;
-    if body.hold_id.is_some() || body.write_to.is_some() {
-        let pointer = if body.hold_id.is_some() { "/hold_id" } else { "/write_to" };
+    let fixed = [
+        ("/hold_id", body.hold_id.is_some()),
+        ("/write_to", body.write_to.is_some()),
+        ("/adopt", body.adopt.is_some()),
+    ];
+    if let Some((pointer, _)) = fixed.into_iter().find(|(_, is_stated)| *is_stated) {
         return Err(Problem::field(pointer, "invalid", "cannot be changed"));
     }
     let required = |pointer| Problem::field(pointer, "required", "is required");

@@ -1,5 +1,6 @@
 //! Holds, bookings and their delivery, over HTTP against simulated calendars, on both engines.
 
+mod adopting;
 mod claiming;
 mod delivering;
 mod place;

@@ -38,6 +38,19 @@ pub(super) enum Invite {
     Provider,
 }
 
+/// An event that is in a calendar already, by one of its names.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"calendar_id": "cal_0198c1", "ical_uid": "1001@example.org"}))]
+pub(super) struct AdoptBody {
+    pub(super) calendar_id: String,
+    /// The provider's name for it, as `provider_events` shows it.
+    #[serde(default)]
+    pub(super) event_id: Option<String>,
+    #[serde(default)]
+    pub(super) ical_uid: Option<String>,
+}
+
 /// A booking as callers state it. Its time is that of a hold, or `resources`, `start` and `end`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -47,7 +60,11 @@ pub(super) struct BookingBody {
     /// `hld_..`, or `ext:` and its external id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hold_id: Option<String>,
-    /// `res_..`, or `ext:` and an external id; all of them or none is booked.
+    /// Instead of a time: an event that is in a calendar already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) adopt: Option<AdoptBody>,
+    /// `res_..`, or `ext:` and an external id; all of them or none is booked. With `adopt` it may be left out where one
+    /// resource alone writes into the calendar.
     #[serde(default)]
     pub(super) resources: Vec<String>,
     #[serde(default)]
@@ -95,6 +112,7 @@ impl BookingBody {
         let guest = |one: &Attendee| Guest { email: one.email.clone(), name: one.name.clone() };
         Self {
             hold_id: None,
+            adopt: None,
             resources: row.resources.iter().map(ToString::to_string).collect(),
             start: Some(row.span.start().into()),
             end: Some(row.span.end().into()),
@@ -124,6 +142,17 @@ impl BookingBody {
         for (pointer, text, most) in words {
             if let Some(text) = text {
                 check_text(pointer, text, most)?;
+            }
+        }
+        if let Some(adopt) = &self.adopt {
+            let names = [
+                ("/adopt/event_id", &adopt.event_id, 2_000),
+                ("/adopt/ical_uid", &adopt.ical_uid, 1_000),
+            ];
+            for (pointer, name, most) in names {
+                if let Some(name) = name {
+                    check_text(pointer, name, most)?;
+                }
             }
         }
         if self.description.as_ref().is_some_and(|text| text.len() > 8_000) {

@@ -213,6 +213,10 @@ fn promises(schema: &str) -> Vec<(Value, Vec<Slot>)> {
                 vec![resource(), slot("/write_to", &[Kind::Calendar])],
             ),
             (json!({"write_to": ""}), vec![slot("/write_to", &[Kind::Calendar])]),
+            (
+                json!({"resources": [""], "adopt": {"calendar_id": "", "event_id": "/canaryours.ics"}}),
+                vec![resource(), slot("/adopt/calendar_id", &[Kind::Calendar])],
+            ),
         ],
         "Resolution" => vec![(json!({"action": "dismiss"}), vec![])],
         // An event is the provider's, in the calendar that the path names.
