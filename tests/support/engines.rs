@@ -12,6 +12,7 @@ use calhub::{
 };
 use futures::FutureExt;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tempfile::TempDir;
 
 /// One database of a test's own.
 pub struct Bed {
@@ -47,9 +48,18 @@ pub async fn on_each_engine(test: impl AsyncFn(&Bed)) {
 
 /// Runs `test` on a fresh SQLite file.
 pub async fn on_sqlite(test: impl AsyncFn(&Bed)) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let url = format!("sqlite:{}", dir.path().join("calhub.db").display());
     run(url, test).await;
+}
+
+/// A directory of a test's own, in memory where there is room: every commit waits for the disk, and these tests are not
+/// about disks.
+fn scratch() -> TempDir {
+    const MEMORY: &str = "/dev/shm";
+    let room = rustix::fs::statvfs(MEMORY).map_or(0, |found| found.f_bavail * found.f_frsize);
+    let in_memory = (room > 2 << 30).then(|| tempfile::tempdir_in(MEMORY).ok());
+    in_memory.flatten().unwrap_or_else(|| tempfile::tempdir().unwrap())
 }
 
 /// Runs `test` on a fresh PostgreSQL database, where there is a server.

@@ -42,6 +42,10 @@ pub const FLASH: Mix = Mix { name: "flash sale", single: 1, triple: 0, watched: 
 
 pub const MIXED: Mix = Mix { name: "mixed", single: 0, triple: 0, watched: 5, days: 3 };
 
+/// As hot and mixed, in so little time that a fault shows soon.
+pub const DENSE: Mix = Mix { name: "dense", single: 5, triple: 1, watched: 0, days: 3 };
+pub const DENSE_MIXED: Mix = Mix { name: "dense mixed", single: 0, triple: 0, watched: 5, days: 1 };
+
 /// Several hubs on one PostgreSQL, one on SQLite.
 pub struct Field {
     pub mix: Mix,

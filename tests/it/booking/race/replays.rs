@@ -108,7 +108,7 @@ impl Answers {
 }
 
 async fn replays(bed: &Bed) {
-    let (times, seed) = (chosen("CALHUB_RACE_REPLAYS", 10_000), seed());
+    let (times, seed) = (chosen("CALHUB_RACE_REPLAYS", 4_000), seed());
     println!("replays on {:?}: seed {seed}", bed.engine);
     let begun = Instant::now();
     let hub = Arc::new(start(bed, 0).await);
