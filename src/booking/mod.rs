@@ -13,7 +13,9 @@ mod desk;
 mod details;
 mod evidence;
 mod hold;
+mod impact;
 mod refusal;
+pub mod story;
 mod sweep;
 mod unlink;
 
@@ -24,4 +26,5 @@ pub(crate) use clash::{look_for_clashes, own_pair};
 pub use desk::{Actor, Desk};
 pub use details::{Attendee, Details};
 pub use hold::NewHold;
+pub use impact::{AtRisk, Doubted};
 pub use refusal::{Blocker, Refusal, Unsure};

@@ -15,6 +15,7 @@ mod doctor;
 mod ending;
 pub mod expand;
 mod freebusy;
+mod impact;
 mod jobs;
 mod keys;
 mod migrate;

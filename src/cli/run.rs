@@ -49,6 +49,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Outbox(command) => around.ask(command),
         Command::Reconcile(command) => around.ask(command),
         Command::Drift(command) => around.ask(command),
+        Command::Impact(command) => around.ask(command),
         Command::Quarantine(command) => around.ask(command),
         Command::Unexpandable(command) => around.ask(command),
         Command::Trace(command) => around.ask(command),

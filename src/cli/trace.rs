@@ -1,4 +1,4 @@
-//! `calhub trace`: all that happened to one calendar or connection.
+//! `calhub trace`: all that happened to one calendar, connection or booking.
 
 use clap::Args;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::{
     show,
 };
 
-/// Tell all that happened to a calendar or a connection
+/// Tell all that happened to a calendar, a connection or a booking
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The oldest first: nudges, pulls and what they brought, failures, removals that were held back and what became of
@@ -17,9 +17,10 @@ them, changes of state. What repeats itself is one line with a count.
 Examples:
   calhub trace cal_...          # with what happened to its connection
   calhub trace con_...          # with all its calendars
+  calhub trace bkg_...          # from the request to every try at its calendars
   calhub trace cal_... --json")]
 pub(crate) struct Trace {
-    /// cal_... or con_...
+    /// cal_..., con_... or bkg_...
     id: String,
     #[command(flatten)]
     target: Target,

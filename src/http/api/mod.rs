@@ -11,6 +11,7 @@ mod freebusy;
 mod health;
 mod holds;
 mod ical;
+mod impact;
 mod keys;
 mod ops;
 mod outbox;
@@ -40,6 +41,7 @@ pub(super) fn keyed() -> OpenApiRouter<Api> {
         .merge(ops::router())
         .merge(outbox::router())
         .merge(drift::router())
+        .merge(impact::router())
         .merge(timeline::router())
 }
 

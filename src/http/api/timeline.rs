@@ -1,20 +1,21 @@
-//! `/v1/ops/timeline`: all that happened to one calendar or connection.
+//! `/v1/ops/timeline`: all that happened to one calendar, connection or booking.
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    booking::story,
     http::{
         Api, Problem,
         auth::Caller,
         extract::{Page, PageQuery, Query},
         wire::Instant,
     },
-    model::ids::{CalendarId, ConnectionId},
+    model::ids::{BookingId, CalendarId, ConnectionId},
     store::{TimelinePage, TimelineRow, Tx},
     sync::timeline::describe,
 };
@@ -27,7 +28,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct TimelineQuery {
-    /// `cal_..` (with what happened to its connection) or `con_..` (with all its calendars).
+    /// `cal_..` (with what happened to its connection), `con_..` (with all its calendars), or `bkg_..` (from the request
+    /// that made it to every try at its calendars).
     id: String,
     limit: Option<u32>,
     after: Option<String>,
@@ -38,9 +40,9 @@ struct TimelineQuery {
 #[schema(example = json!({"subject": "cal_0198c1", "kind": "pulled", "text": "pulled: nothing new", "times": 95,
     "first_at": "2026-03-02T09:00:00Z", "last_at": "2026-03-03T08:45:00Z", "detail": {"full": false}}))]
 struct EntryView {
-    /// The calendar or connection that it is about.
+    /// The calendar, connection or booking that it is about.
     subject: String,
-    /// `linked`, `listed`, `listing_failed`, `state_changed`, `nudged`, `started_over`, `pulled`,
+    /// Of a booking: what its history says, and `try`. Otherwise `linked`, `listed`, `listing_failed`, `state_changed`, `nudged`, `started_over`, `pulled`,
     /// `pull_failed`, `held`, `released`, `judged`.
     kind: String,
     /// The same in a sentence.
@@ -80,10 +82,10 @@ async fn home(tx: &mut Tx, caller: &Caller, text: &str) -> Result<ConnectionId, 
     row.map(|row| row.connection_id).ok_or_else(unknown)
 }
 
-/// Tells all that happened to one calendar or connection, the latest first.
+/// Tells all that happened to one calendar, connection or booking, the latest first.
 ///
 /// Nudges, pulls with their outcome, decisions on suspicious removals, states. Equal entries in a row are one
-/// that counts; at most 300 a calendar or connection are kept, for at most 90 days.
+/// that counts; at most 300 a calendar or connection are kept, for at most 90 days. A booking's comes on one page.
 #[utoipa::path(get, path = "/v1/ops/timeline", tag = "Operations",
     security(("key" = ["ops"])), params(TimelineQuery),
     responses((status = 200, body = Page<EntryView>), (status = "default", body = Problem)))]
@@ -92,10 +94,14 @@ async fn timeline(
     caller: Caller,
     Query(query): Query<TimelineQuery>,
 ) -> Result<Json<Page<EntryView>>, Problem> {
+    let mut tx = api.hub.store.read().await?;
+    if let Ok(booking) = query.id.parse() {
+        let items = of_booking(&mut tx, &caller, &booking).await?;
+        return Ok(Json(Page { items, next: None }));
+    }
     let page = PageQuery { limit: query.limit, after: query.after };
     let after: Option<String> = page.after()?;
     let after = after.as_deref().map(place).transpose()?;
-    let mut tx = api.hub.store.read().await?;
     let connection = home(&mut tx, &caller, &query.id).await?;
     let asked = TimelinePage { connection: &connection, id: &query.id, after, limit: page.rows()? };
     let rows = tx.timeline().read(&caller.tenant, &asked).await?;
@@ -103,6 +109,45 @@ async fn timeline(
         format!("{}:{}:{}", row.last_at.as_microsecond(), row.n, row.subject)
     });
     Ok(Json(page.map(Into::into)))
+}
+
+/// How many tries at each calendar are told.
+const TRIES: i64 = 500;
+
+/// A booking's history with every try at its calendars.
+async fn of_booking(
+    tx: &mut Tx,
+    caller: &Caller,
+    booking: &BookingId,
+) -> Result<Vec<EntryView>, Problem> {
+    let tenant = &caller.tenant;
+    tx.bookings().get(tenant, booking).await?.ok_or_else(|| Problem::not_found("booking"))?;
+    let once = |subject: &str, kind: String, text, at: Timestamp, detail| {
+        let (subject, at) = (subject.to_owned(), Instant::from(at));
+        EntryView { subject, kind, text, times: 1, first_at: at, last_at: at, detail }
+    };
+    let mut told = Vec::new();
+    for row in tx.bookings().history(tenant, booking).await? {
+        let mut detail = row.body;
+        let text = story::describe(&row.kind, &detail);
+        if let Some(fields) = detail.as_object_mut() {
+            fields.insert("actor".to_owned(), json!(row.actor));
+        }
+        told.push((row.at, once(booking.as_str(), row.kind, text, row.at, detail)));
+    }
+    for delivery in tx.outbox().of_booking(tenant, booking).await? {
+        let calendar = &delivery.calendar_id;
+        let mut tries = tx.outbox().attempts(tenant, booking, calendar, TRIES).await?;
+        tries.reverse();
+        for row in tries {
+            let text = story::describe_try(&row);
+            let detail = json!({"verb": row.verb, "outcome": row.outcome, "status": row.status});
+            told.push((row.at, once(calendar.as_str(), "try".to_owned(), text, row.at, detail)));
+        }
+    }
+    // Of the same instant the history comes first, as it happened.
+    told.sort_by_key(|(at, _)| *at);
+    Ok(told.into_iter().rev().map(|(_, entry)| entry).collect())
 }
 
 /// Reads where a page begins.

@@ -114,7 +114,9 @@ fn kinds_in_query(path: &str, name: &str) -> Vec<Kind> {
         "calendar_id" => vec![Kind::Calendar],
         "resource_id" if path.ends_with("/bookings") => vec![Kind::Resource, Kind::ResourceExt],
         "resource_id" => vec![Kind::Resource],
-        "id" if path.ends_with("/timeline") => vec![Kind::Calendar, Kind::Connection],
+        "id" if path.ends_with("/timeline") => {
+            vec![Kind::Calendar, Kind::Connection, Kind::Booking]
+        }
         "external_id" if path.contains("connections") => vec![Kind::ConnectionExt],
         "external_id" if path.contains("bookings") => vec![Kind::BookingExt],
         "external_id" => vec![Kind::ResourceExt],
