@@ -68,6 +68,12 @@ pub enum Point {
     LinkStored,
     /// That a connection is to be removed is written, not committed.
     RemovalWritten,
+    /// Entries of the audit log are read and the head is taken; nothing is written.
+    SealBegun,
+    /// Entries have their places, not committed.
+    SealWritten,
+    /// Entries have their places.
+    SealStored,
     /// A nudge is written, not committed.
     NudgeWritten,
     /// A nudge is committed; no worker was woken.
@@ -138,6 +144,8 @@ pub enum Bug {
     FenceUnchecked,
     /// The entry in the change log is committed after the data that it tells of, in a transaction of its own.
     LogOutsideTransaction,
+    /// Sealers of the audit log do not wait for each other.
+    SealerUnlocked,
     /// The index reads only what stands below the oldest running transaction of the server.
     OnlyBelowOldest,
     /// A heartbeat does not notice that a lease was lost, and its work goes on.

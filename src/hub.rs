@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
+    audit::AuditLog,
     booking::Desk,
     clock::{Clock, Entropy},
     config::Config,
@@ -21,6 +22,7 @@ pub struct Hub {
     pub entropy: Arc<dyn Entropy>,
     pub store: Store,
     pub vault: Arc<Vault>,
+    pub audit: Arc<AuditLog>,
     pub index: Arc<Index>,
     pub tail: Arc<Tail>,
     pub engine: Arc<Engine>,

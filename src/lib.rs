@@ -4,6 +4,7 @@
 //! `serve` runs `http` and `queue`; those call `booking`, `link`, `sync`, `push`, `changes` and `index`; those call `store`,
 //! and all of them speak `model`.
 
+pub mod audit;
 pub mod booking;
 pub mod changes;
 pub mod cli;

@@ -27,6 +27,7 @@ use self::{
     time::Time,
 };
 use crate::{
+    audit::{Act, By, Sealing, Verb},
     booking::Desk,
     clock::{Clock, Entropy, SystemEntropy},
     config::Config,
@@ -172,6 +173,7 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
         tokio::spawn(keep_house(Arc::clone(&hub))),
         tokio::spawn(keep_leases(Arc::clone(&hub))),
         tokio::spawn(keep_desk(Arc::clone(&hub))),
+        tokio::spawn(keep_audit(Arc::clone(&hub))),
         tokio::spawn(time.keep(hub.store.clone())),
     ];
     let queue = start_engine(&hub, stopping.clone());
@@ -235,7 +237,8 @@ pub fn assemble(config: Config, parts: Parts) -> Hub {
     }));
     let linker = Linker::new(Arc::clone(&engine));
     let desk = Desk::new(Arc::clone(&engine));
-    Hub { config, clock, entropy, store, vault, index, tail, engine, linker, desk, traffic }
+    let audit = engine.audit();
+    Hub { config, clock, entropy, store, vault, audit, index, tail, engine, linker, desk, traffic }
 }
 
 fn start_engine(hub: &Arc<Hub>, mut stopping: watch::Receiver<bool>) -> Queue {
@@ -266,6 +269,25 @@ async fn keep_desk(hub: Arc<Hub>) {
             }
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Once a second, gives entries of the audit log their places. A log that was tampered with is told once a minute.
+async fn keep_audit(hub: Arc<Hub>) {
+    loop {
+        let pause = match hub.audit.seal().await {
+            Ok(Sealing::Sealed(_) | Sealing::Elsewhere) => 1,
+            Ok(Sealing::Refused) => {
+                tracing::error!("The audit log was tampered with: see `calhub audit verify`.");
+                60
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "The audit log was not sealed; it is tried again.");
+                1
+            }
+        };
+        tokio::time::sleep(Duration::from_secs(pause)).await;
     }
 }
 
@@ -332,6 +354,7 @@ pub async fn first_run(hub: &Hub) -> Result<Option<SecretString>, ServeError> {
         created_at: now,
     };
     tx.tenants().create(&row).await?;
+    hub.audit.begin(&mut tx).await?;
     let (key, shown) = match &hub.config.bootstrap_key {
         Some(given) => (given.clone(), None),
         None => {
@@ -350,6 +373,10 @@ pub async fn first_run(hub: &Hub) -> Result<Option<SecretString>, ServeError> {
         expires_at: None,
     };
     tx.keys().insert(&row).await?;
+    let made = Act::on(&row.tenant_id, Verb::TenantMade, row.tenant_id.as_str());
+    hub.audit.note(&mut tx, &By::hub(), made).await?;
+    let made = Act::on(&row.tenant_id, Verb::KeyMade, &row.key_id);
+    hub.audit.note(&mut tx, &By::hub(), made.with(json!({"scopes": row.scopes}))).await?;
     reach(Point::FirstRunWritten).await;
     tx.commit().await?;
     Ok(shown)

@@ -17,6 +17,7 @@ use super::{
     refusal::Refusal,
 };
 use crate::{
+    audit::{Act, Verb},
     model::{
         ids::{BookingId, CalendarId, ConflictId, TenantId},
         interval::Span,
@@ -162,7 +163,7 @@ impl Desk {
         let rows = self.store.read().await?.conflicts().to_settle(SOME).await?;
         let count = rows.len();
         for row in rows {
-            let actor = Actor { tenant: &row.tenant_id, name: "hub" };
+            let actor = Actor { tenant: &row.tenant_id, name: "hub", request: None };
             let wanted = match row.policy.as_str() {
                 "follow" | "cancel" => Settlement::Accept,
                 _ => Settlement::Revert,
@@ -230,6 +231,9 @@ impl Desk {
             let told =
                 self.engine.change(tenant, "booking.conflict_resolved", actor.name, subject, body);
             tx.changes().append(&[told]).await?;
+            let body = json!({"conflict_id": row.conflict_id, "kind": row.kind, "action": state});
+            let act = Act::on(tenant, Verb::ConflictResolved, subject).with(body);
+            self.engine.audit.note(&mut tx, &actor.by(), act).await?;
         }
         tx.commit().await?;
         self.engine.ring();

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use serde_json::{Value, json};
 
 use crate::{
+    audit::By,
     clock::Clock,
     model::{
         ids::{BookingId, CalendarId, ResourceId, TenantId},
@@ -34,6 +35,15 @@ impl fmt::Debug for Desk {
 pub struct Actor<'a> {
     pub tenant: &'a TenantId,
     pub name: &'a str,
+    /// The request that asked for it.
+    pub request: Option<&'a str>,
+}
+
+impl Actor<'_> {
+    /// The same for the audit log.
+    pub(super) fn by(self) -> By {
+        By { actor: self.name.into(), request: self.request.map(Into::into) }
+    }
 }
 
 impl Desk {

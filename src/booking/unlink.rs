@@ -30,7 +30,7 @@ impl Desk {
                 continue;
             }
             let (tenant, now) = (&row.tenant_id, self.clock.now());
-            let actor = Actor { tenant, name: connection.as_str() };
+            let actor = Actor { tenant, name: connection.as_str(), request: None };
             let mut tx = self.store.read().await?;
             let bookings = tx.bookings().written_to(tenant, &connection, now, SOME).await?;
             tx.rollback().await?;

@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    backup, bookings, calendars, config, connect, connections, demo, doctor, expand, freebusy,
-    jobs, keys, migrate, outbox, quarantine, reconcile, resources, restore, secrets, serve,
-    session::Before, sync, tenants, work,
+    audit, backup, bookings, calendars, config, connect, connections, demo, doctor, expand,
+    freebusy, jobs, keys, migrate, outbox, quarantine, reconcile, resources, restore, secrets,
+    serve, session::Before, sync, tenants, work,
 };
 
 const EXAMPLES: &str = "\
@@ -59,6 +59,7 @@ pub(crate) enum Command {
     Drift(reconcile::Drift),
     Impact(super::impact::Impact),
     Quarantine(quarantine::Quarantine),
+    Audit(audit::Audit),
     Secrets(secrets::Secrets),
     Unexpandable(super::unexpandable::Unexpandable),
     Trace(super::trace::Trace),
@@ -126,6 +127,8 @@ mod tests {
             "calhub trace bkg_1",
             "calhub quarantine reject cal_1",
             "calhub unexpandable list",
+            "calhub audit list --subject con_1 --json",
+            "calhub audit verify --head 1:ab",
             "calhub backup FILE",
             "calhub restore FILE",
             "calhub secrets rotate --new-kek --json --data-dir d",

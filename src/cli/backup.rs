@@ -8,13 +8,15 @@ use serde_json::json;
 
 use super::{
     ending::Form,
+    secrets,
     session::{Progress, say},
     settings::Settings,
     show,
 };
 use crate::{
+    audit::{Act, By, Verb},
     clock::{Clock as _, SystemClock},
-    config::Environment,
+    config::{Config, Environment},
     store::{Summary, back_up},
 };
 
@@ -61,19 +63,35 @@ impl Backup {
         let made = back_up(url.expose_secret(), &self.file, self.force, now, &mut told).await?;
         drop(progress);
         let kek = config.kek_path();
+        // Not on a machine without the key file, nor from a standby that takes no writes.
+        let audited = kek.exists() && note(&config, &made).await.is_ok();
         if self.json {
             return say(&json!({
                 "file": self.file, "made_at": now, "bytes": made.bytes, "sha256": made.sha256,
-                "rows": made.rows, "key_file": kek, "key_file_included": false,
+                "rows": made.rows, "key_file": kek, "key_file_included": false, "audited": audited,
             })
             .to_string());
         }
         say(&format!("wrote {} ({}, {} bytes)", self.file.display(), counted(&made), made.bytes))?;
+        if !audited {
+            say(
+                "That it was made is not in the audit log: no key file here, or the database takes no writes.",
+            )?;
+        }
         say(&format!(
             "The key file {} is not in it. Keep a copy elsewhere: without it the stored logins do not open.",
             kek.display()
         ))
     }
+}
+
+/// Writes into the audit log that everything was copied, which only who has the key file can do.
+async fn note(config: &Config, made: &Summary) -> anyhow::Result<()> {
+    let (store, vault) = secrets::open(config).await?;
+    let act = Act::on_hub(Verb::BackupMade).with(json!({"sha256": made.sha256}));
+    secrets::audit_log(&store, vault).note_alone(&By::cli(), act).await?;
+    store.close().await;
+    Ok(())
 }
 
 /// What people count.

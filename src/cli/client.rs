@@ -140,17 +140,28 @@ impl Client {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<Vec<Value>, Failure> {
+        self.list_some(path, query, usize::MAX).await
+    }
+
+    /// Reads the first so many of a list.
+    pub(crate) async fn list_some(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        most: usize,
+    ) -> Result<Vec<Value>, Failure> {
         let mut items = Vec::new();
         let mut after: Option<String> = None;
         loop {
+            let limit = most.saturating_sub(items.len()).clamp(1, 500).to_string();
             let mut asked = query.to_vec();
-            asked.push(("limit", "500"));
+            asked.push(("limit", &limit));
             asked.extend(after.as_deref().map(|cursor| ("after", cursor)));
             let page = self.get(path, &asked).await?.body;
             items
                 .extend(page.get("items").and_then(Value::as_array).into_iter().flatten().cloned());
             let next = page.get("next").and_then(Value::as_str).map(str::to_owned);
-            if next.is_none() || next == after {
+            if next.is_none() || next == after || items.len() >= most {
                 return Ok(items);
             }
             after = next;

@@ -3,6 +3,7 @@
 //! What is printed for a person is built by pure functions; what is printed for scripts is the hub's answer.
 
 mod args;
+mod audit;
 mod backup;
 mod bookings;
 mod calendars;

@@ -1,6 +1,9 @@
 //! `calhub restore`: a backup into a database, all of it or nothing.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -11,13 +14,15 @@ use super::{
     backup::counted,
     ending::Form,
     migrate::make_data_dir,
+    secrets,
     session::{Progress, say},
     settings::Settings,
 };
 use crate::{
+    audit::{Act, By, Verb},
     clock::{Clock as _, SystemClock, SystemEntropy},
     config::Environment,
-    secrets::Kek,
+    secrets::{Kek, Vault},
     store::{self, BackupError, SealedKeys, Store},
 };
 
@@ -70,8 +75,15 @@ impl Restore {
         let done =
             store::restore(&database, &backup, self.replace, &SystemEntropy, now, &mut told).await;
         drop(progress);
+        let noted = match &done {
+            Ok(done) if backup.keys.hash_key.is_some() => {
+                note(&config.kek_path(), &database, &done.sha256).await
+            }
+            _ => Ok(()),
+        };
         database.close().await;
         let done = done?;
+        noted.context("the backup is restored, but the audit log does not tell it")?;
         let made_at = backup.header.made_at;
         if self.json {
             return say(&json!({
@@ -86,6 +98,14 @@ impl Restore {
         )?;
         say("Next: calhub serve")
     }
+}
+
+/// The last entry that the backup brought is followed by one that says where it came from.
+async fn note(kek: &Path, database: &Store, sha256: &str) -> anyhow::Result<()> {
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let vault = Vault::open(Kek::load(kek)?, database, clock, entropy).await?;
+    let act = Act::on_hub(Verb::BackupRestored).with(json!({"sha256": sha256}));
+    Ok(secrets::audit_log(database, vault).note_alone(&By::cli(), act).await?)
 }
 
 fn check_key(path: &Path, keys: &SealedKeys) -> anyhow::Result<()> {

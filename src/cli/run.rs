@@ -51,6 +51,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Drift(command) => around.ask(command),
         Command::Impact(command) => around.ask(command),
         Command::Quarantine(command) => around.ask(command),
+        Command::Audit(command) => around.ask(command),
         Command::Unexpandable(command) => around.ask(command),
         Command::Trace(command) => around.ask(command),
     }

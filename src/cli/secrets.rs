@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use serde_json::json;
 
 use super::{
     ending::{Ending, Form},
@@ -14,6 +15,7 @@ use super::{
     show,
 };
 use crate::{
+    audit::{self, Act, AuditLog, By},
     clock::{SystemClock, SystemEntropy},
     config::{Config, Environment},
     secrets::{Kek, Rotated, Standing, Step, Vault},
@@ -87,6 +89,10 @@ impl Secrets {
             Verb::ForgetKeks => {
                 let (store, vault) = open(&config).await?;
                 let gone = vault.forget_older_keks(&store).await?;
+                if gone > 0 {
+                    let act = Act::on_hub(audit::Verb::KeksForgotten).with(json!({"keys": gone}));
+                    audit_log(&store, vault).note_alone(&By::cli(), act).await?;
+                }
                 let keys = Keks { key_file: config.kek_path().display().to_string(), keys: 1 };
                 self.print(&keys, || match gone {
                     0 => "the key file holds one key already".to_owned(),
@@ -110,6 +116,9 @@ impl Secrets {
                 vault = vault_of(config, &store).await?;
             }
         }
+        let vault = Arc::new(vault);
+        let log = audit_log(&store, Arc::clone(&vault));
+        log.note_alone(&By::cli(), Act::on_hub(audit::Verb::SecretsRotationBegun)).await?;
         let mut progress = Progress::start(self.form());
         let rotated = vault
             .rotate(&store, async |step| {
@@ -120,6 +129,12 @@ impl Secrets {
             .await
             .context("the rotation was interrupted; run it again to go on")?;
         drop(progress);
+        let told = json!({
+            "kek_changed": rotated.kek_changed, "secrets_resealed": rotated.secrets_resealed,
+            "data_keys_made": rotated.data_keys_made, "unreadable": rotated.unreadable.len(),
+        });
+        let act = Act::on_hub(audit::Verb::SecretsRotated).with(told);
+        log.note_alone(&By::cli(), act).await?;
         store.close().await;
         self.print(&rotated, || rotated_text(&rotated))?;
         if rotated.unreadable.is_empty() { Ok(()) } else { Err(Ending::Told.into()) }
@@ -146,8 +161,14 @@ impl Secrets {
     }
 }
 
+/// Where what these commands do is written down; a hub that runs, or the next one, gives it its place.
+pub(super) fn audit_log(store: &Store, vault: impl Into<Arc<Vault>>) -> AuditLog {
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    AuditLog::new(store.clone(), vault.into(), clock, entropy)
+}
+
 /// Opens database and key file as a guest of the hubs that run. Neither is made.
-async fn open(config: &Config) -> anyhow::Result<(Store, Vault)> {
+pub(super) async fn open(config: &Config) -> anyhow::Result<(Store, Vault)> {
     let options = Options { exclusive: false, connections: 2, ..Options::default() };
     let url = config.store_url();
     let found = crate::store::examine(url.expose_secret()).await?;

@@ -21,8 +21,10 @@ use super::{
     chance::Chance,
     limits::{Verdict, origin},
     problem::Problem,
+    request::current_request,
 };
 use crate::{
+    audit::By,
     drill::{Bug, is_back},
     model::ids::TenantId,
     secrets::Vault,
@@ -116,6 +118,10 @@ pub struct Caller {
     pub scopes: Arc<[Scope]>,
     /// How the change log names the caller: `key:<id>` or `local`.
     pub actor: Arc<str>,
+    /// Whether `Calhub-Tenant` named the tenant.
+    pub is_acting: bool,
+    /// The id of the request.
+    pub request: Option<Arc<str>>,
     /// What the ids of what the request makes are made of.
     pub chance: Chance,
 }
@@ -123,6 +129,16 @@ pub struct Caller {
 impl Caller {
     pub(super) fn may(&self, needed: Scope) -> bool {
         self.scopes.iter().any(|held| held.grants(needed))
+    }
+
+    /// How the audit log names the caller and what was asked.
+    pub(super) fn by(&self) -> By {
+        By { actor: Arc::clone(&self.actor), request: self.request.clone() }
+    }
+
+    /// Whether this is about every tenant: an instance key that acts for none in particular.
+    pub(super) fn is_for_all(&self) -> bool {
+        self.may(Scope::Instance) && !self.is_acting
     }
 
     /// Refuses unless one of `any` is held.
@@ -181,7 +197,9 @@ impl From<KeyRow> for Known {
     fn from(row: KeyRow) -> Self {
         let scopes = row.scopes.iter().filter_map(|word| Scope::parse(word)).collect();
         let actor = format!("key:{}", row.key_id).into();
-        let caller = Caller { tenant: row.tenant_id, scopes, actor, chance: Chance::default() };
+        let chance = Chance::default();
+        let (is_acting, request) = (false, None);
+        let caller = Caller { tenant: row.tenant_id, scopes, actor, is_acting, request, chance };
         Self { hash: row.hash, expires_at: row.expires_at, caller }
     }
 }
@@ -295,6 +313,8 @@ async fn identify(api: &Api, request: &Parts, now: Timestamp) -> Result<Caller, 
             tenant: Box::pin(api.hub.default_tenant()).await?,
             scopes: [Scope::Instance].into(),
             actor: "local".into(),
+            is_acting: false,
+            request: None,
             chance: Chance::default(),
         },
         None => {
@@ -305,6 +325,7 @@ async fn identify(api: &Api, request: &Parts, now: Timestamp) -> Result<Caller, 
         }
         Some(value) => key_holder(api, value, now).await?,
     };
+    let caller = Caller { request: current_request(), ..caller };
     match request.headers.get(CALHUB_TENANT) {
         None => Ok(caller),
         Some(tenant) => Box::pin(acting_for(api, tenant, caller)).await,
@@ -337,14 +358,14 @@ async fn acting_for(api: &Api, tenant: &HeaderValue, caller: Caller) -> Result<C
     let tenant: TenantId =
         tenant.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
     if tenant == caller.tenant {
-        return Ok(caller);
+        return Ok(Caller { is_acting: true, ..caller });
     }
     if !is_back(Bug::TenantUnchecked) {
         caller.need(&[Scope::Instance])?;
     }
     let there = api.hub.store.read().await?.tenants().get(&tenant).await?;
     there.ok_or_else(wrong)?;
-    Ok(Caller { tenant, ..caller })
+    Ok(Caller { tenant, is_acting: true, ..caller })
 }
 
 fn too_many(verdict: &Verdict) -> Response {

@@ -21,7 +21,12 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of the request that this task answers.
 pub(super) fn current_request_id() -> Option<String> {
-    REQUEST_ID.try_with(|id| id.to_string()).ok()
+    current_request().map(|id| id.to_string())
+}
+
+/// The same to be kept.
+pub(super) fn current_request() -> Option<Arc<str>> {
+    REQUEST_ID.try_with(Arc::clone).ok()
 }
 
 /// Gives the request its id and span, and sees that every error leaves as a problem document. `route` is the pattern,

@@ -11,13 +11,14 @@ use super::{
     logins::{merged, whole},
 };
 use crate::{
+    audit::{Act, By, Verb},
     drill::{Point, reach},
     model::{
         ids::{ConnectionId, TenantId},
         states::{Access, ConnectionState, Provider},
     },
     secrets::SecretsError,
-    store::{ConnectionRow, NewChange, Tx},
+    store::{ConnectionRow, NewChange, StoreError, Tx},
     sync::{
         Engine, Lane, Login, Removal, SyncError, Wakes, allowed_networks, login_place,
         schedule::{LIST_EVERY, next_poll},
@@ -61,6 +62,7 @@ pub struct LinkUpdate {
 #[derive(Clone, Debug)]
 pub struct Linker {
     engine: Arc<Engine>,
+    by: By,
 }
 
 /// A login that the provider has just accepted.
@@ -72,7 +74,24 @@ struct Checked {
 
 impl Linker {
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine }
+        Self { engine, by: By::hub() }
+    }
+
+    /// The same on somebody's behalf, as the audit log tells it.
+    #[must_use]
+    pub fn acting(&self, by: By) -> Self {
+        Self { by, ..self.clone() }
+    }
+
+    async fn note(
+        &self,
+        tx: &mut Tx,
+        (tenant, connection): (&TenantId, &ConnectionId),
+        verb: Verb,
+        detail: Value,
+    ) -> Result<(), StoreError> {
+        let act = Act::on(tenant, verb, connection.as_str()).with(detail);
+        self.engine.audit.note(tx, &self.by, act).await
     }
 
     /// Links an account after a live check, or refreshes the connection that it has already; its
@@ -153,6 +172,8 @@ impl Linker {
         let linked = Happened::Linked { is_new: created };
         self.engine.tell_of_connection(&mut tx, tenant, &connection_id, linked).await?;
         self.begin_syncing(&mut tx, tenant, &connection_id, checked, wakes).await?;
+        let told = json!({ "provider": provider, "new": created });
+        self.note(&mut tx, (tenant, &connection_id), Verb::ConnectionLinked, told).await?;
         reach(Point::LinkWritten).await;
         tx.commit().await?;
         reach(Point::LinkStored).await;
@@ -273,6 +294,8 @@ impl Linker {
             engine.tell_of_connection(&mut tx, tenant, connection, linked).await?;
             self.begin_syncing(&mut tx, tenant, connection, checked, wakes).await?;
         }
+        let told = json!({ "new_login": checked.is_some(), "access": update.access });
+        self.note(&mut tx, (tenant, connection), Verb::ConnectionChanged, told).await?;
         tx.commit().await?;
         engine.ring();
         Ok(())
@@ -354,6 +377,8 @@ impl Linker {
             // Every hub's index reads the connection again for it, and its calendars turn unknown.
             tx.changes().append(&[self.removing(&row, before)]).await?;
         }
+        let of = (tenant, connection);
+        self.note(&mut tx, of, Verb::ConnectionUnlinked, json!(removal)).await?;
         // Said again, the later word counts.
         let (lane, demand) = (Lane::Remove.as_str(), json!(removal));
         tx.work().nudge(tenant, lane, connection.as_str(), Some(&demand), now).await?;

@@ -101,6 +101,8 @@ id! {
     FeedId, "fed";
     /// One entry of the change log.
     ChangeId, "evt";
+    /// One entry of the audit log.
+    AuditId, "aud";
     /// One HTTP request.
     RequestId, "req";
 }

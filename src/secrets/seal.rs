@@ -79,7 +79,7 @@ pub(super) fn open(
 }
 
 /// Joins head and place so that no two different ones read alike.
-fn bound(head: &[u8], place: &[&[u8]]) -> Vec<u8> {
+pub(super) fn bound(head: &[u8], place: &[&[u8]]) -> Vec<u8> {
     let mut aad = b"calhub\0".to_vec();
     for part in std::iter::once(&head).chain(place) {
         aad.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

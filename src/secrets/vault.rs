@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{
     error::{Result, SecretsError},
     kek::{Kek, KekName, sealed_by},
-    seal::{Key, VERSION, hmac, open, random_key, seal, split},
+    seal::{Key, VERSION, bound, hmac, open, random_key, seal, split},
 };
 use crate::{
     clock::{Clock, Entropy},
@@ -131,6 +131,14 @@ impl Vault {
     /// Compares a secret with a stored hash, in a time that tells nothing.
     pub fn matches(&self, hash: &[u8], secret: &str) -> bool {
         self.hash_secret(secret).ct_eq(hash).into()
+    }
+
+    /// A keyed hash of a row's parts, under a key of its own for each `purpose`. Those keys come from the hash key,
+    /// which no rotation changes.
+    pub fn mac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        // 0xff begins no text: what `hash_secret` tells of texts is never one of these keys.
+        let key = hmac(&self.hash_key, &[b"\xff", purpose.as_bytes()].concat());
+        hmac(&Key::new(key), &bound(purpose.as_bytes(), parts))
     }
 
     async fn first_data_key(&self, tx: &mut Tx, tenant: &TenantId) -> Result<DataKeyRow> {

@@ -26,6 +26,15 @@ impl Instance<'_> {
         self.0.optional_value(sql, &[name.into()]).await
     }
 
+    /// Reads a fact that only the caller may change until the transaction ends: `None` also while somebody else may.
+    pub async fn take(&mut self, name: &str) -> Result<Option<String>> {
+        let sql = Sql::parted(
+            include_str!("sql/instance_get.sql"),
+            include_str!("sql/instance_take.postgres.sql"),
+        );
+        self.0.optional_value(sql, &[name.into()]).await
+    }
+
     pub async fn remove(&mut self, name: &str) -> Result<()> {
         self.0.execute(include_str!("sql/instance_remove.sql"), &[name.into()]).await?;
         Ok(())

@@ -6,6 +6,7 @@
 //! beyond that is decided by the callers.
 
 mod args;
+mod audit;
 mod backup;
 mod bookings;
 mod calendars;
@@ -38,6 +39,7 @@ mod timeline;
 mod tx;
 mod work;
 
+pub use audit::{Audit, AuditFilter, AuditPlace, AuditRow, AuditTail};
 pub use backup::{Backup, BackupError, SealedKeys, Summary, back_up, restore};
 pub use bookings::{BookingFilter, BookingRow, Bookings, HistoryRow};
 pub use calendars::{CalendarFilter, CalendarRow, Calendars, PullOutcome, RemoteCalendarRow};

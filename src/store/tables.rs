@@ -32,6 +32,7 @@ pub(super) const TABLES: &[&str] = &[
     "work",
     "hosts",
     "idempotency",
+    "audit",
 ];
 
 /// Columns whose values mean something in one database only: the places of the change log.

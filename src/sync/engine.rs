@@ -19,6 +19,7 @@ use super::{
     traffic::{Counted, Tally},
 };
 use crate::{
+    audit::AuditLog,
     clock::{Clock, Entropy},
     model::ids::{CalendarId, ChangeId, ConnectionId, TenantId},
     secrets::{Place, SecretsError, Vault},
@@ -42,6 +43,7 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) connectors: Arc<dyn Connectors>,
+    pub(crate) audit: Arc<AuditLog>,
     pub(super) leases: Leases,
     pub(super) tally: Tally,
     bell: Arc<Notify>,
@@ -83,12 +85,15 @@ impl Engine {
         let (leases, bell, flights) = (Leases::default(), Arc::default(), Mutex::default());
         let (claims, turn, tally) = (AtomicU64::new(0), Turns::default(), Tally::default());
         let seen = Seen::default();
+        let audit = AuditLog::new(store.clone(), vault.clone(), clock.clone(), entropy.clone());
+        let audit = Arc::new(audit);
         Self {
             store,
             vault,
             clock,
             entropy,
             connectors,
+            audit,
             leases,
             tally,
             bell,
@@ -103,6 +108,11 @@ impl Engine {
     /// How its work ends, for `/metrics`.
     pub fn collectors(&self) -> Vec<Counted> {
         self.tally.collectors()
+    }
+
+    /// Where acts are written down.
+    pub fn audit(&self) -> Arc<AuditLog> {
+        Arc::clone(&self.audit)
     }
 
     /// The name of this hub on its leases.

@@ -14,6 +14,7 @@ use super::{
     timeline::Happened,
 };
 use crate::{
+    audit::{Act, By, Verb},
     drill::{Point, reach},
     model::{
         ids::{CalendarId, ConnectionId, TenantId},
@@ -28,6 +29,17 @@ pub enum Selector {
     Calendar(CalendarId),
     Connection(ConnectionId),
     All,
+}
+
+impl Selector {
+    /// The id of what is meant, for the audit log.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Calendar(id) => id.as_str(),
+            Self::Connection(id) => id.as_str(),
+            Self::All => "all",
+        }
+    }
 }
 
 /// What a pull of one calendar would change.
@@ -67,6 +79,7 @@ impl Engine {
     /// When the store fails.
     pub async fn request_sync(
         &self,
+        by: &By,
         tenant: &TenantId,
         selector: &Selector,
         full: bool,
@@ -91,6 +104,10 @@ impl Engine {
         for connection in &connections {
             let lane = Lane::List.as_str();
             tx.work().nudge(tenant, lane, connection.as_str(), None, now).await?;
+        }
+        if full {
+            let act = Act::on(tenant, Verb::SyncAsked, selector.subject());
+            self.audit.note(&mut tx, by, act).await?;
         }
         tx.commit().await?;
         // Some at a time: each holds the locks of all its calendars, of which a server has not any number.
@@ -126,7 +143,7 @@ impl Engine {
         calendar: &CalendarId,
     ) -> Result<bool, SyncError> {
         let selector = Selector::Calendar(calendar.clone());
-        Ok(self.request_sync(tenant, &selector, false).await?.is_some())
+        Ok(self.request_sync(&By::hub(), tenant, &selector, false).await?.is_some())
     }
 
     /// Reads the selected calendars and tells what a pull would change, without writing anything.
@@ -215,6 +232,7 @@ impl Engine {
     /// When the store fails.
     pub async fn judge_quarantine(
         &self,
+        by: &By,
         tenant: &TenantId,
         calendar: &CalendarId,
         word: Word,
@@ -229,13 +247,14 @@ impl Engine {
         let note = serde_json::to_value(held).ok();
         tx.calendars().set_quarantine(tenant, calendar, note.as_ref(), now).await?;
         let of = (tenant, &row.connection_id, calendar);
-        let word = match word {
-            Word::Confirmed => "confirmed",
-            Word::Rejected => "rejected",
-            Word::None => "taken back",
+        let (word, verb) = match word {
+            Word::Confirmed => ("confirmed", Verb::QuarantineConfirmed),
+            Word::Rejected => ("rejected", Verb::QuarantineRejected),
+            Word::None => ("taken back", Verb::QuarantineTakenBack),
         };
         self.tell_of_calendar(&mut tx, of, Happened::Judged { word }).await?;
         tx.work().nudge(tenant, Lane::Pull.as_str(), calendar.as_str(), None, now).await?;
+        self.audit.note(&mut tx, by, Act::on(tenant, verb, calendar.as_str())).await?;
         reach(Point::WordWritten).await;
         tx.commit().await?;
         self.ring();

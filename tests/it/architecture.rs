@@ -24,10 +24,11 @@ const WALLS: [(&[&str], &[&str]); 8] = [
 ];
 
 /// The modules of the hub from the ground up; each may use its own storey and those below.
-const STOREYS: [&[&str]; 7] = [
+const STOREYS: [&[&str]; 8] = [
     &["clock", "drill", "model"],
     &["config", "store"],
     &["changes", "secrets", "telemetry"],
+    &["audit"],
     &["booking", "index", "link", "push", "sync", "hub"],
     &["http", "queue"],
     &["serve"],

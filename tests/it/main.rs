@@ -14,6 +14,7 @@ mod support;
 
 mod api;
 mod architecture;
+mod audit;
 mod booking;
 mod cli;
 mod conformance;

@@ -31,10 +31,15 @@ const TENANT_TABLES: &[&str] = &[
     "changes",
     "timeline",
     "work",
+    "audit",
 ];
 
 /// Statements that cross tenants, and why they may.
 const ACROSS_TENANTS: &[(&str, &str)] = &[
+    ("audit_list_all.sql", "an instance key lists everybody's acts"),
+    ("audit_sealed.sql", "one chain a hub"),
+    ("audit_tail.sql", "one chain a hub"),
+    ("audit_unsealed.sql", "one chain a hub"),
     ("busy_by_calendar.postgres.sql", "loads the index"),
     ("busy_by_calendar.sqlite.sql", "loads the index"),
     ("conflict_to_settle.sql", "policies of every tenant are followed"),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use calhub::{
+    audit::By,
     store::{CalendarFilter, CalendarRow},
     sync::Selector,
 };
@@ -104,7 +105,7 @@ async fn calm(run: &mut Run) {
     };
     for row in lied_to {
         let which = Selector::Calendar(row.calendar_id);
-        run.hub.engine.request_sync(&run.hub.tenant, &which, true).await.unwrap();
+        run.hub.engine.request_sync(&By::hub(), &run.hub.tenant, &which, true).await.unwrap();
     }
 }
 

@@ -1,5 +1,6 @@
 //! What happens next in a seed: one thing, drawn by chance, that a person, a provider or the world does.
 
+use calhub::audit::By;
 use std::time::Duration;
 
 use calhub::{
@@ -119,7 +120,7 @@ impl Run {
 
     async fn sync_all(&self, full: bool) {
         let (engine, tenant) = (&self.hub.engine, &self.hub.tenant);
-        engine.request_sync(tenant, &Selector::All, full).await.unwrap();
+        engine.request_sync(&By::hub(), tenant, &Selector::All, full).await.unwrap();
     }
 
     fn edit_one(&mut self) -> String {

@@ -9,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use calhub::{
+    audit::By,
     model::ids::TenantId,
     sync::{Engine, Selector},
 };
@@ -174,7 +175,7 @@ impl Wire {
                 self.trace.line("  ! meanwhile a nudge for all".to_owned());
                 let engine = self.state.lock().unwrap().engine.clone();
                 if let Some((engine, tenant)) = engine {
-                    engine.request_sync(&tenant, &Selector::All, false).await.unwrap();
+                    engine.request_sync(&By::hub(), &tenant, &Selector::All, false).await.unwrap();
                 }
             }
         }

@@ -115,7 +115,10 @@ impl Stage {
     pub async fn sync(&self) {
         self.pass(Duration::from_secs(1));
         let all = calhub::sync::Selector::All;
-        self.engine.request_sync(&self.tenant, &all, false).await.unwrap();
+        self.engine
+            .request_sync(&calhub::audit::By::hub(), &self.tenant, &all, false)
+            .await
+            .unwrap();
         self.settle().await;
     }
 

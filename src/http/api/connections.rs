@@ -191,8 +191,8 @@ async fn link(
 ) -> Result<impl IntoResponse, Problem> {
     let request = new.into_request()?;
     let provider = request.login.provider();
-    let linked =
-        api.hub.linker.link(&caller.tenant, request).await.map_err(|error| by(provider, error))?;
+    let linker = api.hub.linker.acting(caller.by());
+    let linked = linker.link(&caller.tenant, request).await.map_err(|error| by(provider, error))?;
     settle(&api).await;
     let status = if linked.created { StatusCode::CREATED } else { StatusCode::OK };
     rendered(&api, &caller.tenant, &linked.connection_id, status).await
@@ -298,7 +298,8 @@ async fn patch(
     if_match.check(row.revision)?;
     let expected = if if_match == IfMatch::Any { None } else { Some(row.revision) };
     let update = patch.into_update(&row)?;
-    let updated = api.hub.linker.update(&caller.tenant, &connection, update, expected).await;
+    let linker = api.hub.linker.acting(caller.by());
+    let updated = linker.update(&caller.tenant, &connection, update, expected).await;
     updated.map_err(|error| by(row.provider, error))?;
     settle(&api).await;
     rendered(&api, &caller.tenant, &connection, StatusCode::OK).await
@@ -349,7 +350,7 @@ async fn remove(
     }
     let removal =
         Removal { events: query.remove_events, cancel: future_bookings == Some("cancel") };
-    api.hub.linker.remove(&caller.tenant, &connection, removal).await?;
+    api.hub.linker.acting(caller.by()).remove(&caller.tenant, &connection, removal).await?;
     if removal.cancel {
         api.hub.desk.cancel_unlinked().await?;
     }

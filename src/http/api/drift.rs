@@ -9,6 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::ops::selector;
 use crate::{
+    audit::{Act, Verb},
     http::{
         Api, Problem,
         auth::Caller,
@@ -116,6 +117,10 @@ async fn reconcile(
     let limit = ask.limit.unwrap_or(LIMIT);
     let found = engine.reconcile_selected(&caller.tenant, &selector, limit, ask.dry_run).await?;
     let found = found.ok_or_else(|| Problem::not_found("calendar or connection"))?;
+    if !ask.dry_run {
+        let act = Act::on(&caller.tenant, Verb::ReconcileAsked, selector.subject());
+        api.hub.audit.note_alone(&caller.by(), act).await?;
+    }
     let calendars: Vec<ReconciledView> = found.into_iter().map(Into::into).collect();
     let all = || calendars.iter().flat_map(|one| &one.differences);
     let (differences, done) = (all().count(), all().filter(|one| one.done).count());

@@ -124,7 +124,7 @@ pub(super) async fn find(tx: &mut Tx, caller: &Caller, text: &str) -> Result<Hol
 }
 
 pub(super) fn actor(caller: &Caller) -> Actor<'_> {
-    Actor { tenant: &caller.tenant, name: &caller.actor }
+    Actor { tenant: &caller.tenant, name: &caller.actor, request: caller.request.as_deref() }
 }
 
 /// A span of a body.

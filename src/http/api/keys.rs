@@ -3,10 +3,12 @@
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    audit::{Act, Verb},
     http::{
         Api, Problem, Scope,
         auth::Caller,
@@ -92,6 +94,7 @@ async fn create(
     let secret = mint_secret(&*api.hub.entropy);
     let minted = caller.chance.mint(&api.hub, KeyId::mint).to_string();
     let id = minted.strip_prefix("key_").unwrap_or(&minted).to_owned();
+    let by = caller.by();
     let row = KeyRow {
         tenant_id: caller.tenant,
         key_id: id,
@@ -105,6 +108,8 @@ async fn create(
     // An earlier try may have made it: nobody has its secret, which only the answer told.
     tx.keys().delete(&row.tenant_id, &row.key_id).await?;
     tx.keys().insert(&row).await?;
+    let made = Act::on(&row.tenant_id, Verb::KeyMade, &row.key_id);
+    api.hub.audit.note(&mut tx, &by, made.with(json!({"scopes": row.scopes}))).await?;
     tx.commit().await?;
     let key = format!("chk_{}_{}", row.key_id, secret.expose_secret());
     Ok((StatusCode::CREATED, Json(MadeKey { key, view: row.into() })))
@@ -149,6 +154,10 @@ async fn remove(
         }
     }
     let gone = tx.keys().delete(&caller.tenant, &id).await?;
+    if gone {
+        let removed = Act::on(&caller.tenant, Verb::KeyRemoved, &id);
+        api.hub.audit.note(&mut tx, &caller.by(), removed).await?;
+    }
     tx.commit().await?;
     api.keyring.forget(&id);
     if gone { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("key")) }

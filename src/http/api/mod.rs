@@ -1,5 +1,6 @@
 //! One endpoint family a file. Each gives a router that carries its own part of the OpenAPI document.
 
+mod audit;
 mod bookings;
 mod calendars;
 mod changes;
@@ -43,6 +44,7 @@ pub(super) fn keyed() -> OpenApiRouter<Api> {
         .merge(drift::router())
         .merge(impact::router())
         .merge(timeline::router())
+        .merge(audit::router())
 }
 
 /// The routes that anybody may call.

@@ -8,6 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::events::settle;
 use crate::{
+    audit::{Act, Verb},
     http::{
         Api, Problem,
         auth::Caller,
@@ -15,7 +16,7 @@ use crate::{
         wire::{Instant, Micros},
     },
     model::ids::CalendarId,
-    store::{CalendarRow, Tx, WorkRow},
+    store::{CalendarRow, StoreError, Tx, WorkRow},
     sync::{
         Planned, Selector, SyncError,
         quarantine::{Held, Word},
@@ -117,6 +118,17 @@ async fn job(tx: &mut Tx, caller: &Caller, text: &str) -> Result<WorkRow, Proble
     row.ok_or_else(|| Problem::not_found("job"))
 }
 
+async fn note(
+    api: &Api,
+    tx: &mut Tx,
+    caller: &Caller,
+    verb: Verb,
+    row: &WorkRow,
+) -> Result<(), StoreError> {
+    let act = Act::on(&caller.tenant, verb, &row.subject).with(json!({"lane": row.lane}));
+    api.hub.audit.note(tx, &caller.by(), act).await
+}
+
 /// Makes a piece of work due now.
 #[utoipa::path(post, path = "/v1/ops/jobs/{id}/retry", tag = "Operations",
     security(("key" = ["ops"])), params(("id" = String, Path)),
@@ -130,6 +142,7 @@ async fn retry(
     let mut tx = api.hub.store.begin().await?;
     let row = job(&mut tx, &caller, &text).await?;
     tx.work().nudge(&caller.tenant, &row.lane, &row.subject, None, now).await?;
+    note(&api, &mut tx, &caller, Verb::JobRetried, &row).await?;
     let row = job(&mut tx, &caller, &text).await?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, Json(JobView::of(row, now))))
@@ -147,6 +160,7 @@ async fn discard(
     let mut tx = api.hub.store.begin().await?;
     let row = job(&mut tx, &caller, &text).await?;
     tx.work().remove(&caller.tenant, &row.lane, &row.subject).await?;
+    note(&api, &mut tx, &caller, Verb::JobDiscarded, &row).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -201,8 +215,12 @@ async fn sync(
         };
         return Ok((StatusCode::OK, Json(view)));
     }
-    let nudged =
-        api.hub.engine.request_sync(&caller.tenant, &selector, ask.full).await?.ok_or_else(none)?;
+    let nudged = api
+        .hub
+        .engine
+        .request_sync(&caller.by(), &caller.tenant, &selector, ask.full)
+        .await?
+        .ok_or_else(none)?;
     let calendars = nudged.iter().map(ToString::to_string).collect();
     Ok((StatusCode::ACCEPTED, Json(SyncView { calendars, dry_run: false, plans: None })))
 }
@@ -305,7 +323,8 @@ async fn decide(
     row.filter(|row| row.quarantine.is_some())
         .ok_or_else(|| Problem::not_found("quarantined change"))?;
     let word = if accept { Word::Confirmed } else { Word::Rejected };
-    let settled = api.hub.engine.judge_quarantine(&caller.tenant, &calendar, word).await?;
+    let settled =
+        api.hub.engine.judge_quarantine(&caller.by(), &caller.tenant, &calendar, word).await?;
     if !settled {
         return Err(Problem::not_found("quarantined change"));
     }

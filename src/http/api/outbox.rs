@@ -2,10 +2,12 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    audit::{Act, Verb},
     http::{
         Api, Problem,
         auth::Caller,
@@ -165,7 +167,7 @@ async fn find(tx: &mut Tx, caller: &Caller, text: &str) -> Result<OutboxRow, Pro
 async fn renew(
     api: &Api,
     caller: &Caller,
-    text: &str,
+    (text, verb): (&str, Verb),
     with: impl FnOnce(OutboxRow) -> OutboxRow,
 ) -> Result<StatusCode, Problem> {
     let mut tx = api.hub.store.begin().await?;
@@ -176,6 +178,9 @@ async fn renew(
     let now = api.hub.clock.now();
     tx.outbox().found(&caller.tenant, &row, now).await?;
     ask_for_delivery(&mut tx, &caller.tenant, &row.booking_id, &row.calendar_id, now).await?;
+    let calendar = json!({"calendar_id": row.calendar_id});
+    let act = Act::on(&caller.tenant, verb, row.booking_id.as_str()).with(calendar);
+    api.hub.audit.note(&mut tx, &caller.by(), act).await?;
     tx.commit().await?;
     api.hub.engine.ring();
     Ok(StatusCode::ACCEPTED)
@@ -190,7 +195,8 @@ async fn retry(
     caller: Caller,
     Path(text): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    renew(&api, &caller, &text, |row| OutboxRow { state: Delivery::Pending, ..row }).await
+    let asked = (&*text, Verb::OutboxRetried);
+    renew(&api, &caller, asked, |row| OutboxRow { state: Delivery::Pending, ..row }).await
 }
 
 /// Leaves the calendar as it is: the booking stands, and nothing more is written there for it.
@@ -203,7 +209,7 @@ async fn skip(
     Path(text): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let leave = |row| OutboxRow { state: Delivery::NotApplicable, last_error: None, ..row };
-    renew(&api, &caller, &text, leave).await
+    renew(&api, &caller, (&text, Verb::OutboxSkipped), leave).await
 }
 
 /// The event that stands for a booking already.
@@ -228,5 +234,6 @@ async fn adopt(
     Body(body): Body<Adoption>,
 ) -> Result<StatusCode, Problem> {
     check_text("/event_id", &body.event_id, 2_000)?;
-    renew(&api, &caller, &text, |row| row.adopting(&body.event_id)).await
+    let asked = (&*text, Verb::OutboxAdopted);
+    renew(&api, &caller, asked, |row| row.adopting(&body.event_id)).await
 }

@@ -16,6 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::body::{ResourceBody, ResourceView, as_json, flag, utc};
 use super::events::{settle, tell};
 use crate::{
+    audit::{Act, Verb},
     http::{
         Api, Problem,
         auth::Caller,
@@ -176,7 +177,25 @@ async fn insert(
     let told =
         json!({"resource_id": row.resource_id, "external_id": row.external_id, "after": body});
     tell(api, tx, caller, "resource.created", row.resource_id.as_str(), told).await?;
+    note_policies(api, tx, caller, (&flag(), &flag()), &row).await?;
     Ok(rendered(StatusCode::CREATED, &row, &links))
+}
+
+/// Notes that what happens without anybody being asked is another than `before`.
+async fn note_policies(
+    api: &Api,
+    tx: &mut Tx,
+    caller: &Caller,
+    before: (&str, &str),
+    row: &ResourceRow,
+) -> Result<(), StoreError> {
+    let after = (&*row.on_provider_move, &*row.on_provider_delete);
+    if before == after {
+        return Ok(());
+    }
+    let detail = json!({"on_provider_move": after.0, "on_provider_delete": after.1});
+    let act = Act::on(&caller.tenant, Verb::PolicySet, row.resource_id.as_str()).with(detail);
+    api.hub.audit.note(tx, &caller.by(), act).await
 }
 
 async fn store(
@@ -206,6 +225,8 @@ async fn store(
         "resource_id": row.resource_id, "external_id": row.external_id, "before": old, "after": body,
     });
     tell(api, tx, caller, "resource.updated", row.resource_id.as_str(), told).await?;
+    let policies = (&*old.on_provider_move, &*old.on_provider_delete);
+    note_policies(api, tx, caller, policies, &row).await?;
     Ok(rendered(StatusCode::OK, &row, &links))
 }
 

@@ -15,6 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::events::{settle, tell};
 use crate::{
+    audit::{Act, Verb},
     http::{
         Api, Problem, Scope,
         auth::Caller,
@@ -134,6 +135,8 @@ async fn create(
     }
     tx.tenants().create(&row).await?;
     tell(&api, &mut tx, &caller, "tenant.created", row.tenant_id.as_str(), json!({})).await?;
+    let act = Act::on(&row.tenant_id, Verb::TenantMade, row.tenant_id.as_str());
+    api.hub.audit.note(&mut tx, &caller.by(), act).await?;
     tx.commit().await?;
     settle(&api).await;
     Ok(rendered(StatusCode::CREATED, row))
@@ -199,6 +202,8 @@ async fn patch(
         return Err(Problem::not_found("tenant"));
     }
     tell(&api, &mut tx, &caller, "tenant.updated", row.tenant_id.as_str(), json!({})).await?;
+    let act = Act::on(&row.tenant_id, Verb::TenantChanged, row.tenant_id.as_str());
+    api.hub.audit.note(&mut tx, &caller.by(), act).await?;
     tx.commit().await?;
     settle(&api).await;
     Ok(rendered(StatusCode::OK, row))
@@ -222,6 +227,8 @@ async fn remove(
     // For the index of every hub: nobody else can read an entry of a tenant that is gone.
     let caller = Caller { tenant: row.tenant_id.clone(), ..caller };
     tell(&api, &mut tx, &caller, "tenant.removed", row.tenant_id.as_str(), json!({})).await?;
+    let act = Act::on(&row.tenant_id, Verb::TenantRemoved, row.tenant_id.as_str());
+    api.hub.audit.note(&mut tx, &caller.by(), act).await?;
     tx.commit().await?;
     api.hub.store.scrub().await;
     api.hub.index.remove(&row.tenant_id);

@@ -1,4 +1,4 @@
-//! How far the workers and the change log are behind.
+//! How far the workers, the change log and the seal of the audit log are behind.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ pub(super) struct Work {
     rows: GaugeVec,
     overdue: GaugeVec,
     log_lag: Gauge,
+    unsealed: Gauge,
 }
 
 impl Work {
@@ -34,6 +35,10 @@ impl Work {
                 "calhub_change_log_lag_seconds",
                 "How long the oldest change has been held back from readers because an older transaction of the server still runs; 0 on SQLite.",
             ),
+            unsealed: ledger.gauge(
+                "calhub_audit_unsealed_seconds",
+                "How long the oldest entry of the audit log has waited for its place in the chain; 0 when none waits.",
+            ),
         }
     }
 
@@ -52,6 +57,9 @@ impl Work {
         let next = ChangeFilter { tenant: None, kinds: Vec::new(), limit: 1 };
         let (ahead, _) = tx.changes().read_ahead(&head, &next).await?;
         self.log_lag.set(ahead.first().map_or(0.0, |row| since(row.change.at, now)));
+        let oldest = tx.audit().tail().await?.oldest_us;
+        let oldest = oldest.and_then(|us| Timestamp::from_microsecond(us).ok());
+        self.unsealed.set(oldest.map_or(0.0, |at| since(at, now)));
         Ok(())
     }
 }

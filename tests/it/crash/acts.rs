@@ -59,7 +59,13 @@ pub fn act_of(point: Point) -> Act {
         Point::ListingFailed => Act::ListingFails,
         Point::AdvanceRead | Point::AdvanceWritten | Point::AdvanceStored => Act::Zone,
         Point::EraseWritten | Point::EraseStored | Point::RemovalWritten => Act::Unlink,
-        Point::LinkChecked | Point::LinkWritten | Point::LinkStored => Act::Link,
+        Point::LinkChecked
+        | Point::LinkWritten
+        | Point::LinkStored
+        // A link is written down, and sealed within a second.
+        | Point::SealBegun
+        | Point::SealWritten
+        | Point::SealStored => Act::Link,
         Point::WordWritten => Act::Word,
         Point::KeyTaken | Point::AnswerMade | Point::AnswerKept => Act::Resource,
         Point::IndexLoaded

@@ -214,6 +214,7 @@ impl Site {
             tokio::time::sleep(Duration::from_millis(if had_news { 0 } else { 20 })).await;
         }
         faults.extend(self.copies_differ(hub).await);
+        faults.extend(broken_audit(hub).await);
         faults
     }
 
@@ -275,4 +276,18 @@ fn difference(found: &[Span], truth: &[Span]) -> String {
 /// A place in the words of `CALHUB_DRILL`.
 pub fn word(point: Point) -> &'static str {
     point.into()
+}
+
+/// What is wrong with the audit log once everything in it has its place.
+async fn broken_audit(hub: &Life) -> Option<String> {
+    let mut verdict = json!(null);
+    for _ in 0..500 {
+        verdict = hub.get("/v1/ops/audit/verify").await.expect("the hub runs").1;
+        if verdict["unsealed"]["count"] == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let is_right = verdict["whole"] == true && verdict["unsealed"]["count"] == 0;
+    (!is_right).then(|| format!("the audit log: {verdict}"))
 }

@@ -1,5 +1,6 @@
 //! The timeline of a calendar, events that cannot be placed, and removals that an operator rejected.
 
+use calhub::audit::By;
 use serde_json::Value;
 use simulators::{Act, Fault};
 
@@ -198,7 +199,13 @@ async fn a_rejected_removal_costs_no_more_than_health() {
         }
         theatre.pass(MINUTE * 17).await;
         let id = stage.calendar("work").await.calendar_id;
-        assert!(stage.engine.judge_quarantine(&stage.tenant, &id, Word::Rejected).await.unwrap());
+        assert!(
+            stage
+                .engine
+                .judge_quarantine(&By::hub(), &stage.tenant, &id, Word::Rejected)
+                .await
+                .unwrap()
+        );
         theatre.pass(MINUTE).await;
         let rejected = four_hours().await;
         assert!(rejected <= usual + 1, "{rejected} requests, {usual} before");

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use calhub::{
+    audit::By,
     model::ids::{CalendarId, ConnectionId},
     sync::Selector,
 };
@@ -219,7 +220,12 @@ async fn link_all(theatre: &Theatre, cells: &mut [Cell]) {
             Phase::Delta => cell.source.edit(),
             Phase::Full => {
                 let all = Selector::Calendar(cell.calendar.clone().unwrap());
-                stage.engine.request_sync(&stage.tenant, &all, true).await.unwrap().unwrap();
+                stage
+                    .engine
+                    .request_sync(&By::hub(), &stage.tenant, &all, true)
+                    .await
+                    .unwrap()
+                    .unwrap();
             }
         }
     }

@@ -5,6 +5,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use calhub::{
+    audit::By,
     drill::{Bug, Drill},
     model::ids::{CalendarId, ConnectionId},
     store::{Claimed, Claiming, LinkRow, Share},
@@ -214,7 +215,7 @@ impl Scene {
     fn asked_for(&self, selector: Selector) -> Doing {
         let (engine, tenant) = (Arc::clone(&self.stage.engine), self.stage.tenant.clone());
         Doing::of(async move {
-            let asked = engine.request_sync(&tenant, &selector, false).await;
+            let asked = engine.request_sync(&By::hub(), &tenant, &selector, false).await;
             asked.map(|_| ()).map_err(|error| format!("{error:?}"))
         })
     }

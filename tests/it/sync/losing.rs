@@ -1,5 +1,6 @@
 //! A removal that looks like a fault is held back (`design.md` rule 12).
 
+use calhub::audit::By;
 use calhub::sync::quarantine::Word;
 use simulators::{Act, Calendar, Fault};
 
@@ -73,7 +74,8 @@ async fn an_operator_may_reject_and_later_confirm_a_removal() {
             work.delete(&format!("{n}.ics"));
         }
         stage.pass_and_settle(17).await;
-        let judge = |word| stage.engine.judge_quarantine(&stage.tenant, &id, word);
+        let by = By::hub();
+        let judge = |word| stage.engine.judge_quarantine(&by, &stage.tenant, &id, word);
         assert!(judge(Word::Rejected).await.unwrap());
         for _ in 0..4 {
             stage.pass_and_settle(17).await;

@@ -4,7 +4,7 @@ mod canaries;
 mod erasing;
 mod inventory;
 mod matrix;
-mod pair;
+pub mod pair;
 mod plain_keys;
 mod rotating_hub;
 mod rotation;

@@ -101,7 +101,7 @@ impl Client {
         let new = self.new_booking(At::At { resources, span });
         let asked = self.field.now();
         let tenant = self.field.tenant.clone();
-        let actor = Actor { tenant: &tenant, name: "client" };
+        let actor = Actor { tenant: &tenant, name: "client", request: None };
         let hub = Arc::clone(&self.hub);
         if self.below(50) == 0 {
             // The same request twice at once.
@@ -131,7 +131,7 @@ impl Client {
             metadata: json!({}),
         };
         let asked = self.field.now();
-        let actor = Actor { tenant: &self.field.tenant, name: "client" };
+        let actor = Actor { tenant: &self.field.tenant, name: "client", request: None };
         let answer = self.hub.desk.hold(actor, new).await;
         let when = When { asked, answered: self.field.now() };
         let Some(row) = self.history.note(answer) else { return };
@@ -152,7 +152,7 @@ impl Client {
         self.attempt();
         let new = self.new_booking(At::Held(hold.clone()));
         let asked = self.field.now();
-        let actor = Actor { tenant: &self.field.tenant, name: "client" };
+        let actor = Actor { tenant: &self.field.tenant, name: "client", request: None };
         let answer = self.hub.desk.book(actor, new).await;
         let answered = self.field.now();
         // What its calendars say is another matter.
@@ -191,7 +191,7 @@ impl Client {
             request: None,
         };
         let asked = self.field.now();
-        let actor = Actor { tenant: &self.field.tenant, name: "client" };
+        let actor = Actor { tenant: &self.field.tenant, name: "client", request: None };
         let answer = self.hub.desk.change_booking(actor, &seen, changes).await;
         self.booked(asked, answer);
     }
@@ -201,7 +201,7 @@ impl Client {
         let to =
             if self.below(10) == 0 { BookingStatus::Completed } else { BookingStatus::Cancelled };
         let asked = self.field.now();
-        let actor = Actor { tenant: &self.field.tenant, name: "client" };
+        let actor = Actor { tenant: &self.field.tenant, name: "client", request: None };
         let answer = self.hub.desk.end_booking(actor, &seen.booking_id, to, Some("over")).await;
         let when = When { asked, answered: self.field.now() };
         if let Some(row) = self.history.note(answer) {
@@ -212,7 +212,7 @@ impl Client {
 
     async fn extend(&mut self) {
         let Some((hold, _)) = self.some_hold() else { return self.book().await };
-        let actor = Actor { tenant: &self.field.tenant, name: "client" };
+        let actor = Actor { tenant: &self.field.tenant, name: "client", request: None };
         let answer = self.hub.desk.extend(actor, &hold, SignedDuration::from_secs(1800)).await;
         if let Some(row) = self.history.note(answer) {
             let expires = row.expires_at.as_microsecond();
@@ -223,7 +223,7 @@ impl Client {
     async fn release(&mut self) {
         let Some((hold, _)) = self.some_hold() else { return self.book().await };
         let asked = self.field.now();
-        let actor = Actor { tenant: &self.field.tenant, name: "client" };
+        let actor = Actor { tenant: &self.field.tenant, name: "client", request: None };
         let answer = self.hub.desk.release(actor, &hold).await;
         let when = When { asked, answered: self.field.now() };
         if self.history.note(answer).is_some() {

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use self::{
     findings::{Findings, is_enough, keys},
-    operation::operations,
+    operation::{Operation, operations},
     tries::{foreign_ids, positions, repeated, scopes, strangers},
 };
 use super::{inventory::documented, pair::Pair};
@@ -27,6 +27,13 @@ use crate::{
 
 /// What was tried, as method and path, and what is wrong.
 type Outcome = (BTreeSet<(String, String)>, Vec<String>);
+
+/// Where an instance key sees all tenants.
+const EVERYBODYS: [&str; 2] = ["/v1/tenants", "/v1/ops/audit"];
+
+fn is_everybodys(operation: &Operation) -> bool {
+    EVERYBODYS.iter().any(|path| operation.path.starts_with(path))
+}
 
 /// Runs everything on the paths that contain `part`.
 async fn matrix(pair: &Pair, part: &str) -> Outcome {
@@ -48,8 +55,7 @@ async fn matrix(pair: &Pair, part: &str) -> Outcome {
             .filter(|(scope, _)| is_enough(scope, &operation.needed))
             .map(|(_, key)| key.as_str())
             .collect();
-        // An instance key sees all tenants, and only there.
-        if !operation.path.starts_with("/v1/tenants") {
+        if !is_everybodys(operation) {
             callers.push(&instance);
         }
         for (n, key) in callers.into_iter().enumerate() {

@@ -1,0 +1,1 @@
+SELECT value FROM instance WHERE name = $1 FOR UPDATE SKIP LOCKED
