@@ -258,10 +258,20 @@ pub struct Draft {
     pub sequence: i64,
     /// The zone in which the event is shown where it is looked at, if it has one. Instants stay what they are.
     pub zone: Option<jiff::tz::TimeZone>,
-    /// Whether a replaced event keeps the title, text, place and privacy that it has.
+    /// Whom the provider invites, and mails. Nobody is mailed where this is empty.
+    pub guests: Vec<Guest>,
+    /// Whether a replaced event keeps the title, text, place, privacy and guests that it has.
     pub keeps_words: bool,
     /// Whether a replaced event keeps its time as it is written there.
     pub keeps_time: bool,
+}
+
+/// Somebody who is invited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    /// An e-mail address.
+    pub address: String,
+    pub name: Option<String>,
 }
 
 /// A draft's bound: an instant, or a date for all-day.

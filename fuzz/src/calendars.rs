@@ -35,6 +35,7 @@ fn draft() -> Draft {
         stamped: "2027-03-01T00:00:00Z".parse().unwrap(),
         sequence: 3,
         zone: TimeZone::get("Europe/Berlin").ok(),
+        guests: Vec::new(),
         keeps_words: false,
         keeps_time: false,
     }
@@ -46,13 +47,13 @@ pub fn ics(data: &[u8]) {
         ParseOptions { own_addresses: vec!["anna@example.org".to_owned()], ..Default::default() };
     if let Ok(text) = std::str::from_utf8(data) {
         let key = connectors::WriteKey { uid: "u".to_owned(), marker: "bkg_1".to_owned() };
-        let rewritten = rewrite(text, &draft(), &key);
+        let rewritten = rewrite(text, &draft(), &key, None);
         if let Some(rewritten) = rewritten.filter(|_| parse(data, &options).is_ok()) {
             let again = parse(rewritten.as_bytes(), &options);
             assert!(again.is_ok(), "what was rewritten cannot be read");
         }
         let draft = Draft { title: text.to_owned(), ..draft() };
-        let written = parse(write(&draft, &key).as_bytes(), &options).expect("our own text");
+        let written = parse(write(&draft, &key, None).as_bytes(), &options).expect("our own text");
         assert_eq!(written.items.len(), 1, "a title made another event");
         assert!(written.complete && written.faults.is_empty());
     }

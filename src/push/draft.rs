@@ -1,11 +1,11 @@
 //! A booking as the event that a calendar should hold. By default it shows no personal detail and mails nobody.
 
-use connectors::connector::{Draft, DraftTime};
+use connectors::connector::{Draft, DraftTime, Guest};
 use serde::Deserialize;
 
 use super::identity::hex;
 use crate::{
-    booking::Details,
+    booking::{Attendee, Details},
     model::time::tzdb,
     secrets::Vault,
     store::{BookingRow, OutboxRow, ResourceRow, StoreError, Tx},
@@ -70,14 +70,20 @@ pub(super) fn draft(
         stamped: booking.touched_at,
         sequence: booking.revision - 1,
         zone: booking.time_zone.as_deref().and_then(|name| tzdb().zone(name)),
+        guests: details.attendees.iter().filter(|_| details.invite).map(guest).collect(),
         keeps_words: false,
         keeps_time: false,
     }
 }
 
+fn guest(one: &Attendee) -> Guest {
+    Guest { address: one.email.clone(), name: one.name.clone() }
+}
+
 /// A hash of what a draft says to people, under the hub's own key: short words could be guessed otherwise.
 pub(super) fn words(vault: &Vault, draft: &Draft) -> String {
-    let Draft { title, description, location, private, .. } = draft;
-    let hash = vault.hash_secret(&format!("{title:?} {description:?} {location:?} {private}"));
+    let Draft { title, description, location, private, guests, .. } = draft;
+    let hash =
+        vault.hash_secret(&format!("{title:?} {description:?} {location:?} {private} {guests:?}"));
     hex(hash.get(..16).unwrap_or_default())
 }

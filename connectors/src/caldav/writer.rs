@@ -44,7 +44,7 @@ impl Writer for Caldav {
                 return ours_or_conflict(other, key);
             }
         }
-        let body = ical::write(draft, key);
+        let body = ical::write(draft, key, organizer(&at, draft)?);
         let reply =
             self.session.send("create", requests::put(&url, Condition::Absent, body)?).await?;
         let status = reply.status().as_u16();
@@ -84,7 +84,7 @@ impl Writer for Caldav {
         let (found, body) = self.look_with_body(&at, item.as_str()).await?.ok_or_else(gone)?;
         let current = expect_version(&found, expected)?;
         let text = String::from_utf8_lossy(&body);
-        let rewritten = ical::rewrite(&text, draft, key)
+        let rewritten = ical::rewrite(&text, draft, key, organizer(&at, draft)?)
             .ok_or_else(|| Kind::Rejected.error("the event cannot be rewritten"))?;
         let url = at.at(item.as_str())?;
         let request = requests::put(&url, condition(&current), rewritten)?;
@@ -241,6 +241,18 @@ impl Caldav {
             Err(_) => None,
         }
     }
+}
+
+/// On whose behalf guests are invited: the account's own address, by which a server knows that it is to mail them (RFC
+/// 6638 3.1).
+fn organizer<'a>(at: &'a Collection, draft: &Draft) -> Result<Option<&'a str>> {
+    let is_mail = |address: &&str| address.contains('@');
+    let own = at.own_addresses.iter().map(String::as_str).find(is_mail);
+    if own.is_none() && !draft.guests.is_empty() && !draft.keeps_words {
+        let text = "the server names no address of the account, so nobody can be invited from it";
+        return Err(Kind::Rejected.error(text));
+    }
+    Ok(own)
 }
 
 /// The path of what a key makes: the same for every try.

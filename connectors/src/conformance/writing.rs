@@ -31,6 +31,7 @@ fn draft(hour: i64) -> Draft {
         stamped: at(-100),
         sequence: 0,
         zone: None,
+        guests: Vec::new(),
         keeps_words: false,
         keeps_time: false,
     }

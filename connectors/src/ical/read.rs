@@ -57,7 +57,7 @@ impl ParseOptions {
     }
 }
 
-fn bare_address(address: &str) -> &str {
+pub(super) fn bare_address(address: &str) -> &str {
     let address = address.trim();
     match address.split_at_checked("mailto:".len()) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto:") => rest,

@@ -4,7 +4,7 @@ use icalendar::Property;
 
 use super::{
     lines::{Content, Line, Lines},
-    read::announces_calendar,
+    read::{announces_calendar, bare_address},
     write,
 };
 use crate::connector::{Draft, WriteKey};
@@ -13,7 +13,15 @@ use crate::connector::{Draft, WriteKey};
 ///
 /// Ours is the event that carries `X-HUB-BOOKING`, or else the first that is no override. `None` when there
 /// is none of these, it does not end, or what comes out is no calendar. A description or location is kept when the draft has none of its own.
-pub fn rewrite(body: &str, draft: &Draft, key: &WriteKey) -> Option<String> {
+///
+/// Guests of `organizer` are added and taken out by their addresses; what those who stay have answered stays, and so do those
+/// that somebody else has invited.
+pub fn rewrite(
+    body: &str,
+    draft: &Draft,
+    key: &WriteKey,
+    organizer: Option<&str>,
+) -> Option<String> {
     let body = body.strip_prefix('\u{feff}').unwrap_or(body);
     let target = target(body)?;
     let mut ours = write::properties(draft);
@@ -22,6 +30,7 @@ pub fn rewrite(body: &str, draft: &Draft, key: &WriteKey) -> Option<String> {
     let mut zone = write::zone(draft).filter(|_| !draft.keeps_time);
     let mut out = String::with_capacity(body.len() + 512);
     let (mut walk, mut replaced) = (Walk::default(), false);
+    let mut guests = Guests::of(draft, organizer);
     let mut definitions = Definitions::of(body, zone.as_ref().map(|zone| zone.name.as_str()));
     for line in Lines::of(body) {
         let place = walk.step(line);
@@ -38,15 +47,69 @@ pub fn rewrite(body: &str, draft: &Draft, key: &WriteKey) -> Option<String> {
         if place.is_end && place.event == Some(target) {
             replaced = true;
             add(&mut out, &ours, sequence(body, target).max(draft.sequence));
+            guests.add_missing(&mut out);
         }
         let is_replaced = place.event == Some(target) && is_ours(&place.name, &ours, draft);
+        let is_gone = place.event == Some(target) && guests.takes_out(line, &place.name);
         let is_method = place.depth == 1 && place.name == "METHOD";
-        if !is_replaced && !is_method {
+        if !is_replaced && !is_gone && !is_method {
             keep(&mut out, line);
         }
     }
     // A calendar may be announced in the middle of a line that was replaced; what is left is none.
     (replaced && announces_calendar(&out)).then_some(out)
+}
+
+/// The people of an event, and who of them is there already.
+struct Guests<'a> {
+    draft: &'a Draft,
+    organizer: Option<&'a str>,
+    has_organizer: bool,
+    there: Vec<String>,
+}
+
+impl<'a> Guests<'a> {
+    fn of(draft: &'a Draft, organizer: Option<&'a str>) -> Self {
+        Self { draft, organizer, has_organizer: false, there: Vec::new() }
+    }
+
+    /// Notes who is there; whether this line is of a guest of ours who is not invited any more.
+    fn takes_out(&mut self, line: Line<'_>, name: &str) -> bool {
+        self.has_organizer |= name == "ORGANIZER";
+        if name != "ATTENDEE" || self.draft.keeps_words || line.is_too_long() {
+            return false;
+        }
+        let text = line.text();
+        let content = Content::of(&text);
+        let address = bare_address(content.value).to_owned();
+        let is_invited =
+            self.draft.guests.iter().any(|guest| is_same(bare_address(&guest.address), &address));
+        let is_ours = content.param(write::GUEST).is_some();
+        self.there.push(address);
+        is_ours && !is_invited
+    }
+
+    fn add_missing(&self, out: &mut String) {
+        let Some(organizer) = self.organizer.filter(|_| !self.draft.guests.is_empty()) else {
+            return;
+        };
+        if self.draft.keeps_words {
+            return;
+        }
+        if !self.has_organizer {
+            push(out, write::organizer(organizer));
+        }
+        for guest in &self.draft.guests {
+            let address = bare_address(&guest.address);
+            if !self.there.iter().any(|there| is_same(there, address)) {
+                push(out, write::attendee(guest));
+            }
+        }
+    }
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
 }
 
 /// What tells a person what an event is.
@@ -123,9 +186,13 @@ fn add(out: &mut String, ours: &[Property], sequence: i64) {
             "SEQUENCE" => Property::new("SEQUENCE", sequence.to_string()),
             _ => property.clone(),
         };
-        let line: Result<String, _> = property.try_into();
-        out.push_str(&line.expect("writing to a String cannot fail"));
+        push(out, property);
     }
+}
+
+fn push(out: &mut String, property: Property) {
+    let line: Result<String, _> = property.try_into();
+    out.push_str(&line.expect("writing to a String cannot fail"));
 }
 
 fn keep(out: &mut String, line: Line<'_>) {

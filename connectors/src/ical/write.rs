@@ -13,18 +13,25 @@ use jiff::{
 
 use super::observances as zones;
 
-use crate::connector::{Draft, DraftTime, WriteKey};
+use super::read::bare_address;
+use crate::connector::{Draft, DraftTime, Guest, WriteKey};
 
 const PRODUCT: &str = "-//calhub//calhub//EN";
 
-/// Writes a draft as a calendar object of its own (`providers.md` 3.5): no METHOD and no people, so that no
-/// server sends mail for it; times in the draft's zone with its VTIMEZONE, or in UTC; DTEND always.
-pub fn write(draft: &Draft, key: &WriteKey) -> String {
+/// Writes a draft as a calendar object of its own (`providers.md` 3.5): no METHOD, and no people unless the draft
+/// invites some on behalf of `organizer`, so that no server sends mail by accident; times in the draft's zone with its VTIMEZONE, or in UTC; DTEND always.
+pub fn write(draft: &Draft, key: &WriteKey, organizer: Option<&str>) -> String {
     let mut event = Event::new();
     event.append_property(Property::new("UID", opaque(&key.uid)));
     event.append_property(marker(key));
     for property in properties(draft) {
         event.append_property(property);
+    }
+    if let Some(host) = organizer.filter(|_| !draft.guests.is_empty()) {
+        event.append_property(self::organizer(host));
+        for guest in &draft.guests {
+            event.append_multi_property(attendee(guest));
+        }
     }
     let mut calendar = Calendar::empty();
     calendar.append_property(Property::new("VERSION", "2.0"));
@@ -37,6 +44,40 @@ pub fn write(draft: &Draft, key: &WriteKey) -> String {
         }
         None => text,
     }
+}
+
+/// On whose behalf people are invited.
+pub(super) fn organizer(address: &str) -> Property {
+    Property::new("ORGANIZER", mailto(address))
+}
+
+/// Tells those that we have invited from those that somebody else has.
+pub(super) const GUEST: &str = "X-HUB-GUEST";
+
+pub(super) fn attendee(guest: &Guest) -> Property {
+    let mut property = Property::new("ATTENDEE", mailto(&guest.address));
+    for (name, value) in [
+        ("ROLE", "REQ-PARTICIPANT"),
+        ("PARTSTAT", "NEEDS-ACTION"),
+        ("RSVP", "TRUE"),
+        (GUEST, "TRUE"),
+    ] {
+        property.add_parameter(name, value);
+    }
+    if let Some(name) = &guest.name {
+        // A parameter's value: quoted where it must be, without what no quotes can hold (RFC 5545 3.2).
+        let name = opaque(name);
+        let quoted = name.contains([':', ';', ',']);
+        property
+            .add_parameter("CN", &if quoted { format!("\"{name}\"") } else { name.into_owned() });
+    }
+    property
+}
+
+fn mailto(address: &str) -> String {
+    let bare = bare_address(address);
+    let safe: String = bare.chars().filter(|it| !it.is_control() && !it.is_whitespace()).collect();
+    format!("mailto:{safe}")
 }
 
 /// By which an event is known to be ours.

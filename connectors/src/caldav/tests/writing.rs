@@ -27,6 +27,7 @@ fn draft() -> Draft {
         stamped: Timestamp::UNIX_EPOCH,
         sequence: 0,
         zone: None,
+        guests: Vec::new(),
         keeps_words: false,
         keeps_time: false,
     }

@@ -131,14 +131,14 @@ proptest! {
                 prop_assert_eq!(item.version.clone(), Some(fingerprint(item)));
             }
         }
-        let _ = rewrite(&text, &super::written::draft(), &super::written::key());
+        let _ = rewrite(&text, &super::written::draft(), &super::written::key(), None);
     }
 
     #[test]
     fn whatever_a_draft_holds_is_written_as_one_event(title in "\\PC{0,40}|[\\x00-\\x7f]{0,40}", uid in "[\\x00-\\x7f]{1,20}") {
         let draft = crate::Draft { title, ..super::written::draft() };
         let key = crate::WriteKey { uid, marker: "bkg_1".to_owned() };
-        let parsed = read(&write(&draft, &key));
+        let parsed = read(&write(&draft, &key, None));
         prop_assert_eq!(parsed.items.len(), 1);
         prop_assert!(parsed.complete && parsed.faults.is_empty());
         prop_assert_eq!(parsed.items[0].events[0].marker.as_deref(), Some("bkg_1"));
