@@ -99,7 +99,7 @@ async fn answer<F: Future<Output = Response>>(
                 .vault
                 .unseal(&mut tx, place(key, &answer_row(&key.route, &key.key)), &sealed)
                 .await;
-            let plain = plain.map_err(|error| Problem::internal(&error, "idempotency"))?;
+            let plain = plain.map_err(|error| Problem::shut(error, "idempotency"))?;
             return replay(status, &plain);
         }
         Begun::Mismatch => {
@@ -170,7 +170,7 @@ async fn keep(api: &Api, key: &IdempotencyKey, response: Response) -> Result<Res
             .vault
             .seal(&mut tx, place(key, &answer_row(&key.route, &key.key)), &plain)
             .await;
-        let sealed = sealed.map_err(|error| Problem::internal(&error, "idempotency"))?;
+        let sealed = sealed.map_err(|error| Problem::shut(error, "idempotency"))?;
         tx.idempotency().finish(key, i64::from(status.as_u16()), sealed.as_bytes()).await?;
     } else {
         tx.idempotency().give_up(key).await?;

@@ -15,7 +15,10 @@ use utoipa::{
 };
 
 use super::request::current_request_id;
-use crate::store::{StoreError, rules};
+use crate::{
+    secrets::SecretsError,
+    store::{StoreError, rules},
+};
 
 /// Why a request is refused, or what failed. Small, because every route may return one.
 #[derive(Clone, Debug)]
@@ -232,6 +235,14 @@ impl Problem {
     pub fn internal(error: &(dyn std::error::Error + 'static), what: &str) -> Self {
         tracing::error!(error, what, "A request failed inside the hub.");
         Self::new("internal", "The hub could not answer. It has been logged under the request id.")
+    }
+
+    /// A secret that stays shut; where only the store does not answer, the same may work soon.
+    pub fn shut(error: SecretsError, what: &str) -> Self {
+        match error {
+            SecretsError::Store(error) => error.into(),
+            error => Self::internal(&error, what),
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 )]
 
 mod answers;
+mod bookings;
 mod children;
 mod growth;
 mod limit;
@@ -88,6 +89,10 @@ fn main() -> Result<()> {
     }
     if wanted("growth") {
         growth::measure(size, &runtime, &mut report).context("growth")?;
+    }
+    // A page of its own.
+    if only.contains(&"bookings") {
+        bookings::measure(size, &runtime, &mut report).context("bookings")?;
     }
     println!("{}", report.markdown());
     if let Ok(path) = std::env::var("BENCH_REPORT") {

@@ -75,7 +75,8 @@ impl Report {
 
     pub(crate) fn write(&self, path: &Path, size: Size) -> Result<()> {
         let size = if size.quick { " (quick sizes: the numbers mean nothing)" } else { "" };
-        let head = include_str!("head.md").replace("{size}", size);
+        let command = std::env::args().skip(1).fold(String::new(), |all, word| all + " " + &word);
+        let head = include_str!("head.md").replace("{size}", size).replace("{command}", &command);
         let head = head.replace("{date}", &jiff::Timestamp::now().strftime("%Y-%m-%d").to_string());
         fs::write(path, format!("{head}\n{}", self.markdown().trim_end()) + "\n")?;
         Ok(())

@@ -37,7 +37,7 @@ impl From<LinkError> for Problem {
             LinkError::Stale => IfMatch::stale(),
             LinkError::NotFound => Self::not_found("connection"),
             LinkError::Store(error) => error.into(),
-            LinkError::Secrets(error) => Self::internal(&error, "link"),
+            LinkError::Secrets(error) => Self::shut(error, "link"),
         }
     }
 }
@@ -90,7 +90,7 @@ impl From<booking::Refusal> for Problem {
             Refusal::Invalid { pointer, code, detail } => Self::field(&pointer, code, detail),
             Refusal::Stale => IfMatch::stale(),
             Refusal::Store(error) => error.into(),
-            Refusal::Secrets(error) => Self::internal(&error, "booking"),
+            Refusal::Secrets(error) => Self::shut(error, "booking"),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! hold exactly one event for each.
 
 mod auditor;
+mod chaos;
 mod client;
 mod site;
 

@@ -163,12 +163,18 @@ impl Site {
         self.until("requests to end", || floor.asking.load(Ordering::SeqCst) == 0).await;
         let mut faults = self.after_death().await;
         let hub = Life::begin(&self.home).await;
-        self.floor.set(Mode::Ending);
-        self.until("clients to come to an end", || floor.busy.load(Ordering::SeqCst) == 0).await;
-        faults.extend(self.at_rest().await);
+        faults.extend(self.comes_to_rest().await);
         let told = |fault| format!("seed {} #{} after {death:?}: {fault}", self.seed, self.cycle);
         let faults = faults.into_iter().map(told).collect();
         (hub, death, faults)
+    }
+
+    /// Nothing new is begun; what is wrong when everything has come to its end.
+    pub async fn comes_to_rest(&self) -> Vec<String> {
+        let floor = Arc::clone(&self.floor);
+        floor.set(Mode::Ending);
+        self.until("clients to come to an end", || floor.busy.load(Ordering::SeqCst) == 0).await;
+        self.at_rest().await
     }
 
     /// What a dead hub has left must be whole.
@@ -184,7 +190,8 @@ impl Site {
     /// Everything that was begun is brought to its end, and nothing is missing or too much.
     async fn at_rest(&self) -> Vec<String> {
         let mut books = Books::read(&self.database).await;
-        for _ in 0..1_500 {
+        // What was claimed when the database went away waits for the end of its lease.
+        for _ in 0..4_500 {
             if books.is_settled() {
                 break;
             }
@@ -234,7 +241,7 @@ impl Site {
     }
 
     async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
-        for _ in 0..6_000 {
+        for _ in 0..12_000 {
             if is_so() {
                 return;
             }
