@@ -53,7 +53,8 @@ async fn pull(stage: &Stage, database: &mut Database) -> Result<Pull> {
     stage.world.clear_log();
     stage.pass(std::time::Duration::from_secs(1));
     let all = calhub::sync::Selector::All;
-    stage.engine.request_sync(&stage.tenant, &all, false).await?;
+    let by = calhub::audit::By::hub();
+    stage.engine.request_sync(&by, &stage.tenant, &all, false).await?;
     let (began, cpu) = (Instant::now(), cpu());
     stage.settle().await;
     let (seconds, cpu) = (began.elapsed().as_secs_f64(), self::cpu() - cpu);

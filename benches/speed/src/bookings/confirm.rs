@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tokio::runtime::Runtime;
 
 use super::{Engine, platform};
@@ -95,11 +95,8 @@ fn wanted(nth: u64) -> String {
 /// Rows that are inserted and committed one by one, a second.
 async fn raw(engine: Engine<'_>, url: &str, dir: &std::path::Path, seconds: f64) -> Result<f64> {
     const MAKE: &str = "CREATE TABLE IF NOT EXISTS bare (id TEXT PRIMARY KEY, words TEXT NOT NULL)";
+    const INSERT: &str = "INSERT INTO bare VALUES ($1, $2)";
     let ends = Instant::now() + Duration::from_secs_f64(seconds);
-    let insert = |line: usize, n: usize| {
-        let id = format!("{line}-{n}-{:?}", ends);
-        AssertSqlSafe(format!("INSERT INTO bare VALUES ('{id}', '{}')", "w".repeat(200)))
-    };
     let began = Instant::now();
     if engine.server.is_none() {
         let file = format!("sqlite:{}?mode=rwc", dir.join("bare.db").display());
@@ -109,7 +106,11 @@ async fn raw(engine: Engine<'_>, url: &str, dir: &std::path::Path, seconds: f64)
         }
         let (began, mut rows) = (Instant::now(), 0);
         while Instant::now() < ends {
-            sqlx::query(insert(0, rows)).persistent(false).execute(&mut connection).await?;
+            sqlx::query(INSERT)
+                .bind(format!("0-{rows}-{ends:?}"))
+                .bind("w".repeat(200))
+                .execute(&mut connection)
+                .await?;
             rows += 1;
         }
         return Ok(rows as f64 / began.elapsed().as_secs_f64());
@@ -122,11 +123,7 @@ async fn raw(engine: Engine<'_>, url: &str, dir: &std::path::Path, seconds: f64)
             let mut rows = 0;
             while Instant::now() < ends {
                 let id = format!("{line}-{rows}-{ends:?}");
-                sqlx::query("INSERT INTO bare VALUES ($1, $2)")
-                    .bind(id)
-                    .bind("w".repeat(200))
-                    .execute(&mut connection)
-                    .await?;
+                sqlx::query(INSERT).bind(id).bind("w".repeat(200)).execute(&mut connection).await?;
                 rows += 1;
             }
             Ok::<usize, sqlx::Error>(rows)

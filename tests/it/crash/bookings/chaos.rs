@@ -85,7 +85,7 @@ async fn halted(load: &Load<'_>, cluster: &Cluster) {
     test_postgres(&["halt", &cluster.0]);
     tokio::time::sleep(Duration::from_secs(2)).await;
     test_postgres(&["resume", &cluster.0]);
-    load.recovers("PostgreSQL halted and resumed", 0.5).await;
+    load.recovers("PostgreSQL halted and resumed", 0.3).await;
 }
 
 /// All sessions of the hub end, again and again.
@@ -98,7 +98,7 @@ async fn sessions_end(load: &Load<'_>, url: &str) {
         conn.close().await.unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    load.recovers("all sessions ended five times", 0.5).await;
+    load.recovers("all sessions ended five times", 0.3).await;
 }
 
 /// Somebody locks a table that everybody needs, until no connection of the hub is left.
@@ -111,7 +111,7 @@ async fn pool_is_exhausted(load: &Load<'_>, url: &str) {
     // Those whose transaction had passed the lock may still have been answered.
     assert!(load.yes() - before < 20, "nobody waited for the lock");
     tx.rollback().await.unwrap();
-    load.recovers("every connection stuck behind a lock", 0.5).await;
+    load.recovers("every connection stuck behind a lock", 0.3).await;
 }
 
 /// Somebody has a transaction open that reads nothing any more, so that nothing can be cleaned up.
@@ -131,7 +131,7 @@ async fn reader_is_idle(load: &Load<'_>, url: &str) {
         began.elapsed().as_secs_f64(),
         load.usual
     );
-    load.recovers("a reader idle in its transaction, still there", 0.5).await;
+    load.recovers("a reader idle in its transaction, still there", 0.3).await;
     tx.rollback().await.unwrap();
 }
 
