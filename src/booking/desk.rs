@@ -87,6 +87,10 @@ impl Desk {
         body: Value,
     ) -> Result<(), StoreError> {
         let (kind, name) = (kind.to_owned(), actor.name.to_owned());
+        let mut body = body;
+        if let (Some(fields), Some(request)) = (body.as_object_mut(), actor.request) {
+            fields.insert("request_id".to_owned(), json!(request));
+        }
         let happened = HistoryRow { kind, actor: name, body, at: self.clock.now() };
         tx.bookings().remember(actor.tenant, booking, &happened).await
     }

@@ -12,7 +12,8 @@
 //! 5. calendars, and what is counted of them (`provider_requests`),
 //! 6. the data key that seals a login,
 //! 7. connections, and their timelines,
-//! 8. rows of due work: those of connections before those of calendars, then by subject and lane,
+//! 8. rows of due work: those of bookings, what compares calendars, those of connections, then what reads calendars; each by
+//!    subject and lane,
 //! 9. hosts.
 //!
 //! So what a round or a listing has learned is written first, then what becomes of the connection; what is due next
@@ -53,6 +54,7 @@ impl Locks<'_> {
 
     /// For the end of a tenant.
     pub async fn tenant(&mut self, tenant: &TenantId) -> Result<()> {
+        self.take(include_str!("sql/lock_bookings.postgres.sql"), &[tenant.into()]).await?;
         let args = [tenant.into(), None::<&str>.into()];
         self.take(include_str!("sql/lock_resources.postgres.sql"), &args).await?;
         self.take(include_str!("sql/lock_calendars.postgres.sql"), &args).await?;

@@ -50,14 +50,20 @@ impl Engine {
         tx.changes().blank(tenant, &ids).await?;
         tx.idempotency().erase(tenant, &ids).await?;
         tx.changes().append(&changes).await?;
+        for calendar in &calendars {
+            let lane = Lane::Deliver.as_str();
+            tx.work().remove_deliveries(tenant, lane, &calendar.calendar_id).await?;
+        }
+        for calendar in &calendars {
+            let (lane, id) = (Lane::Reconcile.as_str(), calendar.calendar_id.as_str());
+            tx.work().remove(tenant, lane, id).await?;
+        }
         tx.work().remove(tenant, Lane::List.as_str(), actor).await?;
         self.hold(&mut tx, claimed).await?;
         for calendar in &calendars {
-            for lane in [Lane::Advance, Lane::Pull, Lane::Reconcile] {
+            for lane in [Lane::Advance, Lane::Pull] {
                 tx.work().remove(tenant, lane.as_str(), calendar.calendar_id.as_str()).await?;
             }
-            let lane = Lane::Deliver.as_str();
-            tx.work().remove_deliveries(tenant, lane, &calendar.calendar_id).await?;
         }
         reach(Point::EraseWritten).await;
         tx.commit().await?;

@@ -2,6 +2,8 @@
 //! each act of the engine meets a transaction that has locked something and then goes down the whole order. If the act
 //! had locked something of that already, PostgreSQL would have to end one of the two.
 
+mod booking;
+
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use calhub::{
@@ -113,10 +115,12 @@ impl Scene {
     async fn order(&self) -> Vec<String> {
         let mut conn = PgConnection::connect(&self.url).await.unwrap();
         let rows = |text: String| format!("{text} FOR UPDATE");
-        let mut all = Vec::new();
+        let room = resource_id(RESOURCE);
+        let mut all = vec![format!("SELECT pg_advisory_xact_lock(hashtextextended('{room}', 1))")];
         for id in self.calendars().await {
             all.push(format!("SELECT pg_advisory_xact_lock(hashtextextended('{id}', 0))"));
         }
+        all.push(rows("SELECT 1 FROM bookings ORDER BY booking_id".to_owned()));
         all.push(rows("SELECT 1 FROM resources".to_owned()));
         for id in self.calendars().await {
             all.push(rows(format!("SELECT 1 FROM calendars WHERE calendar_id = '{id}'")));
