@@ -3,6 +3,7 @@
 mod adopting;
 mod claiming;
 mod delivering;
+mod documented;
 mod inviting;
 mod operating;
 mod place;
