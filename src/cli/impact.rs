@@ -38,7 +38,7 @@ impl Ask for Impact {
 
 fn told(items: &[Value], horizon: &str) -> String {
     if items.is_empty() {
-        return format!("no booking of the next {horizon} rests on a calendar in doubt");
+        return format!("no booking within {horizon} rests on a calendar in doubt");
     }
     let columns = [
         ("booking", "booking_id"),

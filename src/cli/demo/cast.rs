@@ -9,6 +9,8 @@ use jiff::{
 use simulators::{AccountSpec, Calendar, CalendarSpec, FeedSpec, World};
 use tokio::{net::TcpListener, task::JoinHandle};
 
+use crate::model::time::tzdb;
+
 /// Where the demo's people live.
 pub(crate) const ZONE: &str = "Europe/Berlin";
 pub(crate) const USER: &str = "anna";
@@ -63,14 +65,18 @@ impl Cast {
         to: (Timestamp, Timestamp),
     ) -> Option<()> {
         self.world.advance(std::time::Duration::from_secs(60));
-        let text = |at: Timestamp| at.strftime("%Y%m%dT%H%M%SZ").to_string();
-        let is_it = |body: &str| body.contains(&format!("DTSTART:{}", text(from.0)));
+        let zone = tzdb().zone(ZONE)?;
+        // Written on the clocks of the zone in which it was booked.
+        let line = |name: &str, at: Timestamp| {
+            format!("{name};TZID={ZONE}:{}", zone.to_datetime(at).strftime("%Y%m%dT%H%M%S"))
+        };
+        let is_it = |body: &str| body.contains(&line("DTSTART", from.0));
         let events = self.practice.resources();
         let (name, _) =
             events.iter().find(|(_, one)| is_it(&String::from_utf8_lossy(&one.body)))?;
         self.practice.edit_event(name, |body| {
-            body.replace(&format!("DTSTART:{}", text(from.0)), &format!("DTSTART:{}", text(to.0)))
-                .replace(&format!("DTEND:{}", text(from.1)), &format!("DTEND:{}", text(to.1)))
+            body.replace(&line("DTSTART", from.0), &line("DTSTART", to.0))
+                .replace(&line("DTEND", from.1), &line("DTEND", to.1))
         })?;
         Some(())
     }

@@ -215,6 +215,8 @@ Where to look:
 
   calhub connections list --data-dir {dir}
   calhub bookings list --data-dir {dir}
+  calhub reconcile --dry-run --data-dir {dir}
+  calhub audit verify --data-dir {dir}
   calhub sync {calendar} --full --dry-run --data-dir {dir}
   calhub doctor --data-dir {dir}
   (in a checkout: `cargo run -q -- connections list ...`)"
