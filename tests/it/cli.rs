@@ -156,6 +156,7 @@ fn help_teaches_every_command() {
         "quarantine",
         "reconcile",
         "drift",
+        "impact",
         "audit",
         "secrets",
         "unexpandable",
@@ -167,7 +168,7 @@ fn help_teaches_every_command() {
         let text = done(dir.path(), &[command, "--help"]);
         assert!(text.contains("Usage:"), "{command}");
     }
-    for later in ["slots", "impact"] {
+    for later in ["slots", "channels"] {
         assert!(!help.contains(&format!("  {later} ")), "{later} is promised and not there");
         assert_eq!(run(dir.path(), &[later]).status.code(), Some(2));
     }
