@@ -82,6 +82,8 @@ enum Part {
     There(Kinds, Arc<CalendarSnapshot>, Arc<Packed>),
     /// What holds and bookings have taken of the resource itself.
     Claims(ResourceId, Option<Arc<Packed>>),
+    /// The same of a resource of which some seats are taken.
+    Seats(ResourceId, Option<Arc<Packed>>),
     Gap(CalendarId),
 }
 
@@ -101,16 +103,23 @@ impl Basis {
     /// Looks up a resource: its calendars, and what is taken of it.
     pub fn of_resource(tenant: &Tenant, resource: &ResourceSnapshot) -> Self {
         let mut basis = Self::of(tenant, &resource.links);
-        basis.0.push(Part::Claims(resource.resource.clone(), resource.claims.clone()));
+        let (id, claims) = (resource.resource.clone(), resource.claims.clone());
+        let is_shared = resource.is_shared && !resource.links.is_empty();
+        basis.0.push(if is_shared { Part::Seats(id, claims) } else { Part::Claims(id, claims) });
         basis
     }
 
     /// The resource that it is about, if it is about one.
     pub(super) fn resource(&self) -> Option<&ResourceId> {
         self.0.iter().find_map(|part| match part {
-            Part::Claims(resource, _) => Some(resource),
+            Part::Claims(resource, _) | Part::Seats(resource, _) => Some(resource),
             Part::There(..) | Part::Gap(_) => None,
         })
+    }
+
+    /// Whether the tables must say which of its calendars' time its own bookings want ([`Self::leave_out`]).
+    pub fn is_shared(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Seats(..)))
     }
 
     /// Puts other busy time in the place of a calendar's.
@@ -127,7 +136,7 @@ impl Basis {
     /// Puts something else in the place of what is taken.
     pub(super) fn put_claims(&mut self, other: Option<&Arc<Packed>>) {
         for part in &mut self.0 {
-            if let Part::Claims(_, claims) = part {
+            if let Part::Claims(_, claims) | Part::Seats(_, claims) = part {
                 *claims = other.map(Arc::clone);
             }
         }
@@ -141,10 +150,10 @@ impl Basis {
     pub fn most(&self, question: &Question) -> usize {
         let bounds = Seconds::of(question.window);
         let most = |part: &Part| match part {
-            Part::There(.., busy) | Part::Claims(_, Some(busy)) => {
+            Part::There(.., busy) | Part::Claims(_, Some(busy)) | Part::Seats(_, Some(busy)) => {
                 busy.most(bounds.from, bounds.until)
             }
-            Part::Claims(_, None) | Part::Gap(_) => 0,
+            Part::Claims(_, None) | Part::Seats(_, None) | Part::Gap(_) => 0,
         };
         self.0.iter().map(most).sum()
     }
@@ -162,7 +171,7 @@ impl Basis {
     fn parts(&self) -> impl Iterator<Item = (&Kinds, &CalendarSnapshot, &Packed)> {
         self.0.iter().filter_map(|part| match part {
             Part::There(kinds, snapshot, busy) => Some((kinds, &**snapshot, &**busy)),
-            Part::Claims(..) | Part::Gap(_) => None,
+            Part::Claims(..) | Part::Seats(..) | Part::Gap(_) => None,
         })
     }
 
@@ -172,8 +181,10 @@ impl Basis {
             Part::There(kinds, snapshot, busy) if !snapshot.facts.is_transparent => {
                 Some((kinds, &**busy))
             }
-            Part::Claims(_, Some(claims)) => Some((&Kinds::TAKEN, &**claims)),
-            Part::There(..) | Part::Claims(..) | Part::Gap(_) => None,
+            Part::Claims(_, Some(claims)) | Part::Seats(_, Some(claims)) => {
+                Some((&Kinds::TAKEN, &**claims))
+            }
+            Part::There(..) | Part::Claims(..) | Part::Seats(..) | Part::Gap(_) => None,
         })
     }
 }
@@ -186,7 +197,7 @@ pub fn unknown(question: &Question, basis: &Basis) -> Vec<Unknown> {
         match part {
             Part::There(_, snapshot, busy) => add_unknown(question, snapshot, busy, &mut found),
             // What is taken is known.
-            Part::Claims(..) => {}
+            Part::Claims(..) | Part::Seats(..) => {}
             Part::Gap(calendar) => found.push(Unknown {
                 start_us: question.window.start_us(),
                 end_us: question.window.end_us(),

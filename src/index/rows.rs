@@ -103,6 +103,7 @@ pub(super) fn resource_snapshot(
         external_id: row.external_id.clone(),
         links: links.collect(),
         claims: packed(row, claims, now),
+        is_shared: row.capacity > 1 && !claims.is_empty(),
     }
 }
 

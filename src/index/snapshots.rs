@@ -68,6 +68,9 @@ pub struct ResourceSnapshot {
     pub links: Vec<Link>,
     /// What its own holds and bookings have taken, if anything.
     pub claims: Option<Arc<Packed>>,
+    /// Whether some of its seats are taken: what its own bookings want its calendars to hold is then no sign that it is
+    /// busy, and is told from the rest by the tables.
+    pub is_shared: bool,
 }
 
 /// One tenant's part of the index.

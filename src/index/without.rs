@@ -1,4 +1,5 @@
-//! Answers as if some bookings were not there: for whoever looks for another time for them.
+//! Answers as if some bookings were not there: for whoever looks for another time for them, and for a resource with seats to
+//! spare, which its own bookings' events do not make busy.
 //!
 //! The index keeps no bookings apart, only the time they take; those few calendars and resources that they touch are
 //! read from the tables again.
@@ -17,7 +18,8 @@ use crate::{
 };
 
 impl Basis {
-    /// Takes out what these bookings take, of their resources and of the calendars they are written into.
+    /// Takes out what these bookings take, of their resources and of the calendars they are written into; and, of a shared
+    /// resource's calendars, what its own bookings want them to hold.
     pub async fn leave_out(
         &mut self,
         tx: &mut Tx,
@@ -25,8 +27,16 @@ impl Basis {
         bookings: &[BookingId],
         clock: &dyn Clock,
     ) -> Result<(), StoreError> {
+        let own = match self.resource().filter(|_| self.is_shared()) {
+            Some(resource) => own_bookings(tx, tenant, resource, clock).await?,
+            None => Vec::new(),
+        };
+        let out = [bookings, own.as_slice()].concat();
+        if out.is_empty() {
+            return Ok(());
+        }
         for calendar in self.calendars().map(|one| one.calendar.clone()).collect::<Vec<_>>() {
-            if let Some(busy) = calendar_without(tx, tenant, &calendar, bookings, clock).await? {
+            if let Some(busy) = calendar_without(tx, tenant, &calendar, &out, clock).await? {
                 self.put_calendar(&calendar, &busy);
             }
         }
@@ -36,6 +46,17 @@ impl Basis {
         }
         Ok(())
     }
+}
+
+/// The bookings that hold seats of a resource.
+async fn own_bookings(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    resource: &ResourceId,
+    clock: &dyn Clock,
+) -> Result<Vec<BookingId>, StoreError> {
+    let claims = tx.claims().of_resource(tenant, resource, taken_since(clock.now())).await?;
+    Ok(claims.iter().filter_map(|claim| claim.claim_id.parse().ok()).collect())
 }
 
 /// A calendar's busy time without what these bookings want it to hold; `None` when they want nothing of it.

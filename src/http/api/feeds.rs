@@ -91,7 +91,7 @@ impl FileQuery {
     }
 }
 
-fn file(
+async fn file(
     api: &Api,
     tenant: &TenantId,
     resource: &ResourceId,
@@ -104,7 +104,11 @@ fn file(
     let basis = api.hub.index.read(tenant, |part| {
         part.resource(resource).map(|resource| Basis::of_resource(part, &resource))
     });
-    let basis = basis.flatten().ok_or_else(|| Problem::not_found("resource"))?;
+    let mut basis = basis.flatten().ok_or_else(|| Problem::not_found("resource"))?;
+    if basis.is_shared() {
+        let mut tx = api.hub.store.read().await?;
+        basis.leave_out(&mut tx, tenant, &[], &*api.hub.clock).await?;
+    }
     let text = write(shape, resource.as_str(), window, now, &answer(&question, &basis));
     let headers = [
         (header::CONTENT_TYPE, "text/calendar; charset=utf-8"),
@@ -127,7 +131,7 @@ async fn calendar_file(
     let mut tx = api.hub.store.read().await?;
     let row = find(&mut tx, &caller, &text).await?;
     tx.rollback().await?;
-    file(&api, &caller.tenant, &row.resource_id, &query)
+    Box::pin(file(&api, &caller.tenant, &row.resource_id, &query)).await
 }
 
 /// A secret feed address, without its secret.
@@ -251,5 +255,5 @@ async fn secret_file(
     };
     let row = rows.into_iter().find(is_it);
     let row = row.ok_or_else(|| Problem::not_found("feed"))?;
-    file(&api, &row.tenant_id, &row.resource_id, &query)
+    Box::pin(file(&api, &row.tenant_id, &row.resource_id, &query)).await
 }

@@ -218,7 +218,7 @@ async fn ask(
         is_current: api.hub.index.is_current(now),
     };
     let mut looked = Looked::up(&api.hub.index, &caller.tenant, &ask);
-    if !ask.exclude_bookings.is_empty() {
+    if !ask.exclude_bookings.is_empty() || looked.bases().any(Basis::is_shared) {
         Box::pin(leave_out(&api, &caller, &ask.exclude_bookings, &mut looked)).await?;
     }
     let found = Found::of(looked, mem::take(&mut ask.resources), mem::take(&mut ask.calendars));

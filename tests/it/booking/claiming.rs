@@ -301,3 +301,44 @@ async fn seats_that_are_taken_away_are_cleared_first() {
     })
     .await;
 }
+
+/// A class of two has a calendar of its own, into which its bookings are written and which blocks it.
+#[tokio::test]
+async fn a_seat_that_is_taken_does_not_make_the_class_busy_and_a_foreign_event_does() {
+    on_each_engine(async |bed| {
+        let place = Place::new(bed).await;
+        let class = json!({"name": "Class", "external_id": "class", "capacity": 2,
+            "calendars": [{"calendar_id": place.calendar_id}], "write_to": place.calendar_id});
+        let class = place.hub.post("/v1/resources", class).await.expect(201).id();
+        let busy = async || -> Vec<String> {
+            let ask = json!({"resources": [class], "start": hour(0), "end": hour(23)});
+            let found = place.hub.post("/v1/freebusy", ask).await.expect(200).body;
+            let spans = found["resources"][&class]["busy"].as_array().unwrap().clone();
+            spans.iter().map(|span| span["start"].as_str().unwrap()[11..13].to_owned()).collect()
+        };
+        let seat = async || {
+            let slot = json!({"resources": [class], "start": hour(9), "end": hour(10)});
+            let answer = place.hub.post("/v1/bookings", slot).await;
+            place.settle().await;
+            answer
+        };
+        seat().await.expect(201);
+        place.sync().await;
+        assert_eq!(place.objects().len(), 1);
+        assert_eq!(busy().await, [] as [String; 0], "one seat is left");
+        let file = format!("/v1/resources/{class}/freebusy.ics?start={}&end={}", hour(0), hour(23));
+        let told = place.hub.get(&file).await.expect(200).text;
+        assert!(!told.contains("FBTYPE=BUSY"), "{told}");
+        // Somebody else's booking in the same calendar is not the class's own.
+        place.book(11, 12).await.expect(201);
+        place.settle().await;
+        assert_eq!(busy().await, ["11"]);
+        seat().await.expect(201);
+        assert_eq!(busy().await, ["09", "11"]);
+        seat().await.problem(409, "slot_taken");
+        place.calendar.put("own.ics", event("own", 14, 15));
+        place.sync().await;
+        assert_eq!(busy().await, ["09", "11", "14"]);
+    })
+    .await;
+}
