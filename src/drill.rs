@@ -144,6 +144,8 @@ pub enum Bug {
     FenceUnchecked,
     /// The entry in the change log is committed after the data that it tells of, in a transaction of its own.
     LogOutsideTransaction,
+    /// What operators have paused is asked all the same.
+    PauseUnheard,
     /// Sealers of the audit log do not wait for each other.
     SealerUnlocked,
     /// The index reads only what stands below the oldest running transaction of the server.

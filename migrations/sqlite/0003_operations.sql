@@ -20,3 +20,14 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_id ON audit (audit_id);
 CREATE INDEX audit_by_place ON audit (n, audit_id, tenant_id) WHERE n IS NOT NULL;
 CREATE INDEX audit_unsealed ON audit (audit_id, tenant_id) WHERE n IS NULL;
+
+-- What operators have stopped. `target` is a provider's word, with no tenant, or `tenant`, or a connection.
+CREATE TABLE pauses (
+    tenant_id TEXT NOT NULL,
+    target    TEXT NOT NULL,
+    reads     BOOLEAN NOT NULL,
+    writes    BOOLEAN NOT NULL,
+    actor     TEXT NOT NULL,
+    since_us  BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, target)
+);

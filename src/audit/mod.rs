@@ -64,6 +64,8 @@ macro_rules! verbs {
 }
 
 verbs! {
+    Paused, "paused";
+    Resumed, "resumed";
     KeyMade, "key.made";
     KeyRemoved, "key.removed";
     TenantMade, "tenant.made";
@@ -109,6 +111,12 @@ impl<'a> Act<'a> {
     /// Something done to the hub as a whole.
     pub fn on_hub(verb: Verb) -> Self {
         Self { tenant: None, verb, subject: "hub", detail: json!({}) }
+    }
+
+    /// Of the hub as a whole, what.
+    #[must_use]
+    pub fn about(self, subject: &'a str) -> Self {
+        Self { subject, ..self }
     }
 
     /// With the hub's own words and ids about it: an entry is kept for good, so nothing that a person or a platform has

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::{
     audit, backup, bookings, calendars, config, connect, connections, demo, doctor, expand,
-    freebusy, jobs, keys, migrate, outbox, quarantine, reconcile, resources, restore, secrets,
-    serve, session::Before, sync, tenants, work,
+    freebusy, jobs, keys, migrate, outbox, pause, quarantine, reconcile, resources, restore,
+    secrets, serve, session::Before, sync, tenants, work,
 };
 
 const EXAMPLES: &str = "\
@@ -58,6 +58,9 @@ pub(crate) enum Command {
     Reconcile(reconcile::Reconcile),
     Drift(reconcile::Drift),
     Impact(super::impact::Impact),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
+    Pauses(pause::Pauses),
     Quarantine(quarantine::Quarantine),
     Audit(audit::Audit),
     Secrets(secrets::Secrets),
@@ -127,6 +130,10 @@ mod tests {
             "calhub trace bkg_1",
             "calhub quarantine reject cal_1",
             "calhub unexpandable list",
+            "calhub pause --provider caldav --writes",
+            "calhub pause --tenant ten_1",
+            "calhub resume --connection con_1 --reads --json",
+            "calhub pauses",
             "calhub audit list --subject con_1 --json",
             "calhub audit verify --head 1:ab",
             "calhub backup FILE",
@@ -152,6 +159,10 @@ mod tests {
         assert_eq!(
             refusal("calhub freebusy --calendar a --from soon --to 2026-03-03"),
             ErrorKind::ValueValidation
+        );
+        assert_eq!(
+            refusal("calhub pause --provider caldav --connection con_1"),
+            ErrorKind::ArgumentConflict
         );
         assert_eq!(refusal("calhub slots list"), ErrorKind::InvalidSubcommand);
     }

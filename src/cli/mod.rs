@@ -21,6 +21,7 @@ mod jobs;
 mod keys;
 mod migrate;
 mod outbox;
+mod pause;
 mod problem;
 mod quarantine;
 mod reconcile;

@@ -76,6 +76,11 @@ impl Target {
     pub(crate) fn reach(&self) -> Reach {
         self.reach.with_url(self.url.as_ref())
     }
+
+    /// The tenant to act for.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.reach.tenant.as_deref()
+    }
 }
 
 pub(crate) fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {

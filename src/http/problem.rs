@@ -126,6 +126,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("external_id_taken", 409, "The external id is taken"),
     ("in_use", 409, "It is in use"),
     ("conflict", 409, "It conflicts with what is there"),
+    ("paused", 409, "It is paused"),
     ("slot_taken", 409, "The slot is taken"),
     ("unverified", 409, "The slot could not be verified"),
     ("hold_expired", 409, "The hold has expired"),

@@ -32,6 +32,9 @@ pub enum LinkError {
     /// The connection is being removed.
     #[error("the connection is being removed")]
     Removing,
+    /// An operator has paused reading there.
+    #[error("reading there is paused")]
+    Paused,
     #[error("the store failed")]
     Store(#[source] StoreError),
     #[error("the login cannot be sealed or opened")]
@@ -50,6 +53,7 @@ impl LinkError {
             Self::NotFound => "not_found",
             Self::Stale => "stale",
             Self::Removing => "removing",
+            Self::Paused => "paused",
             Self::Store(_) | Self::Secrets(_) => "unavailable",
         }
     }
@@ -77,6 +81,7 @@ impl From<SyncError> for LinkError {
             SyncError::Provider(error) => Self::Refused(error),
             SyncError::Store(error) => error.into(),
             SyncError::Secrets(error) => Self::Secrets(error),
+            SyncError::Paused => Self::Paused,
             SyncError::Gone
             | SyncError::Overtaken
             | SyncError::LeaseLost

@@ -101,7 +101,7 @@ impl Linker {
     ///
     /// [`LinkError::Refused`] with the diagnosis when the live check fails.
     pub async fn link(&self, tenant: &TenantId, asked: LinkRequest) -> Result<Linked, LinkError> {
-        let checked = self.check(tenant, &asked.login, Value::Null).await?;
+        let checked = self.check(tenant, None, &asked.login, Value::Null).await?;
         reach(Point::LinkChecked).await;
         match self.keep(tenant, &asked, &checked).await {
             // Somebody linked the same account between our look and our insert.
@@ -113,10 +113,12 @@ impl Linker {
     async fn check(
         &self,
         tenant: &TenantId,
+        connection: Option<&ConnectionId>,
         login: &Login,
         learned: Value,
     ) -> Result<Checked, LinkError> {
         let mut tx = self.engine.store.read().await?;
+        self.engine.may_link(&mut tx, tenant, connection, login.provider()).await?;
         let allow_net = allowed_networks(&mut tx, tenant).await?;
         drop(tx);
         let connector = self.engine.connectors.connect(login, learned, allow_net.as_deref())?;
@@ -278,7 +280,9 @@ impl Linker {
             None => whole(row.provider, &update)?,
         };
         let checked = match &new {
-            Some(login) => Some(self.check(tenant, login, row.learned.clone()).await?),
+            Some(login) => {
+                Some(self.check(tenant, Some(connection), login, row.learned.clone()).await?)
+            }
             None => None,
         };
         let mut tx = engine.store.begin().await?;

@@ -24,7 +24,7 @@ use crate::{
     },
     store::{AttemptRow, BookingRow, OutboxRow, ResourceRow, StoreError, Taken, Tx, WorkRow},
     sync::{
-        ASIDE, End, Engine, Lane, SyncError,
+        ASIDE, End, Engine, Lane, SyncError, Use,
         schedule::{self, Failure, after},
         state::is_pulled,
     },
@@ -65,7 +65,7 @@ impl Engine {
         let _alone = flight.lock().await;
         let found = async {
             let subject = self.subject(&work.tenant_id, &calendar).await?;
-            let way = self.way(&subject).await?;
+            let way = self.way(&subject, Use::Write).await?;
             Ok::<_, SyncError>((subject, way))
         };
         let (subject, way) = match found.await {

@@ -8,7 +8,7 @@ use crate::{
         ids::{CalendarId, TenantId},
         interval::Span,
     },
-    sync::{Engine, SyncError},
+    sync::{Engine, SyncError, Use},
 };
 
 /// By what an event is asked for.
@@ -43,7 +43,7 @@ impl Engine {
         sought: &Sought,
     ) -> Result<Option<Standing>, SyncError> {
         let subject = self.subject(tenant, calendar).await?;
-        let way = self.way(&subject).await?;
+        let way = self.way(&subject, Use::Read).await?;
         let learned = subject.connection.learned.clone();
         let connector = self.connectors.connect(&way.login, learned, way.allow_net.as_deref())?;
         let Some(writer) = connector.writer() else { return Ok(None) };

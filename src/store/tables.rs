@@ -33,6 +33,7 @@ pub(super) const TABLES: &[&str] = &[
     "hosts",
     "idempotency",
     "audit",
+    "pauses",
 ];
 
 /// Columns whose values mean something in one database only: the places of the change log.

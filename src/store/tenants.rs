@@ -85,6 +85,7 @@ impl Tenants<'_> {
     pub async fn delete(&mut self, tenant: &TenantId) -> Result<bool> {
         self.0.locks().tenant(tenant).await?;
         self.0.execute(include_str!("sql/change_erase.sql"), &[tenant.into()]).await?;
+        self.0.pauses().erase(tenant).await?;
         Ok(self.0.execute(include_str!("sql/tenant_delete.sql"), &[tenant.into()]).await? > 0)
     }
 }

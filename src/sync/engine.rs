@@ -16,6 +16,7 @@ use super::{
     drain::Turns,
     error::SyncError,
     leases::Leases,
+    pausing::Use,
     traffic::{Counted, Tally},
 };
 use crate::{
@@ -144,8 +145,13 @@ impl Engine {
     }
 
     /// Opens the login of a calendar's connection. Only what goes to the provider needs it.
-    pub(crate) async fn way(&self, subject: &Subject) -> Result<Way, SyncError> {
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Paused`] when nothing is to be asked of it.
+    pub(crate) async fn way(&self, subject: &Subject, what: Use) -> Result<Way, SyncError> {
         let mut tx = self.store.read().await?;
+        self.may(&mut tx, subject, what).await?;
         let login = match self.open_login(&mut tx, &subject.connection).await {
             // Sealed anew since it was read, and the key that sealed it before is gone: read it again.
             Err(SyncError::Secrets(_)) => {

@@ -6,7 +6,7 @@ use super::{engine::Engine, error::SyncError, lanes::Lane};
 use crate::{
     drill::{Point, reach},
     model::ids::{ConnectionId, TenantId},
-    store::WorkRow,
+    store::{Target, WorkRow},
 };
 
 impl Engine {
@@ -45,6 +45,7 @@ impl Engine {
         tx.resources().stop_writing_to(tenant, connection, self.clock.now()).await?;
         let own: Vec<_> = calendars.iter().map(|row| row.calendar_id.clone()).collect();
         tx.bookings().blank_history(tenant, &own).await?;
+        tx.pauses().remove(&Target::Connection(tenant.clone(), connection.clone())).await?;
         tx.connections().delete(tenant, connection).await?;
         // What the log and kept answers told of it; that it was there and is gone stays told.
         tx.changes().blank(tenant, &ids).await?;

@@ -25,6 +25,9 @@ pub enum SyncError {
     /// The connection is not asked in its present state.
     #[error("the connection's login is refused")]
     NotAsked,
+    /// An operator has paused it.
+    #[error("an operator has paused this")]
+    Paused,
     /// The host asked to be left alone, or others are talking to it.
     #[error("the host is not to be asked now")]
     HostClosed(jiff::Timestamp),
@@ -41,6 +44,7 @@ impl SyncError {
             Self::LeaseLost => "lease_lost",
             Self::Gone => "gone",
             Self::NotAsked => "needs_reauth",
+            Self::Paused => "paused",
             Self::HostClosed(_) => "throttled",
         }
     }

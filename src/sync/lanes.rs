@@ -6,6 +6,7 @@ use super::{
     drain::End,
     engine::Engine,
     error::SyncError,
+    pausing::{ASLEEP, Use},
     pull::Ask,
     removal::Removal,
     schedule::{self, Failure, after},
@@ -114,7 +115,7 @@ impl Engine {
         let _alone = flight.lock().await;
         let found = async {
             let subject = self.subject(&row.tenant_id, &calendar).await?;
-            let way = self.way(&subject).await?;
+            let way = self.way(&subject, Use::Read).await?;
             Ok((subject, way))
         };
         let (subject, way) = match found.await {
@@ -180,6 +181,8 @@ impl Engine {
             SyncError::Overtaken => End::Again(after(now, Duration::from_secs(1)), None),
             SyncError::LeaseLost => End::Done,
             SyncError::HostClosed(until) => End::Again(*until, None),
+            // Its own pause wakes it: till then it neither tries nor fails.
+            SyncError::Paused => End::Again(schedule::next_poll(now, ASLEEP, &*self.entropy), None),
             SyncError::NotAsked => End::Again(retry(Failure::Lasting), None),
             SyncError::Secrets(source) => {
                 tracing::error!(lane = row.lane, subject = row.subject, error = %source, "What is sealed cannot be opened.");

@@ -92,7 +92,11 @@ impl Engine {
             other => other.map_err(plain)?,
         };
         let allow_net = allowed_networks(&mut tx, tenant).await.map_err(|e| plain(e.into()))?;
+        let held = tx.pauses().on(tenant, id, row.provider).await.map_err(|e| plain(e.into()))?;
         drop(tx);
+        if held.reads {
+            return Err(plain(SyncError::Paused));
+        }
         if row.state == ConnectionState::Removing {
             return Err(plain(SyncError::Gone));
         }

@@ -19,6 +19,7 @@ use super::{
     digest::{Allowance, News},
     engine::{Engine, Subject, Way},
     error::SyncError,
+    pausing::Use,
     quarantine::{Balance, Held},
     state::is_pulled,
     stock::Stock,
@@ -106,7 +107,7 @@ impl Engine {
         let flight = self.flight(calendar);
         let _alone = flight.lock().await;
         let subject = self.subject(tenant, calendar).await?;
-        let way = self.way(&subject).await?;
+        let way = self.way(&subject, Use::Read).await?;
         let live = self.enter_live(&way.login.host()).await?;
         let pulled = self.pull_subject(subject, &way, ask).await;
         live.leave().await;
@@ -201,7 +202,11 @@ impl<'a> Round<'a> {
         if cursor.is_none() {
             self.generation += 1;
         }
-        for _ in 0..PAGES {
+        for page in 0..PAGES {
+            if page > 0 {
+                let mut tx = self.engine.store.read().await?;
+                self.engine.may(&mut tx, &self.subject, Use::Read).await?;
+            }
             let known = Stock { engine: self.engine, calendar: &self.subject.calendar };
             let page = match connector.pull(&calendar, window, cursor.as_ref(), &known).await {
                 Ok(page) => page,

@@ -9,6 +9,7 @@ use super::{
     engine::Engine,
     error::SyncError,
     lanes::Lane,
+    pausing::Use,
     pull::{Ask, Pulled},
     quarantine::{Held, Word},
     timeline::Happened,
@@ -203,7 +204,7 @@ impl Engine {
         if subject.calendar.synced_at.is_some_and(|at| at > asked) {
             return Ok(());
         }
-        let way = self.way(&subject).await?;
+        let way = self.way(&subject, Use::Read).await?;
         let live = self.enter_live(&way.login.host()).await?;
         let pulled = self.pull_subject(subject, &way, Ask::default()).await;
         live.leave().await;

@@ -46,6 +46,15 @@ pub(crate) enum Happened<'a> {
     Judged {
         word: &'static str,
     },
+    /// An operator's word on reading and writing.
+    Paused {
+        reads: bool,
+        writes: bool,
+    },
+    Resumed {
+        reads: bool,
+        writes: bool,
+    },
 }
 
 impl Happened<'_> {
@@ -62,6 +71,8 @@ impl Happened<'_> {
             Self::Held(_) => "held",
             Self::Released { .. } => "released",
             Self::Judged { .. } => "judged",
+            Self::Paused { .. } => "paused",
+            Self::Resumed { .. } => "resumed",
         }
     }
 
@@ -85,6 +96,9 @@ impl Happened<'_> {
             }),
             Self::Released { why } => json!({ "why": why }),
             Self::Judged { word } => json!({ "word": word }),
+            Self::Paused { reads, writes } | Self::Resumed { reads, writes } => {
+                json!({ "reads": reads, "writes": writes })
+            }
         }
     }
 }
@@ -150,6 +164,14 @@ pub fn describe(kind: &str, body: &Value) -> String {
         ),
         "released" => format!("the removal that was held back is settled: {}", word("why")),
         "judged" => format!("an operator's word on the removal: {}", word("word")),
+        "paused" | "resumed" => {
+            let what = match (is("reads"), is("writes")) {
+                (true, false) => "reading",
+                (false, true) => "writing",
+                _ => "reading and writing",
+            };
+            format!("an operator {kind} {what}")
+        }
         other => other.to_owned(),
     }
 }

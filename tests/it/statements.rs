@@ -32,6 +32,7 @@ const TENANT_TABLES: &[&str] = &[
     "timeline",
     "work",
     "audit",
+    "pauses",
 ];
 
 /// Statements that cross tenants, and why they may.
@@ -73,6 +74,7 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("lock_turned_back.postgres.sql", "the clock is everybody's"),
     ("lock_turned_back_work.postgres.sql", "the clock is everybody's"),
     ("outbox_spans.sql", "loads the index"),
+    ("pause_all.sql", "numbers for operators; an instance key lists everybody's"),
     ("provider_requests_forget.sql", "prunes old counts"),
     ("provider_requests_spread.sql", "numbers for operators"),
     ("resource_all.sql", "loads the index"),

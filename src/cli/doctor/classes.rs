@@ -60,6 +60,7 @@ classes! {
     CALENDARS_NEVER_SYNCED "calendars_never_synced" "a-calendar-was-never-synced" "their answers are wholly unknown";
     CALENDARS_QUARANTINED "calendars_quarantined" "a-calendar-is-quarantined" "their answers are unknown until it is clear whether the time is really free";
     SERIES_UNEXPANDABLE "series_unexpandable" "a-series-is-unexpandable" "these spans are unknown until somebody changes the event";
+    PAUSED "paused" "pausing" "nothing is asked there until somebody resumes it";
     WORK_OVERDUE "work_overdue" "work-is-overdue" "changes in people's calendars are seen late";
 }
 

@@ -6,12 +6,13 @@ use serde_json::Value;
 use super::{
     calendars,
     check::Check,
-    classes::{CLOCK_WRONG, HUB_NOT_READY, HUB_NOT_RUNNING, NOT_A_HUB, NOT_ALLOWED},
+    classes::{CLOCK_WRONG, HUB_NOT_READY, HUB_NOT_RUNNING, NOT_A_HUB, NOT_ALLOWED, PAUSED},
     connections,
     files::told,
 };
 use crate::cli::{
     client::{Client, Failure},
+    pause::{halves, target},
     show::{count, field},
 };
 
@@ -33,6 +34,7 @@ pub(crate) async fn ask(client: Result<Client, Failure>, now: Timestamp) -> Hear
         Ok((client, (status, body))) => {
             let mut checks = vec![readiness(status, &body)];
             checks.extend(clock(body.get("clock").unwrap_or(&Value::Null)));
+            checks.extend(pauses(&client).await);
             checks.extend(tenants(&client, now).await);
             Heard { runs: true, checks }
         }
@@ -95,6 +97,30 @@ fn clock(told: &Value) -> Option<Check> {
     } else {
         Check::ok(NAME, format!("agrees with {} that it asks", count(servers, "server")))
     })
+}
+
+/// What operators have paused, of all that the caller may see.
+async fn pauses(client: &Client) -> Vec<Check> {
+    let items = client.list(&["v1", "ops", "pauses"], &[]).await.unwrap_or_default();
+    items.iter().map(paused).collect()
+}
+
+fn paused(item: &Value) -> Check {
+    let says = format!(
+        "{} of {} is paused since {}, by {}",
+        halves(item),
+        target(item),
+        field(item, "since"),
+        field(item, "actor")
+    );
+    let flag = match ["provider", "connection_id", "tenant_id"].map(|name| field(item, name)) {
+        [provider, ..] if provider != "-" => format!("--provider {provider}"),
+        [_, connection, tenant] if connection != "-" => {
+            format!("--connection {connection} --tenant {tenant}")
+        }
+        [.., tenant] => format!("--tenant {tenant}"),
+    };
+    Check::note(PAUSED, "pause", says, format!("once it is over: `calhub resume {flag}`"))
 }
 
 /// Every tenant that the caller may see, else its own.

@@ -28,7 +28,7 @@ use crate::{
         ids::{ConnectionId, TenantId},
         states::{Access, ConnectionState, Provider},
     },
-    store::{CalendarRow, ConnectionFilter, ConnectionRow, Tx},
+    store::{CalendarRow, ConnectionFilter, ConnectionRow, PauseRow, Paused, Tx},
     sync::Removal,
 };
 
@@ -171,8 +171,9 @@ async fn rendered(
     let mut tx = api.hub.store.read().await?;
     let row = read(&mut tx, tenant, connection).await?;
     let calendars = tx.calendars().by_connection(tenant, connection).await?;
+    let paused = tx.pauses().on(tenant, connection, row.provider).await?;
     let tag = (header::ETAG, etag(row.revision));
-    Ok((status, [tag], Json(ConnectionView::of(row, &calendars))))
+    Ok((status, [tag], Json(ConnectionView::of(row, &calendars, paused))))
 }
 
 /// Links an account after checking it live.
@@ -236,17 +237,26 @@ async fn list(
     let mut tx = api.hub.store.read().await?;
     let rows = tx.connections().list(&caller.tenant, &filter).await?;
     let rows = Page::cut(rows, page.limit()?, |row| row.connection_id.to_string());
+    let pauses = tx.pauses().of_tenant(&caller.tenant).await?;
     let mut items = Vec::with_capacity(rows.items.len());
     for row in rows.items {
         let calendars: Vec<CalendarRow> =
             tx.calendars().by_connection(&caller.tenant, &row.connection_id).await?;
-        items.push(ConnectionView::of(row, &calendars));
+        let concerns =
+            |pause: &&PauseRow| pause.concerns(&caller.tenant, &row.connection_id, row.provider);
+        let held = pauses.iter().filter(concerns);
+        let held = held.fold(Paused::default(), |all, pause| all.and(pause.paused));
+        items.push(ConnectionView::of(row, &calendars, held));
     }
     Ok(Json(Page { items, next: rows.next }))
 }
 
 /// Finds a connection by its id or by `ext:` and its external id.
-async fn resolve(api: &Api, caller: &Caller, text: &str) -> Result<ConnectionId, Problem> {
+pub(super) async fn resolve(
+    api: &Api,
+    caller: &Caller,
+    text: &str,
+) -> Result<ConnectionId, Problem> {
     match text.strip_prefix("ext:") {
         None => id(text, "connection"),
         Some(external_id) => {
@@ -359,7 +369,7 @@ async fn remove(
         Ok(answer) => answer.into_response(),
         // Erased already.
         Err(_) => {
-            let mut view = ConnectionView::of(row, &[]);
+            let mut view = ConnectionView::of(row, &[], Paused::default());
             view.state = ConnectionState::Removing.as_str();
             (StatusCode::ACCEPTED, Json(view)).into_response()
         }

@@ -16,6 +16,7 @@ mod impact;
 mod keys;
 mod ops;
 mod outbox;
+mod pauses;
 mod refusal;
 mod render;
 mod resources;
@@ -45,6 +46,7 @@ pub(super) fn keyed() -> OpenApiRouter<Api> {
         .merge(impact::router())
         .merge(timeline::router())
         .merge(audit::router())
+        .merge(pauses::router())
 }
 
 /// The routes that anybody may call.

@@ -57,7 +57,7 @@ impl JobView {
     fn of(row: WorkRow, now: jiff::Timestamp) -> Self {
         let state = if row.lease_until.is_some_and(|until| until > now) {
             "running"
-        } else if row.last_error.is_some() {
+        } else if row.last_error.as_ref().is_some_and(|code| code != "put_off") {
             "failing"
         } else if row.due_at <= now {
             "ready"
@@ -256,6 +256,7 @@ impl From<SyncError> for Problem {
         match error {
             SyncError::Store(error) => error.into(),
             SyncError::Gone => Self::not_found("calendar or connection"),
+            SyncError::Paused => Self::new("paused", "An operator has paused reading there."),
             error => Self::internal(&error, "sync"),
         }
     }

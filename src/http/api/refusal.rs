@@ -34,6 +34,11 @@ impl From<LinkError> for Problem {
                 "The stored login does not open any more. State the whole login: url, and for CalDAV username and password.",
             ),
             LinkError::Removing => Self::new("conflict", "The connection is being removed."),
+            LinkError::Paused => Self::new(
+                "paused",
+                "An operator has paused reading there, so the login cannot be checked. Try again later.",
+            )
+            .retry_after(60),
             LinkError::Stale => IfMatch::stale(),
             LinkError::NotFound => Self::not_found("connection"),
             LinkError::Store(error) => error.into(),

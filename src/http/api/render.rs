@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     http::wire::{Instant, Iso},
     model::states::{ConnectionState, InitialSync, Provider},
-    store::{CalendarRow, ConnectionRow},
+    store::{CalendarRow, ConnectionRow, Paused},
     sync::words::in_words,
 };
 
@@ -96,11 +96,19 @@ pub(super) struct Progress {
     pub done: usize,
 }
 
+/// What of a connection is paused, by its own pause, its tenant's or its provider's.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PausedView {
+    pub reads: bool,
+    pub writes: bool,
+}
+
 /// A connection.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "con_0198c1", "provider": "caldav", "account_label": "me@example.org",
     "external_id": null, "state": "healthy", "access": "read", "progress": {"calendars": 2, "done": 2},
-    "last_ok_at": "2026-03-02T09:00:00Z", "last_error": null, "relink_url": null, "calendars": [],
+    "last_ok_at": "2026-03-02T09:00:00Z", "last_error": null, "paused": {"reads": false, "writes": false}, "relink_url": null,
+    "calendars": [],
     "metadata": {}, "created_at": "2026-03-01T08:00:00Z"}))]
 pub(super) struct ConnectionView {
     pub id: String,
@@ -117,6 +125,8 @@ pub(super) struct ConnectionView {
     pub last_error: Option<String>,
     /// The same in a sentence: what happened, and what to do.
     pub last_error_text: Option<&'static str>,
+    /// Whether an operator has the hub ask nothing of it.
+    pub paused: PausedView,
     /// Where a person signs in again, when that is needed.
     pub relink_url: Option<String>,
     pub calendars: Vec<CalendarView>,
@@ -126,7 +136,7 @@ pub(super) struct ConnectionView {
 }
 
 impl ConnectionView {
-    pub(super) fn of(row: ConnectionRow, calendars: &[CalendarRow]) -> Self {
+    pub(super) fn of(row: ConnectionRow, calendars: &[CalendarRow], paused: Paused) -> Self {
         let done =
             calendars.iter().filter(|calendar| calendar.initial_sync == InitialSync::Done).count();
         let last_error = row.last_error.filter(|_| row.state != ConnectionState::Healthy);
@@ -141,6 +151,7 @@ impl ConnectionView {
             last_ok_at: row.last_ok_at.map(Into::into),
             last_error_text: last_error.as_deref().map(in_words),
             last_error,
+            paused: PausedView { reads: paused.reads, writes: paused.writes },
             relink_url: None,
             calendars: calendars
                 .iter()

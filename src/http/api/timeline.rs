@@ -43,7 +43,7 @@ struct EntryView {
     /// The calendar, connection or booking that it is about.
     subject: String,
     /// Of a booking: what its history says, and `try`. Otherwise `linked`, `listed`, `listing_failed`, `state_changed`, `nudged`, `started_over`, `pulled`,
-    /// `pull_failed`, `held`, `released`, `judged`.
+    /// `pull_failed`, `held`, `released`, `judged`, `paused`, `resumed`.
     kind: String,
     /// The same in a sentence.
     text: String,

@@ -7,7 +7,7 @@ use prometheus::{Gauge, GaugeVec};
 
 use super::Ledger;
 use crate::{
-    store::{ChangeFilter, StoreError, Tx},
+    store::{ChangeFilter, StoreError, Target, Tx},
     sync::Lane,
 };
 
@@ -16,6 +16,7 @@ pub(super) struct Work {
     overdue: GaugeVec,
     log_lag: Gauge,
     unsealed: Gauge,
+    pauses: GaugeVec,
 }
 
 impl Work {
@@ -39,6 +40,11 @@ impl Work {
                 "calhub_audit_unsealed_seconds",
                 "How long the oldest entry of the audit log has waited for its place in the chain; 0 when none waits.",
             ),
+            pauses: ledger.gauges(
+                "calhub_pauses",
+                "Pauses that operators have set, by what they stop: `provider`, `tenant` or `connection`.",
+                &["scope"],
+            ),
         }
     }
 
@@ -57,6 +63,17 @@ impl Work {
         let next = ChangeFilter { tenant: None, kinds: Vec::new(), limit: 1 };
         let (ahead, _) = tx.changes().read_ahead(&head, &next).await?;
         self.log_lag.set(ahead.first().map_or(0.0, |row| since(row.change.at, now)));
+        let pauses = tx.pauses().all().await?;
+        let scopes = pauses.iter().map(|pause| match pause.target {
+            Target::Provider(_) => "provider",
+            Target::Tenant(_) => "tenant",
+            Target::Connection(..) => "connection",
+        });
+        let scopes: Vec<_> = scopes.collect();
+        for scope in ["provider", "tenant", "connection"] {
+            let count = scopes.iter().filter(|one| **one == scope).count();
+            self.pauses.with_label_values(&[scope]).set(count as f64);
+        }
         let oldest = tx.audit().tail().await?.oldest_us;
         let oldest = oldest.and_then(|us| Timestamp::from_microsecond(us).ok());
         self.unsealed.set(oldest.map_or(0.0, |at| since(at, now)));

@@ -1,7 +1,7 @@
 SELECT lane, COUNT(*) AS total,
     COUNT(CASE WHEN due_us <= $1 AND NOT leased THEN 1 END) AS ready,
     COUNT(CASE WHEN leased THEN 1 END) AS leased,
-    COUNT(last_error) AS failing,
+    COUNT(NULLIF(last_error, 'put_off')) AS failing,
     MIN(CASE WHEN due_us <= $1 AND NOT leased THEN due_us END) AS oldest_due_us
 FROM (
     SELECT lane, due_us, last_error,

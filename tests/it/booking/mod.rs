@@ -6,6 +6,7 @@ mod delivering;
 mod documented;
 mod inviting;
 mod operating;
+mod pausing;
 mod place;
 mod race;
 mod real;

@@ -90,7 +90,10 @@ async fn connections_and_calendars() {
         is_there.then_some(())
     })
     .await;
+    let (status, _) = hub.post("/v1/ops/pause", &json!({"provider": "google"})).await;
+    assert_eq!(status, 200);
     let found = look();
+    expect(&found, CALENDARS, "paused");
     for class in
         ["needs_reauth", "connection_failing", "calendars_never_synced", "calendars_quarantined"]
     {

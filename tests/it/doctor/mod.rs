@@ -66,6 +66,7 @@ const CALENDARS: Table = &[
     ("calendars_quarantined", "calhub quarantine confirm cal_"),
     ("series_unexpandable", "unexpandable"),
     ("calendars_stale", "calhub sync cal_"),
+    ("paused", "calhub resume --provider google"),
 ];
 const SURROUNDINGS: Table = &[
     ("zone_rules_old", "tzdata"),

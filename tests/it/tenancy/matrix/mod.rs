@@ -29,7 +29,7 @@ use crate::{
 type Outcome = (BTreeSet<(String, String)>, Vec<String>);
 
 /// Where an instance key sees all tenants.
-const EVERYBODYS: [&str; 2] = ["/v1/tenants", "/v1/ops/audit"];
+const EVERYBODYS: [&str; 3] = ["/v1/tenants", "/v1/ops/audit", "/v1/ops/pauses"];
 
 fn is_everybodys(operation: &Operation) -> bool {
     EVERYBODYS.iter().any(|path| operation.path.starts_with(path))

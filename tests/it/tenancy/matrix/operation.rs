@@ -181,6 +181,10 @@ fn bodies(schema: &str) -> Vec<(Value, Vec<Slot>)> {
                 vec![slot("/connection_id", &[Kind::Connection])],
             ),
         ],
+        "PauseAsk" => vec![(
+            json!({"connection": "", "writes": true}),
+            vec![slot("/connection", &[Kind::Connection, Kind::ConnectionExt])],
+        )],
         "HoldBody" | "ExtendBody" | "BookingBody" | "Ending" | "Resolution" | "Adoption" => {
             promises(schema)
         }

@@ -1,0 +1,1 @@
+DELETE FROM pauses WHERE tenant_id = $1 AND target = $2
