@@ -90,3 +90,24 @@ async fn bookings_of_the_next_day_that_rest_on_a_stale_calendar_are_listed() {
     })
     .await;
 }
+
+/// As after a hub that went down between moving the booking and saying that the conflict is settled.
+#[tokio::test]
+async fn a_conflict_that_was_followed_already_is_accepted_all_the_same() {
+    on_each_engine(async |bed| {
+        let place = Place::new(bed).await;
+        let id = place.book(9, 10).await.expect(201).id();
+        place.settle().await;
+        place.drag("T090000Z", "T110000Z", "T100000Z", "T120000Z").await;
+        let found = place.booking(&id).await;
+        let conflict = found["conflicts"][0]["id"].as_str().unwrap();
+        let resolve = format!("/v1/bookings/{id}/conflicts/{conflict}/resolve");
+        let to = json!({"start": hour(11), "end": hour(12), "allow_unverified": true});
+        place.hub.patch(&format!("/v1/bookings/{id}"), to).await.expect(200);
+        place.hub.post(&resolve, json!({"action": "revert"})).await.problem(409, "wrong_state");
+        place.hub.post(&resolve, json!({"action": "accept"})).await.expect(200);
+        place.hub.post(&resolve, json!({"action": "accept"})).await.problem(409, "wrong_state");
+        assert!(place.kinds(&id).await.contains(&"conflict_resolved".to_owned()));
+    })
+    .await;
+}
