@@ -70,7 +70,17 @@ pub enum Refusal {
     #[error("the store failed")]
     Store(#[from] StoreError),
     #[error("the secrets failed")]
-    Secrets(#[from] SecretsError),
+    Secrets(#[source] SecretsError),
+}
+
+/// A store that does not answer while a secret is opened says nothing about the secret.
+impl From<SecretsError> for Refusal {
+    fn from(error: SecretsError) -> Self {
+        match error {
+            SecretsError::Store(error) => Self::Store(error),
+            error => Self::Secrets(error),
+        }
+    }
 }
 
 impl Refusal {

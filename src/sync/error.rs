@@ -12,7 +12,7 @@ pub enum SyncError {
     #[error("the store failed")]
     Store(#[from] StoreError),
     #[error("the login cannot be opened")]
-    Secrets(#[from] SecretsError),
+    Secrets(#[source] SecretsError),
     /// The calendar changed under us (another pull, a new window, a new zone): begin again.
     #[error("overtaken by another change of the calendar")]
     Overtaken,
@@ -31,6 +31,16 @@ pub enum SyncError {
     /// The host asked to be left alone, or others are talking to it.
     #[error("the host is not to be asked now")]
     HostClosed(jiff::Timestamp),
+}
+
+/// A store that does not answer while a secret is opened says nothing about the secret.
+impl From<SecretsError> for SyncError {
+    fn from(error: SecretsError) -> Self {
+        match error {
+            SecretsError::Store(error) => Self::Store(error),
+            error => Self::Secrets(error),
+        }
+    }
 }
 
 impl SyncError {

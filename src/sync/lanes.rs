@@ -18,6 +18,9 @@ use crate::{
 
 /// How long a row steps aside for others that talk to its host.
 pub(crate) const ASIDE: Duration = Duration::from_millis(500);
+/// How soon, and how often in a row, work is tried again that our own store kept from its end.
+const STORE_PAUSE: Duration = Duration::from_secs(15);
+const STORE_TRIES: i64 = 8;
 /// How often is looked whether a connection's calendars are cleared.
 const CLEARING: Duration = Duration::from_secs(1);
 
@@ -187,6 +190,11 @@ impl Engine {
             SyncError::Secrets(source) => {
                 tracing::error!(lane = row.lane, subject = row.subject, error = %source, "What is sealed cannot be opened.");
                 End::Again(retry(Failure::Lasting), Some(error.code()))
+            }
+            // Most likely back within moments, and nothing of it is the provider's fault.
+            SyncError::Store(_) if row.attempts <= STORE_TRIES => {
+                tracing::warn!(lane = row.lane, subject = row.subject, %error, "Work waits for the store.");
+                End::Again(after(now, STORE_PAUSE), Some(error.code()))
             }
             SyncError::Provider(_) | SyncError::Store(_) => {
                 tracing::error!(lane = row.lane, subject = row.subject, %error, "Work failed.");
