@@ -235,7 +235,8 @@ impl Engine {
             wakes.add(calendar, Lane::Pull);
             return Ok(());
         };
-        if calendar.listed && !was.listed {
+        // It was gone by its own pull's word; where that has read it well since, there is nothing new to read.
+        if calendar.listed && !was.listed && was.last_error.is_some() {
             wakes.add(calendar, Lane::Pull);
         }
         let is_zone_new = calendar.time_zone != was.time_zone && calendar.time_zone_set.is_none();
