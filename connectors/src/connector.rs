@@ -53,6 +53,11 @@ pub trait Connector: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Notifications, for providers that send them.
+    fn channels(&self) -> Option<&dyn Channels> {
+        None
+    }
+
     /// What was learned about the server so far, to be kept with the connection and given back to the
     /// next connector of it. Opaque JSON; `Null` when there is nothing to learn.
     fn learned(&self) -> serde_json::Value {
@@ -101,6 +106,43 @@ pub trait Writer: Send + Sync {
         item: &ItemRef,
         expected: &Version,
     ) -> Result<()>;
+}
+
+/// Notifications of changes. They carry nothing but the news that there is news: what a channel says is never
+/// believed, only looked up.
+#[async_trait]
+pub trait Channels: Send + Sync {
+    /// Has changes of a calendar told to an address of ours.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::NoPush`](crate::Kind::NoPush) when the provider never tells of this calendar;
+    /// [`Kind::Rejected`](crate::Kind::Rejected) when it does not take the address.
+    async fn open(&self, calendar: &CalendarRef, wanted: &WantedChannel) -> Result<OpenChannel>;
+
+    /// Has no more told. A channel that is gone already is a success.
+    async fn close(&self, channel: &str, resource: &str) -> Result<()>;
+}
+
+/// A channel to be opened.
+#[derive(Clone, Debug)]
+pub struct WantedChannel {
+    /// Ours to choose; unique for ever, at most 64 characters.
+    pub channel: String,
+    /// What notifications must carry, at most 128 characters.
+    pub secret: secrecy::SecretString,
+    /// Where notifications go.
+    pub address: url::Url,
+    /// How long it is to live; the provider may grant less.
+    pub lives: Duration,
+}
+
+/// A channel that the provider has opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenChannel {
+    /// The provider's name for what is watched; notifications carry it, and closing needs it.
+    pub resource: String,
+    pub expires_at: Timestamp,
 }
 
 /// Lets a connector compare a listing with what the hub has, for providers without deltas.

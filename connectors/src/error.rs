@@ -17,6 +17,18 @@ pub enum RetryAfter {
     At(Timestamp),
 }
 
+/// Whom a throttling provider wants to hear less from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Throttle {
+    /// Everybody who asks this host.
+    #[default]
+    Host,
+    /// This account alone.
+    Account,
+    /// Everybody who signs in with this OAuth client.
+    Project,
+}
+
 /// What happened, in the provider-neutral words of the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -31,7 +43,7 @@ pub enum Kind {
     /// The address (after resolving, or after a redirect) may not be reached from this hub.
     BlockedAddress,
     /// The provider asked us to slow down.
-    Throttled { retry_after: Option<RetryAfter> },
+    Throttled { retry_after: Option<RetryAfter>, scope: Throttle },
     /// The cursor is no longer honoured: read everything again.
     CursorExpired,
     /// The version we expected is no longer there.
@@ -44,6 +56,14 @@ pub enum Kind {
     CalendarGone,
     /// The login is refused: 401, or a revoked grant.
     Unauthorized,
+    /// The grant is good and lacks a scope that this needs.
+    MissingScope,
+    /// The provider refuses the OAuth client itself: an operator's matter, and no account's.
+    WrongClient,
+    /// The provider's API is switched off for the OAuth client's project: an operator's matter too.
+    ApiDisabled,
+    /// The provider sends no notifications for this calendar, ever.
+    NoPush,
     /// The login is good but this is not allowed.
     Forbidden,
     /// The provider refuses what we sent, for good.
@@ -94,7 +114,7 @@ impl Kind {
     /// Sorts a kind into what to do. Total: a new provider never adds a branch to the engine.
     pub fn remedy(&self, during: Verb) -> Remedy {
         match (self, during) {
-            (Kind::Throttled { retry_after }, _) => Remedy::Retry { after: *retry_after },
+            (Kind::Throttled { retry_after, .. }, _) => Remedy::Retry { after: *retry_after },
             (Kind::CursorExpired, _) => Remedy::PullEverything,
             (Kind::Unavailable | Kind::Timeout | Kind::BadReply, Verb::Write) => Remedy::ReadBack,
             (
@@ -104,16 +124,18 @@ impl Kind {
                 | Kind::NotCalDav
                 | Kind::Tls
                 | Kind::Dns
-                | Kind::BlockedAddress,
+                | Kind::BlockedAddress
+                | Kind::WrongClient
+                | Kind::ApiDisabled,
                 _,
             ) => Remedy::Retry { after: None },
             (Kind::VersionConflict | Kind::Gone | Kind::AlreadyExists { .. }, _) => {
                 Remedy::Reconcile
             }
             (Kind::CalendarGone, _) => Remedy::Rediscover,
-            (Kind::Unauthorized, _) => Remedy::AskForLogin,
+            (Kind::Unauthorized | Kind::MissingScope, _) => Remedy::AskForLogin,
             (Kind::Forbidden, Verb::Pull) => Remedy::Rediscover,
-            (Kind::Forbidden | Kind::Rejected, _) => Remedy::SetAside,
+            (Kind::Forbidden | Kind::Rejected | Kind::NoPush, _) => Remedy::SetAside,
         }
     }
 
@@ -132,6 +154,10 @@ impl Kind {
             Kind::Gone => "gone",
             Kind::CalendarGone => "calendar_gone",
             Kind::Unauthorized => "unauthorized",
+            Kind::MissingScope => "missing_scope",
+            Kind::WrongClient => "wrong_client",
+            Kind::ApiDisabled => "api_disabled",
+            Kind::NoPush => "no_push",
             Kind::Forbidden => "forbidden",
             Kind::Rejected => "rejected",
             Kind::BadReply => "bad_reply",

@@ -11,11 +11,13 @@ pub mod error;
 pub mod event;
 pub mod ical;
 pub mod ics;
+pub mod oauth;
 pub mod transport;
 
 pub use connector::{
-    Account, CalendarRef, Change, Connector, Coverage, Cursor, Draft, Known, Next, Page,
-    RemoteCalendar, Traits, Versions, Window, WriteKey, Writer, Written,
+    Account, CalendarRef, Change, Channels, Connector, Coverage, Cursor, Draft, Known, Next,
+    OpenChannel, Page, RemoteCalendar, Traits, Versions, WantedChannel, Window, WriteKey, Writer,
+    Written,
 };
-pub use error::{Effect, Error, Kind, Remedy, Result, RetryAfter, Verb};
+pub use error::{Effect, Error, Kind, Remedy, Result, RetryAfter, Throttle, Verb};
 pub use event::{Item, ItemRef, RemoteEvent, Version};

@@ -298,10 +298,14 @@ pub(super) fn outcome(round: &Round<'_>, cursor: Option<Cursor>) -> PullOutcome 
 /// Sorts a kind by how long it is likely to last.
 pub(super) fn failure(kind: &Kind) -> Failure {
     match kind {
-        Kind::Throttled { retry_after } => Failure::Throttled(*retry_after),
+        Kind::Throttled { retry_after, .. } => Failure::Throttled(*retry_after),
         Kind::Tls
         | Kind::BlockedAddress
         | Kind::NotCalDav
+        | Kind::WrongClient
+        | Kind::ApiDisabled
+        | Kind::NoPush
+        | Kind::MissingScope
         | Kind::Unauthorized
         | Kind::Forbidden
         | Kind::CalendarGone

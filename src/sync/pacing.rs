@@ -6,7 +6,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use connectors::{Kind, RetryAfter};
+use connectors::{Kind, RetryAfter, Throttle};
 use jiff::Timestamp;
 
 use super::{
@@ -78,7 +78,7 @@ impl Engine {
 
     /// Keeps every hub from a host for as long as it asked for.
     pub(crate) async fn obey(&self, host: &str, kind: &Kind) -> Result<(), StoreError> {
-        let Kind::Throttled { retry_after: Some(asked) } = kind else { return Ok(()) };
+        let Kind::Throttled { retry_after: Some(asked), .. } = kind else { return Ok(()) };
         let now = self.clock.now();
         let until = not_before(now, *asked);
         let mut tx = self.store.begin().await?;
@@ -90,7 +90,8 @@ impl Engine {
     pub(crate) fn told_to_wait(&self, until: Timestamp) -> connectors::Error {
         let wait = until.duration_since(self.clock.now());
         let retry_after = Some(RetryAfter::In(wait.try_into().unwrap_or_default()));
-        Kind::Throttled { retry_after }.error("the host asked to be left alone")
+        Kind::Throttled { retry_after, scope: Throttle::Host }
+            .error("the host asked to be left alone")
     }
 
     /// Takes the place of live reads at a host, waiting a while for whoever has it.

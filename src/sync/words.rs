@@ -30,6 +30,18 @@ pub fn in_words(code: &str) -> &'static str {
         "unauthorized" | "needs_reauth" => {
             "the provider refuses the login: the person must give a new password (calhub connections update)"
         }
+        "missing_scope" => {
+            "the person did not allow all that this access needs: they must link again and leave every box ticked"
+        }
+        "wrong_client" => {
+            "the provider refuses this hub's OAuth client: check its id and secret; no account is at fault"
+        }
+        "api_disabled" => {
+            "the calendar API is switched off for this hub's OAuth client: switch it on in the provider's console"
+        }
+        "no_push" => {
+            "the provider sends no notifications for this calendar: it is polled instead; nothing to do"
+        }
         "forbidden" => {
             "the login works, and the provider does not let it read this calendar (403): was it unshared?"
         }
@@ -68,13 +80,17 @@ mod tests {
             Kind::Tls,
             Kind::Dns,
             Kind::BlockedAddress,
-            Kind::Throttled { retry_after: None },
+            Kind::Throttled { retry_after: None, scope: connectors::Throttle::Host },
             Kind::CursorExpired,
             Kind::VersionConflict,
             Kind::AlreadyExists { at: None },
             Kind::Gone,
             Kind::CalendarGone,
             Kind::Unauthorized,
+            Kind::MissingScope,
+            Kind::WrongClient,
+            Kind::ApiDisabled,
+            Kind::NoPush,
             Kind::Forbidden,
             Kind::Rejected,
             Kind::BadReply,

@@ -7,7 +7,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use jiff::fmt::rfc2822;
 use url::Url;
 
-use crate::error::{Error, Kind, RetryAfter};
+use crate::error::{Error, Kind, RetryAfter, Throttle};
 
 /// The longest pause a provider can ask for; more is taken as this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
@@ -73,9 +73,11 @@ pub fn refusal(reply: &Response<Bytes>, asked: &str) -> Error {
         StatusCode::UNAUTHORIZED => Kind::Unauthorized,
         StatusCode::FORBIDDEN => Kind::Forbidden,
         StatusCode::NOT_FOUND | StatusCode::GONE => Kind::Gone,
-        StatusCode::TOO_MANY_REQUESTS => Kind::Throttled { retry_after: pause },
+        StatusCode::TOO_MANY_REQUESTS => {
+            Kind::Throttled { retry_after: pause, scope: Throttle::Host }
+        }
         StatusCode::SERVICE_UNAVAILABLE if pause.is_some() => {
-            Kind::Throttled { retry_after: pause }
+            Kind::Throttled { retry_after: pause, scope: Throttle::Host }
         }
         StatusCode::PRECONDITION_FAILED => Kind::VersionConflict,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::LOCKED => {

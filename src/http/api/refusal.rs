@@ -59,7 +59,9 @@ pub(super) fn by(provider: Provider, error: LinkError) -> Problem {
 fn refused(refusal: &Refusal) -> Problem {
     let code = refusal.kind.code();
     let retry_after = match &refusal.kind {
-        Kind::Throttled { retry_after: Some(RetryAfter::In(wait)) } => Some(wait.as_secs().max(1)),
+        Kind::Throttled { retry_after: Some(RetryAfter::In(wait)), .. } => {
+            Some(wait.as_secs().max(1))
+        }
         _ => None,
     };
     let passing = [Kind::Unavailable, Kind::Timeout, Kind::Dns].contains(&refusal.kind);

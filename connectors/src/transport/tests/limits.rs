@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 
 use super::{Scripted, ask, call, reply, text, transport};
 use crate::{
-    error::{Effect, Kind, RetryAfter},
+    error::{Effect, Kind, RetryAfter, Throttle},
     transport::{Cut, Framed, Limits, Settings, Transport, refusal, retry_after},
 };
 
@@ -178,9 +178,9 @@ fn statuses_are_sorted() {
         (412, None, Kind::VersionConflict),
         (423, None, Kind::Unavailable),
         (425, None, Kind::Unavailable),
-        (429, None, Kind::Throttled { retry_after: None }),
-        (429, Some("5"), Kind::Throttled { retry_after: pause }),
-        (503, Some("5"), Kind::Throttled { retry_after: pause }),
+        (429, None, Kind::Throttled { retry_after: None, scope: Throttle::Host }),
+        (429, Some("5"), Kind::Throttled { retry_after: pause, scope: Throttle::Host }),
+        (503, Some("5"), Kind::Throttled { retry_after: pause, scope: Throttle::Host }),
         (503, None, Kind::Unavailable),
         (500, None, Kind::Unavailable),
         (400, None, Kind::Rejected),
