@@ -44,8 +44,10 @@ impl Desk {
             Ok(Err(SyncError::Gone)) => return Err(Refusal::NotFound("calendar")),
             Ok(Err(SyncError::Store(error))) => return Err(error.into()),
             Ok(Err(SyncError::Secrets(error))) => return Err(error.into()),
-            Ok(Err(_)) | Err(_) => {
-                let unsure = Unsure { calendar_id: calendar.clone(), reason: Reason::Stale };
+            refused => {
+                let is_refused = matches!(refused, Ok(Err(SyncError::NotAsked)));
+                let reason = if is_refused { Reason::NeedsReauth } else { Reason::Stale };
+                let unsure = Unsure { calendar_id: calendar.clone(), reason };
                 return Err(Refusal::Unverified { unsure: vec![unsure] });
             }
         };

@@ -163,7 +163,7 @@ impl Desk {
         let rows = self.store.read().await?.conflicts().to_settle(SOME).await?;
         let count = rows.len();
         for row in rows {
-            let actor = Actor { tenant: &row.tenant_id, name: "hub", request: None };
+            let actor = Actor::hub(&row.tenant_id);
             let wanted = match row.policy.as_str() {
                 "follow" | "cancel" => Settlement::Accept,
                 _ => Settlement::Revert,
@@ -231,10 +231,9 @@ impl Desk {
             let kind = "conflict_resolved";
             self.remember(&mut tx, actor, &row.booking_id, kind, body.clone()).await?;
             let (tenant, subject) = (actor.tenant, row.booking_id.as_str());
-            let told =
-                self.engine.change(tenant, "booking.conflict_resolved", actor.name, subject, body);
+            let kind = "booking.conflict_resolved";
+            let told = self.engine.change(tenant, kind, actor.name, subject, body.clone());
             tx.changes().append(&[told]).await?;
-            let body = json!({"conflict_id": row.conflict_id, "kind": row.kind, "action": state});
             let act = Act::on(tenant, Verb::ConflictResolved, subject).with(body);
             self.engine.audit.note(&mut tx, &actor.by(), act).await?;
         }

@@ -39,7 +39,12 @@ pub struct Actor<'a> {
     pub request: Option<&'a str>,
 }
 
-impl Actor<'_> {
+impl<'a> Actor<'a> {
+    /// The hub, of its own accord.
+    pub(super) fn hub(tenant: &'a TenantId) -> Self {
+        Self { tenant, name: "hub", request: None }
+    }
+
     /// The same for the audit log.
     pub(super) fn by(self) -> By {
         By { actor: self.name.into(), request: self.request.map(Into::into) }

@@ -24,7 +24,7 @@ impl Desk {
                 return Ok(ended);
             }
             for row in rows {
-                let actor = Actor { tenant: &row.tenant_id, name: "hub", request: None };
+                let actor = Actor::hub(&row.tenant_id);
                 let mut tx = self.store.begin().await?;
                 let row = self.locked_hold(&mut tx, &row.tenant_id, &row.hold_id).await?;
                 let now = tx.now(&*self.clock).await?;

@@ -23,10 +23,8 @@ impl Desk {
         let removals = self.store.read().await?.work().demanded(lane, SOME).await?;
         let mut count = 0;
         for row in removals {
-            let removal: Option<Removal> =
-                row.demand.as_ref().and_then(|demand| serde_json::from_value(demand.clone()).ok());
             let Ok(connection) = row.subject.parse::<ConnectionId>() else { continue };
-            if !removal.is_some_and(|removal| removal.cancel) {
+            if !Removal::of(&row).cancel {
                 continue;
             }
             let (tenant, now) = (&row.tenant_id, self.clock.now());

@@ -100,9 +100,7 @@ impl Engine {
             Taken::Busy => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
             Taken::Closed(until) => return Ok(End::Again(until, None)),
         }
-        let learned = subject.connection.learned.clone();
-        let connector = match self.connectors.connect(&way.login, learned, way.allow_net.as_deref())
-        {
+        let connector = match self.connect(&subject.connection, &way) {
             Ok(connector) => connector,
             Err(error) => return self.end_of(work, &error.into()),
         };

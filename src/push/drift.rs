@@ -3,7 +3,7 @@
 //! Only what pulls and deliveries have stored is compared, so it costs a provider nothing; what is done about a
 //! difference is a delivery, which looks at the event itself first.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -83,9 +83,9 @@ impl Engine {
         tx.rollback().await?;
         let mut found = Vec::with_capacity(sight.differences.len());
         let mut left = if is_dry { 0 } else { limit };
+        let rows: HashMap<_, _> = sight.rows.iter().map(|row| (&row.booking_id, row)).collect();
         for difference in sight.differences {
-            let row = difference.booking.as_ref();
-            let row = row.and_then(|id| sight.rows.iter().find(|row| row.booking_id == *id));
+            let row = difference.booking.as_ref().and_then(|id| rows.get(id).copied());
             let is_done = match (&difference.act, row) {
                 (Some(act), Some(row)) if left > 0 => self.act(tenant, row, act).await?,
                 _ => false,

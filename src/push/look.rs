@@ -8,7 +8,7 @@ use crate::{
         ids::{CalendarId, TenantId},
         interval::Span,
     },
-    sync::{Engine, SyncError, Use},
+    sync::{Engine, SyncError, Use, state::is_pulled},
 };
 
 /// By what an event is asked for.
@@ -43,9 +43,11 @@ impl Engine {
         sought: &Sought,
     ) -> Result<Option<Standing>, SyncError> {
         let subject = self.subject(tenant, calendar).await?;
+        if !is_pulled(subject.connection.state) {
+            return Err(SyncError::NotAsked);
+        }
         let way = self.way(&subject, Use::Read).await?;
-        let learned = subject.connection.learned.clone();
-        let connector = self.connectors.connect(&way.login, learned, way.allow_net.as_deref())?;
+        let connector = self.connect(&subject.connection, &way)?;
         let Some(writer) = connector.writer() else { return Ok(None) };
         let at = connectors::CalendarRef::new(subject.calendar.provider_ref.clone());
         let live = self.enter_live(&way.login.host()).await?;
@@ -57,6 +59,9 @@ impl Engine {
             }
         };
         live.leave().await;
+        if let Err(error) = &found {
+            self.obey(&way.login.host(), &error.kind).await?;
+        }
         Ok(found?.map(|item| standing(calendar, &item)))
     }
 }

@@ -1,6 +1,8 @@
 //! The end of a connection, as far as its calendars hold events of ours: exactly those that are recorded as written by
 //! the hub are taken out, by the same deliveries that take out a cancelled booking's.
 
+use serde_json::json;
+
 use super::{ask_for_delivery, tell::tell};
 use crate::{
     model::{
@@ -10,7 +12,6 @@ use crate::{
     store::{OutboxRow, StoreError},
     sync::{Engine, Removal},
 };
-use serde_json::json;
 
 /// How many are let go in one go.
 const SOME: i64 = 200;
@@ -41,22 +42,22 @@ impl Engine {
         {
             return Ok(Cleared::NotYet);
         }
-        let (mut rows, mut after) = (Vec::new(), None);
+        tx.rollback().await?;
+        let (mut is_done, mut left, mut after) = (true, 0, None);
         loop {
+            let mut tx = self.store.read().await?;
             let page = tx.outbox().standing(tenant, connection, after.as_ref(), SOME).await?;
+            tx.rollback().await?;
             let Some(last) = page.last() else { break };
             after = Some((last.booking_id.clone(), last.calendar_id.clone()));
-            rows.extend(page);
-        }
-        tx.rollback().await?;
-        let mut is_done = true;
-        for row in rows.iter().filter(|row| removal.events || !row.present) {
-            if row.present {
-                self.let_go(tenant, row).await?;
+            for row in page.iter().filter(|row| removal.events || !row.present) {
+                if row.present {
+                    self.let_go(tenant, row).await?;
+                }
+                is_done &= !row.present && row.state != Delivery::Pending;
+                left += usize::from(removal.events && row.item.is_some());
             }
-            is_done &= !row.present && row.state != Delivery::Pending;
         }
-        let left = rows.iter().filter(|row| removal.events && row.item.is_some()).count();
         Ok(if is_done { Cleared::Done { left } } else { Cleared::NotYet })
     }
 

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicU64},
 };
 
+use connectors::Connector;
 use ipnet::IpNet;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -170,6 +171,20 @@ impl Engine {
         };
         let allow_net = allowed_networks(&mut tx, &subject.tenant).await?;
         Ok(Way { login, allow_net })
+    }
+
+    /// Makes the connector of a calendar's connection; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// When the login's address cannot be one.
+    pub(crate) fn connect(
+        &self,
+        connection: &ConnectionRow,
+        way: &Way,
+    ) -> connectors::Result<Arc<dyn Connector>> {
+        let learned = connection.learned.clone();
+        self.connectors.connect(&way.login, learned, way.allow_net.as_deref())
     }
 
     pub(crate) async fn open_login(

@@ -160,9 +160,7 @@ impl Engine {
 
     pub(super) async fn run_remove(&self, row: &WorkRow) -> Result<End, StoreError> {
         let Ok(connection) = row.subject.parse() else { return Ok(End::Never) };
-        let removal = row.demand.clone().and_then(|demand| serde_json::from_value(demand).ok());
-        let removal = removal.unwrap_or(Removal::PLAIN);
-        let left = match self.clear(&row.tenant_id, &connection, removal).await? {
+        let left = match self.clear(&row.tenant_id, &connection, Removal::of(row)).await? {
             Cleared::Done { left } => left,
             Cleared::NotYet => return Ok(End::Again(after(self.clock.now(), CLEARING), None)),
         };

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{
     connect::allowed_networks,
     ending::failure,
-    engine::Engine,
+    engine::{Engine, Way},
     error::SyncError,
     health::Note,
     lanes::{ASIDE, Lane},
@@ -92,6 +92,7 @@ impl Engine {
             other => other.map_err(plain)?,
         };
         let allow_net = allowed_networks(&mut tx, tenant).await.map_err(|e| plain(e.into()))?;
+        let way = Way { login, allow_net };
         let held = tx.pauses().on(tenant, id, row.provider).await.map_err(|e| plain(e.into()))?;
         drop(tx);
         if held.reads {
@@ -101,16 +102,13 @@ impl Engine {
             return Err(plain(SyncError::Gone));
         }
         let now = self.clock.now();
-        match self.enter(claimed, &login.host()).await.map_err(|e| plain(e.into()))? {
+        match self.enter(claimed, &way.login.host()).await.map_err(|e| plain(e.into()))? {
             Taken::Yes => {}
             Taken::Busy => return Err(plain(SyncError::HostClosed(after(now, ASIDE)))),
             Taken::Closed(until) => return Err(plain(SyncError::HostClosed(until))),
         }
         let tries = u32::try_from(row.failures).unwrap_or(u32::MAX).saturating_add(1);
-        let connector = self
-            .connectors
-            .connect(&login, row.learned.clone(), allow_net.as_deref())
-            .map_err(|error| (error.into(), tries))?;
+        let connector = self.connect(&row, &way).map_err(|error| (error.into(), tries))?;
         let (listing, asked) = counted(connector.list_calendars()).await;
         reach(Point::ListingRead).await;
         let outcome = listing.as_ref().map_or_else(|error| error.kind.code(), |_| "ok");
@@ -121,7 +119,7 @@ impl Engine {
                 Ok(next_poll(self.clock.now(), LIST_EVERY, &*self.entropy))
             }
             Err(error) => {
-                self.obey(&login.host(), &error.kind).await.map_err(|e| plain(e.into()))?;
+                self.obey(&way.login.host(), &error.kind).await.map_err(|e| plain(e.into()))?;
                 self.not_listed(claimed, &row, &*connector, &error, asked).await.map_err(plain)?;
                 Err((error.into(), tries))
             }

@@ -124,8 +124,7 @@ impl Engine {
             return Err(SyncError::NotAsked);
         }
         let learned = subject.connection.learned.clone();
-        let allow_net = way.allow_net.as_deref();
-        let connector = self.connectors.connect(&way.login, learned.clone(), allow_net);
+        let connector = self.connect(&subject.connection, way);
         let mut round = Round::new(self, subject, way.login.host(), ask);
         reach(Point::PullBegun).await;
         let (outcome, learned) = match &connector {

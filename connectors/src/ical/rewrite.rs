@@ -31,7 +31,7 @@ pub fn rewrite(
     let mut out = String::with_capacity(body.len() + 512);
     let (mut walk, mut replaced) = (Walk::default(), false);
     let mut guests = Guests::of(draft, organizer);
-    let mut definitions = Definitions::of(body, zone.as_ref().map(|zone| zone.name.as_str()));
+    let mut definitions = Definitions::of(body, zone.as_ref().map(|zone| zone.name));
     for line in Lines::of(body) {
         let place = walk.step(line);
         if definitions.hide(line, &place) {
@@ -42,7 +42,7 @@ pub fn rewrite(
             && walk.events == 1
             && let Some(zone) = zone.take()
         {
-            out.push_str(&zone.definition);
+            out.push_str(&zone.definition());
         }
         if place.is_end && place.event == Some(target) {
             replaced = true;
@@ -138,7 +138,7 @@ fn is_ours(name: &str, ours: &[Property], draft: &Draft) -> bool {
 
 /// The VTIMEZONEs of a zone that is described anew.
 struct Definitions {
-    /// Their numbers in the body, from 1.
+    /// Their numbers in the body, from 1, in order.
     gone: Vec<usize>,
     seen: usize,
     is_hiding: bool,
@@ -164,7 +164,7 @@ impl Definitions {
     fn hide(&mut self, line: Line<'_>, place: &Place) -> bool {
         if opens_zone(line, place) {
             self.seen += 1;
-            self.is_hiding = self.gone.contains(&self.seen);
+            self.is_hiding = self.gone.binary_search(&self.seen).is_ok();
         }
         let is_hidden = self.is_hiding;
         if place.depth == 2 && place.is_end {

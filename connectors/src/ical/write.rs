@@ -9,17 +9,17 @@ use icalendar::{Calendar, Component, Event, Property};
 use jiff::{
     Timestamp, ToSpan,
     civil::{Date, DateTime},
+    tz::{Offset, TimeZone},
 };
 
-use super::observances as zones;
-
-use super::read::bare_address;
+use super::{observances, read::bare_address};
 use crate::connector::{Draft, DraftTime, Guest, WriteKey};
 
 const PRODUCT: &str = "-//calhub//calhub//EN";
 
 /// Writes a draft as a calendar object of its own (`providers.md` 3.5): no METHOD, and no people unless the draft
-/// invites some on behalf of `organizer`, so that no server sends mail by accident; times in the draft's zone with its VTIMEZONE, or in UTC; DTEND always.
+/// invites some on behalf of `organizer`, so that no server sends mail by accident; times in the draft's zone with
+/// its VTIMEZONE, or in UTC; DTEND always.
 pub fn write(draft: &Draft, key: &WriteKey, organizer: Option<&str>) -> String {
     let mut event = Event::new();
     event.append_property(Property::new("UID", opaque(&key.uid)));
@@ -39,7 +39,8 @@ pub fn write(draft: &Draft, key: &WriteKey, organizer: Option<&str>) -> String {
     calendar.push(event);
     let text = calendar.to_string();
     match zone(draft) {
-        Some(Placed { definition, .. }) => {
+        Some(placed) => {
+            let definition = placed.definition();
             text.replacen("BEGIN:VEVENT", &format!("{definition}BEGIN:VEVENT"), 1)
         }
         None => text,
@@ -109,8 +110,8 @@ pub(super) fn properties(draft: &Draft) -> Vec<Property> {
 fn extent(draft: &Draft) -> (Property, Property) {
     match draft.start {
         DraftTime::At(start) => match zone(draft) {
-            Some(Placed { name, start, end, .. }) => {
-                (local("DTSTART", &name, start), local("DTEND", &name, end))
+            Some(Placed { name, walls: (start, end), .. }) => {
+                (local("DTSTART", name, start), local("DTEND", name, end))
             }
             None => (
                 Property::new("DTSTART", utc(start)),
@@ -120,7 +121,7 @@ fn extent(draft: &Draft) -> (Property, Property) {
         DraftTime::On(start) => {
             let end = match draft.end {
                 DraftTime::On(end) => end,
-                DraftTime::At(end) => jiff::tz::Offset::UTC.to_datetime(end).date(),
+                DraftTime::At(end) => Offset::UTC.to_datetime(end).date(),
             };
             let earliest = start.tomorrow().unwrap_or(start);
             (day("DTSTART", start), day("DTEND", end.max(earliest)))
@@ -132,33 +133,39 @@ fn end(draft: &Draft, start: Timestamp) -> Timestamp {
     let end = match draft.end {
         DraftTime::At(end) => end,
         DraftTime::On(day) => {
-            day.to_zoned(jiff::tz::TimeZone::UTC).map_or(start, |midnight| midnight.timestamp())
+            day.to_zoned(TimeZone::UTC).map_or(start, |midnight| midnight.timestamp())
         }
     };
     end.max(start.checked_add(1.second()).unwrap_or(start))
 }
 
 /// A draft's extent by the wall clocks of its zone.
-pub(super) struct Placed {
-    pub(super) name: String,
+pub(super) struct Placed<'a> {
+    pub(super) name: &'a str,
+    zone: &'a TimeZone,
+    /// From here to there, as instants and by the wall clock.
+    instants: (Timestamp, Timestamp),
+    walls: (DateTime, DateTime),
+}
+
+impl Placed<'_> {
     /// The VTIMEZONE.
-    pub(super) definition: String,
-    start: DateTime,
-    end: DateTime,
+    pub(super) fn definition(&self) -> String {
+        observances::definition(self.name, self.zone, self.instants.0, self.instants.1)
+    }
 }
 
 /// Where a draft has a zone whose wall clocks say exactly what is meant.
-pub(super) fn zone(draft: &Draft) -> Option<Placed> {
+pub(super) fn zone(draft: &Draft) -> Option<Placed<'_>> {
     let (zone, DraftTime::At(start)) = (draft.zone.as_ref()?, draft.start) else { return None };
-    let name = zone.iana_name().filter(|name| *name != "UTC")?.to_owned();
+    let name = zone.iana_name().filter(|name| *name != "UTC")?;
     let end = end(draft, start);
     let wall = |at: Timestamp| {
         let wall = zone.to_datetime(at);
         let meant = zone.to_ambiguous_zoned(wall).compatible().ok()?;
         (meant.timestamp() == at).then_some(wall)
     };
-    let definition = zones::definition(&name, zone, start, end);
-    Some(Placed { definition, start: wall(start)?, end: wall(end)?, name })
+    Some(Placed { name, zone, instants: (start, end), walls: (wall(start)?, wall(end)?) })
 }
 
 fn local(name: &str, zone: &str, at: DateTime) -> Property {
