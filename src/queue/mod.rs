@@ -7,7 +7,15 @@
 
 mod doorbell;
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use apalis::prelude::{Monitor, ParallelizeExt as _, WorkerBuilder, WorkerBuilderExt as _};
 use async_trait::async_trait;
@@ -30,8 +38,8 @@ pub trait Lanes: Send + Sync + 'static {
     /// Rung when rows became due ahead of time.
     fn bell(&self) -> Arc<Notify>;
 
-    /// Whether anything is due in the lane now.
-    async fn is_due(&self, lane: &'static str) -> bool;
+    /// How many rows are due in each lane now, by what is worth a drain.
+    async fn due(&self) -> Vec<(&'static str, usize)>;
 
     /// Runs what is due until nothing is. Never fails: what went wrong is on the rows and in the log.
     async fn drain(&self, lane: &'static str);
@@ -47,10 +55,9 @@ impl Lanes for Engine {
         Engine::bell(self)
     }
 
-    async fn is_due(&self, lane: &'static str) -> bool {
-        let Some(Drains { lane, share, .. }) = Drains::named(lane) else { return false };
-        // A store that fails now is asked again with the next tick; the drain would fail all the same.
-        Engine::is_due(self, lane, share).await.unwrap_or(false)
+    async fn due(&self) -> Vec<(&'static str, usize)> {
+        // A store that fails now is asked again with the next tick; the drains would fail all the same.
+        Engine::due(self).await.unwrap_or_default()
     }
 
     async fn drain(&self, lane: &'static str) {
@@ -84,13 +91,16 @@ pub fn start(lanes: Arc<dyn Lanes>, shutdown: impl Future<Output = ()> + Send + 
         tracing::error!(worker = worker.name(), %error, "A worker died and is started again.");
         true
     });
-    let mut buttons = Vec::new();
+    let mut crews: Vec<(&'static str, Vec<Hand>)> = Vec::new();
     for (lane, drains) in lanes.lanes() {
+        let mut crew = Vec::new();
         for number in 0..drains {
             let (button, bell) = doorbell();
-            buttons.push((lane, button));
-            monitor = hire(monitor, lane, number, bell, &lanes);
+            let is_busy = Arc::new(AtomicBool::new(false));
+            monitor = hire(monitor, lane, number, (bell, Arc::clone(&is_busy)), &lanes);
+            crew.push(Hand { button, is_busy });
         }
+        crews.push((lane, crew));
     }
     let workers = tokio::spawn(async move {
         let signal = async {
@@ -101,7 +111,7 @@ pub fn start(lanes: Arc<dyn Lanes>, shutdown: impl Future<Output = ()> + Send + 
             tracing::error!(%error, "The workers ended badly.");
         }
     });
-    let ticker = tokio::spawn(tick(lanes, buttons));
+    let ticker = tokio::spawn(tick(lanes, crews));
     Queue { workers, ticker }
 }
 
@@ -109,12 +119,12 @@ fn hire(
     monitor: Monitor,
     lane: &'static str,
     number: usize,
-    bell: Doorbell,
+    (bell, is_busy): (Doorbell, Arc<AtomicBool>),
     lanes: &Arc<dyn Lanes>,
 ) -> Monitor {
     let lanes = Arc::clone(lanes);
     monitor.register(move |_restarts| {
-        let lanes = Arc::clone(&lanes);
+        let (lanes, is_busy) = (Arc::clone(&lanes), Arc::clone(&is_busy));
         WorkerBuilder::new(format!("{lane}-{number}"))
             .backend(bell.clone())
             .concurrency(1)
@@ -122,31 +132,60 @@ fn hire(
             .catch_panic()
             .enable_tracing()
             .build(move |(): ()| {
-                let lanes = Arc::clone(&lanes);
-                async move { lanes.drain(lane).await }
+                let (lanes, busy) = (Arc::clone(&lanes), Busy::of(&is_busy));
+                async move {
+                    lanes.drain(lane).await;
+                    drop(busy);
+                }
             })
     })
 }
 
-async fn tick(lanes: Arc<dyn Lanes>, buttons: Vec<(&'static str, Button)>) {
+/// One worker, as the ticker sees it.
+struct Hand {
+    button: Button,
+    is_busy: Arc<AtomicBool>,
+}
+
+/// Says that a worker drains, until it is dropped.
+struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    fn of(flag: &Arc<AtomicBool>) -> Self {
+        flag.store(true, Ordering::Relaxed);
+        Self(Arc::clone(flag))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+async fn tick(lanes: Arc<dyn Lanes>, crews: Vec<(&'static str, Vec<Hand>)>) {
     let bell = lanes.bell();
     loop {
-        for (lane, _) in lanes.lanes() {
-            if lanes.is_due(lane).await {
-                buttons.iter().filter(|(of, _)| *of == lane).for_each(|(_, button)| button.ring());
-            }
+        let due = lanes.due().await;
+        for (lane, crew) in &crews {
+            let due = due.iter().find(|(of, _)| of == lane).map_or(0, |(_, rows)| *rows);
+            call(crew, due);
         }
         // Either way the rows are asked again; the bell only makes it sooner.
         let _ = tokio::time::timeout(TICK, bell.notified()).await;
     }
 }
 
+/// Calls as many as there are rows, those that are idle first. Who is busy and called drains once more.
+fn call(crew: &[Hand], rows: usize) {
+    let is_idle = |hand: &&Hand| !hand.is_busy.load(Ordering::Relaxed);
+    let (idle, busy): (Vec<_>, Vec<_>) = crew.iter().partition(is_idle);
+    idle.into_iter().chain(busy).take(rows).for_each(|hand| hand.button.ring());
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use std::sync::{Mutex, atomic::AtomicUsize};
 
     use tokio::sync::{Semaphore, oneshot};
 
@@ -175,8 +214,10 @@ mod tests {
             Arc::clone(&self.bell)
         }
 
-        async fn is_due(&self, _: &'static str) -> bool {
-            self.due.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |d| d.checked_sub(1)).is_ok()
+        async fn due(&self) -> Vec<(&'static str, usize)> {
+            let take = |due: usize| due.checked_sub(1);
+            let is_due = self.due.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok();
+            vec![("pull", usize::from(is_due))]
         }
 
         async fn drain(&self, _: &'static str) {

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::{
     Epoch, Tx,
     error::{Result, StoreError},
-    tx::On,
+    tx::{Conn, On},
 };
 use crate::{
     clock::Entropy,
@@ -70,7 +70,7 @@ pub struct Store {
     epoch: Epoch,
     bell: Arc<watch::Sender<u64>>,
     keeps_statements: bool,
-    /// Held while the store lives; the operating system frees it however the process ends.
+    /// Conn while the store lives; the operating system frees it however the process ends.
     _lock: Option<Arc<File>>,
 }
 
@@ -131,8 +131,10 @@ impl Store {
         const BEGIN_HURRIED: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '3s'";
         let begin = if hurried(IDLE) < IDLE { BEGIN_HURRIED } else { BEGIN };
         let on = match &self.pools {
-            Pools::Sqlite { writer, .. } => On::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => On::Postgres(pool.begin_with(begin).await?),
+            Pools::Sqlite { writer, .. } => {
+                On::Sqlite(Conn::Whole(writer.begin_with("BEGIN IMMEDIATE").await?))
+            }
+            Pools::Postgres(pool) => On::Postgres(Conn::Whole(pool.begin_with(begin).await?)),
         };
         Ok(self.tx(on))
     }
@@ -141,8 +143,17 @@ impl Store {
     pub async fn read(&self) -> Result<Tx> {
         const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let on = match &self.pools {
-            Pools::Sqlite { readers, .. } => On::Sqlite(readers.begin().await?),
-            Pools::Postgres(pool) => On::Postgres(pool.begin_with(SNAPSHOT).await?),
+            Pools::Sqlite { readers, .. } => On::Sqlite(Conn::Whole(readers.begin().await?)),
+            Pools::Postgres(pool) => On::Postgres(Conn::Whole(pool.begin_with(SNAPSHOT).await?)),
+        };
+        Ok(self.tx(on))
+    }
+
+    /// A look by one statement, which needs no transaction around it. Two of them may see two states.
+    pub async fn glance(&self) -> Result<Tx> {
+        let on = match &self.pools {
+            Pools::Sqlite { readers, .. } => On::Sqlite(Conn::Glance(readers.acquire().await?)),
+            Pools::Postgres(pool) => On::Postgres(Conn::Glance(pool.acquire().await?)),
         };
         Ok(self.tx(on))
     }

@@ -1,9 +1,12 @@
 //! A unit of work: reads and writes on one connection, ended by `commit`, undone by dropping it.
 
-use std::sync::Arc;
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Database, Postgres, Sqlite, Transaction, pool::PoolConnection};
 use tokio::sync::watch;
 
 use super::{
@@ -29,8 +32,51 @@ pub struct Tx {
 
 #[derive(Debug)]
 pub(super) enum On {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Conn<Sqlite>),
+    Postgres(Conn<Postgres>),
+}
+
+/// A connection, for a transaction or for one statement, which is a transaction of its own.
+#[derive(Debug)]
+pub(super) enum Conn<DB: Database> {
+    Whole(Transaction<'static, DB>),
+    Glance(PoolConnection<DB>),
+}
+
+impl<DB: Database> Deref for Conn<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Whole(transaction) => transaction,
+            Self::Glance(connection) => connection,
+        }
+    }
+}
+
+impl<DB: Database> DerefMut for Conn<DB> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Whole(transaction) => transaction,
+            Self::Glance(connection) => connection,
+        }
+    }
+}
+
+impl<DB: Database> Conn<DB> {
+    async fn commit(self) -> Result<()> {
+        match self {
+            Self::Whole(transaction) => Ok(transaction.commit().await?),
+            Self::Glance(_) => Ok(()),
+        }
+    }
+
+    async fn rollback(self) -> Result<()> {
+        match self {
+            Self::Whole(transaction) => Ok(transaction.rollback().await?),
+            Self::Glance(_) => Ok(()),
+        }
+    }
 }
 
 /// The text of a statement, which may part by engine.

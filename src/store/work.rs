@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Talk, Tx,
@@ -353,13 +353,16 @@ impl Work<'_> {
         }
     }
 
-    /// Whether a lane has a row that can be claimed.
-    pub async fn is_due(&mut self, lane: &str, share: Share, now: Timestamp) -> Result<bool> {
+    /// How many rows of each of these shares of lanes can be claimed; at most 32 are counted.
+    pub async fn due(&mut self, drains: &[(&str, Share)], now: Timestamp) -> Result<Vec<i64>> {
         const SQL: Sql = Sql::parted(
-            include_str!("sql/work_is_due.sqlite.sql"),
-            include_str!("sql/work_is_due.postgres.sql"),
+            include_str!("sql/work_due.sqlite.sql"),
+            include_str!("sql/work_due.postgres.sql"),
         );
-        Ok(self.0.value::<i64>(SQL, &[lane.into(), now.into(), share.number().into()]).await? > 0)
+        let drains =
+            drains.iter().map(|(lane, share)| json!({"lane": lane, "share": share.number()}));
+        let drains = json_array(&drains.collect::<Vec<_>>());
+        self.0.values(SQL, &[drains.into(), now.into()]).await
     }
 
     /// Counts the rows of every lane, of all tenants.

@@ -15,7 +15,12 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
-use super::{engine::Engine, lanes::Lane, leases::lease, schedule::after};
+use super::{
+    engine::Engine,
+    lanes::{Drains, Lane},
+    leases::lease,
+    schedule::after,
+};
 use crate::{
     drill::{Bug, Point, is_back, reach},
     model::ids::TenantId,
@@ -55,10 +60,13 @@ impl Turns {
 }
 
 impl Engine {
-    /// Whether a lane has a row that can be claimed now.
-    pub async fn is_due(&self, lane: Lane, share: Share) -> Result<bool, StoreError> {
+    /// How many rows can be claimed now by each kind of drain; at most 32 are counted.
+    pub async fn due(&self) -> Result<Vec<(&'static str, usize)>, StoreError> {
+        let drains = Drains::ALL.map(|drains| (drains.lane.as_str(), drains.share));
         let now = self.clock.now();
-        self.store.read().await?.work().is_due(lane.as_str(), share, now).await
+        let due = self.store.glance().await?.work().due(&drains, now).await?;
+        let names = Drains::ALL.map(|drains| drains.name).into_iter();
+        Ok(names.zip(due.into_iter().map(|n| usize::try_from(n).unwrap_or(0))).collect())
     }
 
     /// Drains every lane until nothing is due, one row at a time, and answers how many ran.

@@ -95,8 +95,8 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("work_counts.sqlite.sql", "numbers for operators"),
     ("work_give_back.sqlite.sql", "a hub that stops gives back all that it claimed"),
     ("work_oldest_due.sql", "doctor asks whether anything waits"),
-    ("work_is_due.postgres.sql", "a lane serves every tenant"),
-    ("work_is_due.sqlite.sql", "a lane serves every tenant"),
+    ("work_due.postgres.sql", "a lane serves every tenant"),
+    ("work_due.sqlite.sql", "a lane serves every tenant"),
     ("work_take_over.postgres.sql", "a hub that starts again takes up what it had begun"),
     ("work_take_over.sqlite.sql", "the only hub takes up what its predecessor left"),
 ];

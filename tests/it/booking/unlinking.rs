@@ -10,7 +10,7 @@ use simulators::{Act, Fault, Turn};
 use super::place::{Place, event, hour};
 use crate::{
     api::world::TestHub,
-    support::{engines::on_each_engine, simulated::transport},
+    support::{engines::on_each_engine, hub::until, simulated::transport},
 };
 
 async fn connection(place: &Place) -> String {
@@ -29,9 +29,13 @@ async fn state(place: &Place) -> Option<String> {
 }
 
 /// What the change log tells at the end of the connection.
+/// What the log says of the end of the connection, once whatever else runs on the server lets it.
 async fn told(place: &Place) -> Value {
-    let log = place.hub.get("/v1/changes?types=connection.removed").await.expect(200).body;
-    log["items"][0]["data"].clone()
+    until("the connection's end is in the log", async || {
+        let log = place.hub.get("/v1/changes?types=connection.removed").await.expect(200).body;
+        log["items"].get(0).map(|entry| entry["data"].clone())
+    })
+    .await
 }
 
 /// Time for whatever is due every second.
