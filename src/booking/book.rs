@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     adopt::Sight,
     claim::{Taken, Wish},
-    desk::{Actor, Desk, told},
+    desk::{Actor, Answering, Desk, told},
     details::Details,
     evidence::MAX_STALENESS,
     hold::sorted,
@@ -72,6 +72,21 @@ impl Desk {
     ///
     /// [`Refusal`]; nothing is booked then.
     pub async fn book(&self, actor: Actor<'_>, new: NewBooking) -> Result<Booked, Refusal> {
+        self.book_answering(actor, new, None).await
+    }
+
+    /// The same, with its answer kept in the same transaction. Without one, the caller sees to it that a request that is
+    /// repeated asks for the same id.
+    ///
+    /// # Errors
+    ///
+    /// As [`Desk::book`]; and [`Refusal::Overtaken`].
+    pub async fn book_answering(
+        &self,
+        actor: Actor<'_>,
+        new: NewBooking,
+        answer: Option<&dyn Answering>,
+    ) -> Result<Booked, Refusal> {
         let tenant = actor.tenant;
         let mut event = None;
         let (seen, resources, span) = match &new.when {
@@ -85,6 +100,9 @@ impl Desk {
             When::At { resources, span } => (None, sorted(resources.clone())?, *span),
             When::Event { resources, calendar, sought } => {
                 let resources = sorted(resources.clone())?;
+                if let Some(answer) = answer {
+                    answer.hold().await?;
+                }
                 match self.sight(tenant, calendar, sought).await? {
                     Sight::Booked(booking) => {
                         return Ok(Booked { booking: *booking, unsure: Vec::new() });
@@ -99,7 +117,7 @@ impl Desk {
         let own = |event: &Standing| (event.calendar.clone(), event.item.clone());
         let own: Vec<_> = event.iter().map(own).collect();
         let max_staleness = new.max_staleness.unwrap_or(MAX_STALENESS);
-        self.freshen(tenant, &resources, max_staleness).await?;
+        self.freshen(tenant, &resources, max_staleness, answer).await?;
         let mut tx = self.store.begin().await?;
         let instead_of: Vec<&str> = seen.iter().map(|hold| hold.hold_id.as_str()).collect();
         let wish = Wish {
@@ -122,8 +140,13 @@ impl Desk {
             tx = self.store.begin().await?;
         }
         self.lock(&mut tx, &resources).await?;
-        if let Some(booking) = tx.bookings().get(tenant, &new.id).await? {
-            return Ok(Booked { booking, unsure: Vec::new() });
+        match answer {
+            Some(answer) => answer.check(&mut tx).await?,
+            None => {
+                if let Some(booking) = tx.bookings().get(tenant, &new.id).await? {
+                    return Ok(Booked { booking, unsure: Vec::new() });
+                }
+            }
         }
         let hold = match &seen {
             Some(hold) => tx.holds().get(tenant, &hold.hold_id).await?,
@@ -147,6 +170,9 @@ impl Desk {
             let ends = (hold.state, HoldState::Confirmed);
             let (id, made, now) = (&hold.hold_id, Some(&new.id), self.clock.now());
             tx.holds().set_state(tenant, id, ends, made, now).await?;
+        }
+        if let Some(answer) = answer {
+            answer.keep(&mut tx, &booking).await?;
         }
         reach(Point::BookingWritten).await;
         tx.commit().await?;

@@ -61,7 +61,7 @@ impl Desk {
         let moves = (&resources, changes.span) != (&seen.resources, seen.span);
         let max_staleness = changes.max_staleness.unwrap_or(MAX_STALENESS);
         if moves {
-            self.freshen(tenant, &resources, max_staleness).await?;
+            self.freshen(tenant, &resources, max_staleness, None).await?;
         }
         let mut tx = self.store.begin().await?;
         self.lock(&mut tx, &[resources.as_slice(), &seen.resources].concat()).await?;

@@ -2,8 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::refusal::Refusal;
 use crate::{
     audit::By,
     clock::Clock,
@@ -49,6 +51,32 @@ impl<'a> Actor<'a> {
     pub(super) fn by(self) -> By {
         By { actor: self.name.into(), request: self.request.map(Into::into) }
     }
+}
+
+/// Keeps what a request is answered, in the transaction of what it does: there is no effect without its answer, and a
+/// request that is repeated finds either both or none.
+#[async_trait]
+pub trait Answering: Send + Sync {
+    /// Holds the place of the request, because a provider is asked before anything is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Overtaken`] when the same request runs elsewhere.
+    async fn hold(&self) -> Result<(), Refusal>;
+
+    /// Makes sure, under the locks of what will be done, that it was not done yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Overtaken`] when it was.
+    async fn check(&self, tx: &mut Tx) -> Result<(), Refusal>;
+
+    /// Keeps the answer: the booking as it stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Overtaken`] when the same request was answered meanwhile.
+    async fn keep(&self, tx: &mut Tx, booking: &BookingRow) -> Result<(), Refusal>;
 }
 
 impl Desk {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    desk::Desk,
+    desk::{Answering, Desk},
     refusal::{Refusal, Unsure},
 };
 use crate::{
@@ -53,8 +53,9 @@ impl Desk {
         tenant: &TenantId,
         resources: &[ResourceId],
         max_staleness: SignedDuration,
+        answer: Option<&dyn Answering>,
     ) -> Result<(), Refusal> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.store.glance().await?;
         let basis = tx.claims().basis(tenant, resources).await?;
         let calendars: Vec<CalendarId> = blocking(&basis);
         if calendars.is_empty() {
@@ -69,6 +70,9 @@ impl Desk {
         };
         let stale: Vec<_> = rows.iter().filter(helps).map(|row| row.calendar_id.clone()).collect();
         if !stale.is_empty() {
+            if let Some(answer) = answer {
+                answer.hold().await?;
+            }
             self.engine.pull_now(tenant, &stale, PATIENCE).await;
         }
         Ok(())

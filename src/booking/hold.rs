@@ -47,7 +47,7 @@ impl Desk {
         check_ttl(new.ttl)?;
         let resources = sorted(new.resources)?;
         let max_staleness = new.max_staleness.unwrap_or(MAX_STALENESS);
-        self.freshen(actor.tenant, &resources, max_staleness).await?;
+        self.freshen(actor.tenant, &resources, max_staleness, None).await?;
         let mut tx = self.store.begin().await?;
         let mut locked = resources.clone();
         if let Some(old) = &new.replaces

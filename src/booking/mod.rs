@@ -23,7 +23,7 @@ pub use book::{Booked, NewBooking, When};
 pub use change::Changes;
 pub use clash::Settlement;
 pub(crate) use clash::{look_for_clashes, own_pair};
-pub use desk::{Actor, Desk};
+pub use desk::{Actor, Answering, Desk};
 pub use details::{Attendee, Details};
 pub use hold::NewHold;
 pub use impact::{AtRisk, Doubted};

@@ -67,6 +67,9 @@ pub enum Refusal {
     /// It was changed since it was read.
     #[error("it was changed meanwhile")]
     Stale,
+    /// The same request has been done, or runs, elsewhere.
+    #[error("the same request was done elsewhere")]
+    Overtaken,
     #[error("the store failed")]
     Store(#[from] StoreError),
     #[error("the secrets failed")]

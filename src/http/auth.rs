@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use super::{
     Api,
     chance::Chance,
+    idempotency::Slot,
     limits::{Verdict, origin},
     problem::Problem,
     request::current_request,
@@ -124,6 +125,8 @@ pub struct Caller {
     pub request: Option<Arc<str>>,
     /// What the ids of what the request makes are made of.
     pub chance: Chance,
+    /// Where the request's answer is kept together with its effect, for those that do it so.
+    pub(super) slot: Option<Arc<Slot>>,
 }
 
 impl Caller {
@@ -199,7 +202,8 @@ impl From<KeyRow> for Known {
         let actor = format!("key:{}", row.key_id).into();
         let chance = Chance::default();
         let (is_acting, request) = (false, None);
-        let caller = Caller { tenant: row.tenant_id, scopes, actor, is_acting, request, chance };
+        let (tenant, slot) = (row.tenant_id, None);
+        let caller = Caller { tenant, scopes, actor, is_acting, request, chance, slot };
         Self { hash: row.hash, expires_at: row.expires_at, caller }
     }
 }
@@ -316,6 +320,7 @@ async fn identify(api: &Api, request: &Parts, now: Timestamp) -> Result<Caller, 
             is_acting: false,
             request: None,
             chance: Chance::default(),
+            slot: None,
         },
         None => {
             return Err(Problem::new(

@@ -1,10 +1,12 @@
 //! `Idempotency-Key`: a mutating request that is repeated has its effect once and gets the first answer.
 //!
-//! A short `running` row keeps the key while the request runs; its lease ends by itself if the hub dies.
+//! A short `running` row keeps the key while the request runs; its lease ends by itself if the hub dies. Requests that
+//! book keep their answer in the transaction of the booking instead ([`Slot`]), and need that row only where a provider
+//! is asked first.
 //! Only answers that would be the same for ever are kept: successes, and what is wrong with the request
 //! itself. Kept answers are sealed, because some hold a secret that is shown once.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -16,6 +18,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+mod slot;
+
+pub(super) use slot::Slot;
+
 use super::{
     Api,
     auth::{Caller, Scope},
@@ -25,8 +31,8 @@ use super::{
 };
 use crate::{
     drill::{Point, reach},
-    secrets::{Place, answer_row},
-    store::{Begun, IdempotencyKey, Sealed},
+    secrets::{Place, SecretsError, answer_row},
+    store::{Begun, IdempotencyKey, Sealed, Tx},
 };
 
 /// How long a request may hold its key without an answer.
@@ -81,40 +87,65 @@ async fn answer<F: Future<Output = Response>>(
     let (mut parts, body) = request.into_parts();
     let body = arrived(body, PATIENCE).await?;
     let hash = hash(scopes, &parts.uri, &body);
-    let mut tx = api.hub.store.begin().await?;
-    let owner = api.hub.engine.owner();
-    let begun = tx.idempotency().begin(key, &hash, owner, LEASE, api.hub.clock.now()).await?;
-    match begun {
-        Begun::Fresh { since } => {
-            tx.commit().await?;
-            if let Some(caller) = parts.extensions.get_mut::<Caller>() {
-                let name = format!("{}\n{}\n{}", key.tenant_id, key.route, key.key);
-                caller.chance = Chance::repeated(&api.hub, &name, since);
+    let now = api.hub.clock.now();
+    let mut slot = None;
+    if Slot::serves(&parts) {
+        let mut tx = api.hub.store.glance().await?;
+        if let Some(found) = tx.idempotency().find(key, &hash, now).await? {
+            return told(api, &mut tx, key, found).await;
+        }
+        slot = Some(Arc::new(Slot::new(api, key.clone(), hash)));
+    } else {
+        let mut tx = api.hub.store.begin().await?;
+        let owner = api.hub.engine.owner();
+        match tx.idempotency().begin(key, &hash, owner, LEASE, now).await? {
+            Begun::Fresh { since } => {
+                tx.commit().await?;
+                if let Some(caller) = parts.extensions.get_mut::<Caller>() {
+                    let name = format!("{}\n{}\n{}", key.tenant_id, key.route, key.key);
+                    caller.chance = Chance::repeated(&api.hub, &name, since);
+                }
             }
+            found => return told(api, &mut tx, key, found).await,
         }
-        Begun::Replay { status, answer } => {
-            let sealed = Sealed::new(answer);
-            let plain = api
-                .hub
-                .vault
-                .unseal(&mut tx, place(key, &answer_row(&key.route, &key.key)), &sealed)
-                .await;
-            let plain = plain.map_err(|error| Problem::shut(error, "idempotency"))?;
-            return replay(status, &plain);
-        }
-        Begun::Mismatch => {
-            let detail = "This Idempotency-Key was used with another body, or by a key with other scopes. Use a new one for a new request.";
-            return Err(Problem::new("idempotency_mismatch", detail));
-        }
-        Begun::Running => {
-            let detail = "The first request with this Idempotency-Key still runs.";
-            return Err(Problem::new("idempotency_in_progress", detail).retry_after(1));
-        }
+    }
+    if let Some(caller) = parts.extensions.get_mut::<Caller>() {
+        caller.slot.clone_from(&slot);
     }
     reach(Point::KeyTaken).await;
     let response = next(Request::from_parts(parts, Body::from(body))).await;
     reach(Point::AnswerMade).await;
-    keep(api, key, response).await
+    match slot {
+        Some(slot) => slot.end(response).await,
+        None => keep(api, key, response).await,
+    }
+}
+
+/// Answers a request whose key somebody has.
+async fn told(
+    api: &Api,
+    tx: &mut Tx,
+    key: &IdempotencyKey,
+    found: Begun,
+) -> Result<Response, Problem> {
+    match found {
+        Begun::Replay { status, answer } => {
+            let (row, sealed) = (answer_row(&key.route, &key.key), Sealed::new(answer));
+            let plain = api.hub.vault.unseal(tx, place(key, &row), &sealed).await;
+            replay(status, &plain.map_err(|error| Problem::shut(error, "idempotency"))?)
+        }
+        Begun::Mismatch => {
+            let detail = "This Idempotency-Key was used with another body, or by a key with other scopes. Use a new one for a new request.";
+            Err(Problem::new("idempotency_mismatch", detail))
+        }
+        Begun::Running | Begun::Fresh { .. } => Err(in_progress()),
+    }
+}
+
+/// What the second of two requests under one key is told while the first runs.
+pub(super) fn in_progress() -> Problem {
+    let detail = "The first request with this Idempotency-Key still runs.";
+    Problem::new("idempotency_in_progress", detail).retry_after(1)
 }
 
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -145,39 +176,53 @@ fn place<'a>(key: &'a IdempotencyKey, row: &'a str) -> Place<'a> {
 }
 
 async fn keep(api: &Api, key: &IdempotencyKey, response: Response) -> Result<Response, Problem> {
-    let status = response.status();
-    let is_final = (status.is_success() || status.is_client_error())
-        && response.extensions().get::<Passing>().is_none();
-    let (parts, body) = response.into_parts();
-    let body = to_bytes(body, MOST_ANSWER)
-        .await
-        .map_err(|error| Problem::internal(&error, "idempotency"))?;
+    let is_final = is_final(&response);
+    let (response, plain) = read(response).await?;
     let mut tx = api.hub.store.begin().await?;
     if is_final {
-        let kept = Kept {
-            headers: KEPT_HEADERS
-                .iter()
-                .filter_map(|name| {
-                    let value = parts.headers.get(name)?.to_str().ok()?;
-                    Some((name.as_str().to_owned(), value.to_owned()))
-                })
-                .collect(),
-            body: STANDARD.encode(&body),
-        };
-        let plain = serde_json::to_vec(&kept).unwrap_or_default();
-        let sealed = api
-            .hub
-            .vault
-            .seal(&mut tx, place(key, &answer_row(&key.route, &key.key)), &plain)
-            .await;
+        let sealed = seal(api, &mut tx, key, &plain).await;
         let sealed = sealed.map_err(|error| Problem::shut(error, "idempotency"))?;
-        tx.idempotency().finish(key, i64::from(status.as_u16()), sealed.as_bytes()).await?;
+        let status = i64::from(response.status().as_u16());
+        tx.idempotency().finish(key, status, sealed.as_bytes()).await?;
     } else {
         tx.idempotency().give_up(key).await?;
     }
     tx.commit().await?;
     reach(Point::AnswerKept).await;
-    Ok(Response::from_parts(parts, Body::from(body)))
+    Ok(response)
+}
+
+/// Whether an answer would be the same for ever.
+fn is_final(response: &Response) -> bool {
+    let status = response.status();
+    (status.is_success() || status.is_client_error())
+        && response.extensions().get::<Passing>().is_none()
+}
+
+/// Reads an answer to its end: the same again, and the form in which it is kept.
+async fn read(response: Response) -> Result<(Response, Vec<u8>), Problem> {
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, MOST_ANSWER)
+        .await
+        .map_err(|error| Problem::internal(&error, "idempotency"))?;
+    let header = |name: &HeaderName| {
+        let value = parts.headers.get(name)?.to_str().ok()?;
+        Some((name.as_str().to_owned(), value.to_owned()))
+    };
+    let headers = KEPT_HEADERS.iter().filter_map(header).collect();
+    let kept = Kept { headers, body: STANDARD.encode(&body) };
+    let plain = serde_json::to_vec(&kept).unwrap_or_default();
+    Ok((Response::from_parts(parts, Body::from(body)), plain))
+}
+
+async fn seal(
+    api: &Api,
+    tx: &mut Tx,
+    key: &IdempotencyKey,
+    plain: &[u8],
+) -> Result<Sealed, SecretsError> {
+    let row = answer_row(&key.route, &key.key);
+    api.hub.vault.seal(tx, place(key, &row), plain).await
 }
 
 fn replay(status: i64, plain: &[u8]) -> Result<Response, Problem> {

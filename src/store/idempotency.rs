@@ -39,6 +39,21 @@ struct Kept {
     body_hash: Vec<u8>,
     status: Option<i64>,
     answer: Option<Vec<u8>>,
+    lease_until: Option<Timestamp>,
+}
+
+impl Kept {
+    /// What a request with this body finds; `None` when it died without an answer.
+    fn found(self, body_hash: &[u8], now: Timestamp) -> Option<Begun> {
+        Some(match self {
+            kept if kept.body_hash != body_hash => Begun::Mismatch,
+            Self { status: Some(status), answer, .. } => {
+                Begun::Replay { status, answer: answer.unwrap_or_default() }
+            }
+            Self { lease_until: Some(until), .. } if until <= now => return None,
+            Self { .. } => Begun::Running,
+        })
+    }
 }
 
 impl Stored for Kept {
@@ -49,6 +64,7 @@ impl Stored for Kept {
             body_hash: columns.get("body_hash")?,
             status: columns.get("status")?,
             answer: columns.get("answer")?,
+            lease_until: columns.get("lease_until_us")?,
         })
     }
 }
@@ -98,17 +114,42 @@ impl Idempotency<'_> {
         if let Some(since) = self.0.optional_value(sql, &args).await? {
             return Ok(Begun::Fresh { since });
         }
+        // Gone between the two statements: pruned, or given up by its holder.
+        Ok(self.find(key, body_hash, now).await?.unwrap_or(Begun::Running))
+    }
+
+    /// What a request finds, without taking the key; `None` when it may take it.
+    pub async fn find(
+        &mut self,
+        key: &IdempotencyKey,
+        body_hash: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Begun>> {
         let args = [(&key.tenant_id).into(), (&key.route).into(), (&key.key).into()];
         let kept: Option<Kept> =
             self.0.optional(include_str!("sql/idempotency_get.sql"), &args).await?;
-        Ok(match kept {
-            Some(kept) if kept.body_hash != body_hash => Begun::Mismatch,
-            Some(Kept { status: Some(status), answer, .. }) => {
-                Begun::Replay { status, answer: answer.unwrap_or_default() }
-            }
-            // Gone between the two statements: pruned, or given up by its holder.
-            Some(_) | None => Begun::Running,
-        })
+        Ok(kept.and_then(|kept| kept.found(body_hash, now)))
+    }
+
+    /// Keeps the final answer of a request that has not taken its key, in the effect's own transaction; `false` when
+    /// somebody has the key by now, and nothing must come of this transaction.
+    pub async fn keep(
+        &mut self,
+        key: &IdempotencyKey,
+        body_hash: &[u8],
+        (status, answer): (i64, &[u8]),
+        now: Timestamp,
+    ) -> Result<bool> {
+        let args = [
+            (&key.tenant_id).into(),
+            (&key.route).into(),
+            (&key.key).into(),
+            body_hash.into(),
+            status.into(),
+            answer.into(),
+            now.into(),
+        ];
+        Ok(self.0.execute(include_str!("sql/idempotency_keep.sql"), &args).await? > 0)
     }
 
     /// Keeps the final answer; in the effect's own transaction.

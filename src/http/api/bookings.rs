@@ -1,5 +1,6 @@
 //! `/v1/bookings`: promises made through the hub.
 
+mod answer;
 mod asked;
 mod body;
 
@@ -17,6 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
+    answer::Answer,
     asked::asked,
     body::{BookingBody, BookingView, whole},
 };
@@ -26,7 +28,7 @@ use super::{
     resources::{find as find_resource, named},
 };
 use crate::{
-    booking::{Changes, Details, Settlement},
+    booking::{Answering, Changes, Details, NewBooking, Refusal, Settlement},
     http::{
         Api, Problem,
         auth::Caller,
@@ -78,8 +80,16 @@ async fn rendered(api: &Api, status: StatusCode, row: &BookingRow) -> Result<Res
     let mut tx = api.hub.store.read().await?;
     // Its details may have been sealed anew since it was read, and who asked may have waited long.
     let now = tx.bookings().get(&row.tenant_id, &row.booking_id).await?;
-    let row = now.as_ref().unwrap_or(row);
-    let view = view(api, &mut tx, row, true).await?;
+    Ok(shown(api, &mut tx, status, now.as_ref().unwrap_or(row)).await?)
+}
+
+async fn shown(
+    api: &Api,
+    tx: &mut Tx,
+    status: StatusCode,
+    row: &BookingRow,
+) -> Result<Response, Refusal> {
+    let view = view(api, tx, row, true).await?;
     Ok((status, [(header::ETAG, etag(row.revision))], Json(view)).into_response())
 }
 
@@ -88,7 +98,7 @@ async fn view(
     tx: &mut Tx,
     row: &BookingRow,
     with_history: bool,
-) -> Result<BookingView, Problem> {
+) -> Result<BookingView, Refusal> {
     let details = Details::open(&api.hub.vault, tx, row).await?;
     let outbox = tx.outbox().of_booking(&row.tenant_id, &row.booking_id).await?;
     let history = match with_history {
@@ -138,6 +148,25 @@ async fn answer(
     Ok(response)
 }
 
+/// Makes a booking; its answer is kept with it where the request has a place for that.
+async fn make(
+    api: &Api,
+    caller: &Caller,
+    new: NewBooking,
+    wait: Option<Duration>,
+) -> Result<Response, Problem> {
+    let kept = caller.slot.as_deref().map(|slot| Answer::new(api, slot));
+    let answering = kept.as_ref().map(|answer| answer as &dyn Answering);
+    let booked = api.hub.desk.book_answering(actor(caller), new, answering).await?;
+    match kept.and_then(Answer::made) {
+        Some(made) => {
+            settle(api).await;
+            Ok(made)
+        }
+        None => answer(api, StatusCode::CREATED, &booked.booking, wait).await,
+    }
+}
+
 /// Makes a booking, of a hold or of a span.
 ///
 /// Where a calendar's knowledge is older than `max_staleness` it is read once more, within two seconds. With
@@ -156,8 +185,7 @@ async fn create(
     Body(body): Body<BookingBody>,
 ) -> Result<Response, Problem> {
     let new = asked(&api, &caller, body).await?;
-    let booked = api.hub.desk.book(actor(&caller), new).await?;
-    answer(&api, StatusCode::CREATED, &booked.booking, wait).await
+    make(&api, &caller, new, wait).await
 }
 
 /// Confirms a hold: the platform has done its own payment or approval.
@@ -177,8 +205,7 @@ async fn confirm(
         return Err(Problem::field("/hold_id", "invalid", "differs from the one in the address"));
     }
     let new = asked(&api, &caller, BookingBody { hold_id: Some(hold), ..body }).await?;
-    let booked = api.hub.desk.book(actor(&caller), new).await?;
-    answer(&api, StatusCode::CREATED, &booked.booking, wait).await
+    make(&api, &caller, new, wait).await
 }
 
 /// Which bookings to list.

@@ -7,6 +7,7 @@ use crate::{
     http::{
         Problem,
         extract::IfMatch,
+        idempotency::in_progress,
         problem::{FieldError, ProviderFault},
     },
     link::{Kind, LinkError, Refusal, RetryAfter},
@@ -96,6 +97,7 @@ impl From<booking::Refusal> for Problem {
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid { pointer, code, detail } => Self::field(&pointer, code, detail),
             Refusal::Stale => IfMatch::stale(),
+            Refusal::Overtaken => in_progress(),
             Refusal::Store(error) => error.into(),
             Refusal::Secrets(error) => Self::shut(error, "booking"),
         }

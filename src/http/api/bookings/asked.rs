@@ -25,7 +25,7 @@ pub(super) async fn asked(
     body: BookingBody,
 ) -> Result<NewBooking, Problem> {
     body.check()?;
-    let mut tx = api.hub.store.read().await?;
+    let mut tx = api.hub.store.glance().await?;
     let (when, write_to) = match &body.adopt {
         Some(adopt) => {
             let (when, calendar) = event(&mut tx, caller, &body, adopt).await?;
