@@ -9,7 +9,7 @@ use crate::{
     caldav::{self, Call, Shape},
     control,
     fault::{Act, Asked, Planted, Spoiling},
-    feed,
+    feed, google,
     log::Entry,
     page,
     reply::{self, Reply},
@@ -112,6 +112,9 @@ impl World {
             Err(_) => entry.status = None,
         }
         state.log.push(entry);
+        if state.google.has_post() {
+            self.tell_of_post();
+        }
         answer
     }
 
@@ -120,11 +123,20 @@ impl World {
         let now = self.now();
         let path = request.uri().path().to_owned();
         let feed = feed::name_in(&path).map(str::to_owned);
-        let report = caldav::xml::Element::parse(request.body()).map(|root| root.name);
+        let is_google = google::is_ours(&path);
+        let report = if is_google {
+            google::method_of(request).map(str::to_owned)
+        } else {
+            caldav::xml::Element::parse(request.body()).map(|root| root.name)
+        };
         let mut state = self.state();
         state.requests += 1;
         let n = state.requests;
-        let account = caldav::Place::of(&path).user.or_else(|| caldav::claimed_user(request));
+        let (account, client) = if is_google {
+            state.google.asker(request)
+        } else {
+            (caldav::Place::of(&path).user.or_else(|| caldav::claimed_user(request)), None)
+        };
         let asked = Asked {
             account: account.as_deref(),
             feed: feed.as_deref(),
@@ -140,7 +152,9 @@ impl World {
             n,
             at: now,
             path: feed.as_ref().map_or(path, |name| format!("/ics/{name}")),
-            account: account.filter(|user| state.accounts.contains_key(user)),
+            account: account.filter(|user| is_google || state.accounts.contains_key(user)),
+            client,
+            query: is_google.then(|| google::loggable(request)).flatten(),
             feed,
             method: request.method().as_str().to_owned(),
             depth: header(request, "depth"),
@@ -175,29 +189,54 @@ fn serve(
     acts: &[Act],
 ) -> Result<Reply, Cut> {
     let origin = origin(request);
-    let is_feed = feed::name_in(request.uri().path()).is_some();
+    let path = request.uri().path();
+    let is_feed = feed::name_in(path).is_some();
+    let is_google = google::is_ours(path);
+    let shape = Shape {
+        is_doubled: acts.contains(&Act::DuplicateRows),
+        is_reversed: acts.contains(&Act::ReorderRows),
+        is_empty: acts.contains(&Act::EmptyRows),
+        is_halved: acts.contains(&Act::HalfRows),
+    };
+    let user = if is_google { state.google.asker(request).0 } else { None };
     let user =
-        caldav::Place::of(request.uri().path()).user.or_else(|| caldav::claimed_user(request));
+        user.or_else(|| caldav::Place::of(path).user).or_else(|| caldav::claimed_user(request));
     for act in acts {
-        if let Some(early) = before(state, now, user.as_deref(), act) {
+        let early = if is_google {
+            state.google.seed = state.seed;
+            state.google.before(user.as_deref(), now, act)
+        } else {
+            before(state, now, user.as_deref(), act)
+        };
+        if let Some(early) = early {
             return early;
         }
     }
     let mut reply = if is_feed {
         feed::answer(state, now, request)
+    } else if is_google {
+        google(state, now, request, shape, &origin)
     } else {
-        let shape = Shape {
-            is_doubled: acts.contains(&Act::DuplicateRows),
-            is_reversed: acts.contains(&Act::ReorderRows),
-            is_empty: acts.contains(&Act::EmptyRows),
-            is_halved: acts.contains(&Act::HalfRows),
-        };
         caldav::answer(&mut Call { state, now, origin, request, shape, user: String::new() })
     };
     for act in acts {
         reply = after(reply, act)?;
     }
     Ok(reply)
+}
+
+fn google(
+    state: &mut State,
+    now: jiff::Timestamp,
+    request: &Request<Bytes>,
+    shape: Shape,
+    origin: &str,
+) -> Reply {
+    state.google.seed = state.seed;
+    let around = google::Around { now, n: state.requests, origin, shape };
+    let reply = google::answer(&mut state.google, &around, request);
+    state.outbox.append(&mut state.google.mails);
+    reply
 }
 
 fn origin(request: &Request<Bytes>) -> String {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     account::{Account, Calendar},
     fault::Fault,
+    google,
     profile::Profile,
     reply::{self, Reply},
     seed::{AccountSeed, CalendarSeed, EventSeed, FeedSeed, Seed, tuned},
@@ -38,7 +39,7 @@ GET    /_sim/outbox                     mails that would have been sent
 
 /// Why a control request was not done.
 #[derive(Debug)]
-enum Refused {
+pub(crate) enum Refused {
     NoSuchThing,
     Said(String),
 }
@@ -50,7 +51,7 @@ impl<E: std::error::Error> From<E> for Refused {
     }
 }
 
-type Outcome = Result<Value, Refused>;
+pub(crate) type Outcome = Result<Value, Refused>;
 
 pub(crate) fn answer(world: &World, request: &Request<Bytes>) -> Reply {
     let path = request.uri().path();
@@ -58,7 +59,7 @@ pub(crate) fn answer(world: &World, request: &Request<Bytes>) -> Reply {
         return reply::body(
             200,
             "text/plain; charset=utf-8",
-            Bytes::from_static(ROUTES.as_bytes()),
+            Bytes::from(format!("{ROUTES}\n{}", google::ROUTES)),
         );
     }
     match route(world, request) {
@@ -80,6 +81,7 @@ fn route(world: &World, request: &Request<Bytes>) -> Outcome {
         request.uri().path().split('/').skip(2).filter(|s| !s.is_empty()).collect();
     let body = request.body();
     match (request.method().as_str(), segments.as_slice()) {
+        (verb, ["google", rest @ ..]) => google::control(world, verb, rest, body),
         ("GET", ["truth"]) => Ok(truth(world)),
         ("GET", ["dump"]) => Ok(serde_json::to_value(world.dump())?),
         ("POST", ["seed"]) => sow(world, &serde_json::from_slice(body)?),
@@ -165,7 +167,7 @@ fn truth(world: &World) -> Value {
             )
         })
         .collect();
-    json!({ "now": world.now(), "accounts": accounts, "feeds": feeds })
+    json!({ "now": world.now(), "accounts": accounts, "feeds": feeds, "google": world.google_truth() })
 }
 
 fn add_account(world: &World, seed: AccountSeed) -> Outcome {

@@ -37,7 +37,7 @@ impl Fault {
         self
     }
 
-    /// Only requests whose XML root element is called so.
+    /// Only requests whose XML root element is called so, or whose Google method is (`events.list`).
     #[must_use]
     pub fn report(mut self, name: &str) -> Self {
         self.on.report = Some(name.into());
@@ -276,7 +276,7 @@ impl Calls {
 }
 
 /// Splitmix64: chance that repeats with the seed.
-fn scatter(seed: u64, n: u64) -> u64 {
+pub(crate) fn scatter(seed: u64, n: u64) -> u64 {
     let mut z = seed.wrapping_add(n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -28,6 +28,7 @@ mod control;
 mod dialects;
 mod fault;
 mod feed;
+pub mod google;
 mod ics;
 mod log;
 mod page;
@@ -45,6 +46,10 @@ pub use crate::{
     call::{Cut, Delivery, Waited},
     fault::{Act, Calls, Fault, Spoiling, Turn},
     feed::{Content, Feed, FeedKnobs, FeedSpec, Gzip, Validators, giant_event, large_feed, nested},
+    google::{
+        GoogleAccount, GoogleAccountSpec, GoogleCalendar, GoogleCalendarSpec, GoogleClientSpec,
+        GoogleKnobs, Notification, Publishing, Role, Violation,
+    },
     log::{Entry, Mail},
     profile::Profile,
     seed::{BadSeed, Seed},

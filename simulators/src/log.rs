@@ -16,10 +16,15 @@ pub struct Entry {
     pub path: String,
     /// The `Depth` header.
     pub depth: Option<String>,
-    /// The local name of the root element of an XML request: `sync-collection`, `calendar-multiget`, ...
+    /// The local name of the root element of an XML request: `sync-collection`, `calendar-multiget`, ...; at Google the
+    /// method as its discovery document names it: `events.list`, `oauth.token`, ...
     pub report: Option<String>,
     /// Whether the request carried `If-None-Match` or `If-Modified-Since` or `If-Match`.
     pub conditional: bool,
+    /// The OAuth client that asked, at Google.
+    pub client: Option<String>,
+    /// The query of a call of Google's API, without what could be a secret.
+    pub query: Option<String>,
     /// The status; `None` when the connection was cut before an answer.
     pub status: Option<u16>,
     /// Body bytes of the request.

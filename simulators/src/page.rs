@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::{
     account::{Account, Calendar},
     caldav::xml::escape,
-    ics,
+    google, ics,
     log::Entry,
     reply::{self, Reply},
     world::World,
@@ -31,6 +31,7 @@ pub(crate) fn answer(world: &World) -> Reply {
     for account in world.accounts() {
         account_section(&account, &mut html);
     }
+    google::section(world, &mut html);
     feeds_section(world, &mut html);
     log_section(&world.log(), &mut html);
     reply::body(200, "text/html; charset=utf-8", Bytes::from(html))

@@ -13,6 +13,7 @@ use crate::{
     account::Calendar,
     fault::Fault,
     feed::{FeedKnobs, FeedSpec},
+    google::GoogleSeed,
     profile::Profile,
     spec::{AccountSpec, CalendarSpec, Resource},
     state::{AccountState, CalendarState},
@@ -37,6 +38,8 @@ pub struct Seed {
     pub zones: BTreeMap<String, Vec<String>>,
     pub accounts: Vec<AccountSeed>,
     pub feeds: Vec<FeedSeed>,
+    #[serde(skip_serializing_if = "GoogleSeed::is_empty")]
+    pub google: GoogleSeed,
     pub faults: Vec<Fault>,
 }
 
@@ -156,6 +159,7 @@ impl World {
                 knobs: feed.knobs.clone(),
             });
         }
+        self.sow_google(&seed.google)?;
         for fault in &seed.faults {
             self.fault(fault.clone());
         }
@@ -221,6 +225,7 @@ impl World {
             zones: BTreeMap::new(),
             accounts: state.accounts.values().map(AccountSeed::of).collect(),
             feeds: state.feeds.values().map(|feed| FeedSeed::of(&feed.spec)).collect(),
+            google: state.google.dump(),
             faults: state.faults.iter().map(|planted| planted.fault.clone()).collect(),
         }
     }
@@ -285,6 +290,11 @@ fn lay(base: &mut Value, over: &Value) {
 
 /// Replaces `{day+N}` and `{monday+N}` by dates.
 fn dated(text: &str, today: Date) -> String {
+    dated_as(text, today, "%Y%m%d")
+}
+
+/// As a seed's dates are written in Google's events: `%Y-%m-%d`.
+pub(crate) fn dated_as(text: &str, today: Date, format: &str) -> String {
     let back = i64::from(today.weekday().to_monday_zero_offset());
     let monday = today.checked_sub(back.days()).unwrap_or(today);
     let mut out = String::with_capacity(text.len());
@@ -296,7 +306,7 @@ fn dated(text: &str, today: Date) -> String {
             .and_then(|(mark, tail)| Some((date_of(mark, today, monday)?, tail)));
         match placed {
             Some((date, tail)) => {
-                out.push_str(&date.strftime("%Y%m%d").to_string());
+                out.push_str(&date.strftime(format).to_string());
                 rest = tail;
             }
             None => {

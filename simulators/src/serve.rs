@@ -29,6 +29,7 @@ use tokio::{
 
 use crate::{
     call::{Cut, Delivery},
+    google,
     world::World,
 };
 
@@ -54,7 +55,11 @@ impl World {
 /// When the listener fails.
 pub async fn serve(world: World, listener: TcpListener) -> io::Result<()> {
     let service = world.router().into_make_service_with_connect_info::<Scissors>();
-    axum::serve(Cuttable(listener), service).await
+    let delivering = google::deliver(world);
+    tokio::select! {
+        served = async { axum::serve(Cuttable(listener), service).await } => served,
+        () = delivering => Ok(()),
+    }
 }
 
 async fn routed(world: &World, request: Request) -> Response {

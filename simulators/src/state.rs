@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     fault::Planted,
     feed::FeedState,
+    google::Google,
     ics,
     log::{Entry, Mail},
     profile::{EtagForm, Profile, TokenForm},
@@ -20,6 +21,7 @@ pub(crate) struct State {
     pub(crate) seed: u64,
     pub(crate) accounts: BTreeMap<String, AccountState>,
     pub(crate) feeds: BTreeMap<String, FeedState>,
+    pub(crate) google: Google,
     pub(crate) faults: Vec<Planted>,
     pub(crate) log: Vec<Entry>,
     pub(crate) outbox: Vec<Mail>,

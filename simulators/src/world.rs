@@ -68,6 +68,7 @@ struct Inner {
     sleeper: Box<dyn Sleeper>,
     ahead: Mutex<SignedDuration>,
     state: Mutex<State>,
+    post: tokio::sync::Notify,
 }
 
 impl World {
@@ -84,6 +85,7 @@ impl World {
                 sleeper,
                 ahead: Mutex::new(SignedDuration::ZERO),
                 state,
+                post: tokio::sync::Notify::new(),
             }),
         }
     }
@@ -110,6 +112,16 @@ impl World {
         if !self.inner.sleeper.is_real() {
             self.advance(span);
         }
+    }
+
+    /// There are notifications to be sent.
+    pub(crate) fn tell_of_post(&self) {
+        self.inner.post.notify_one();
+    }
+
+    /// Waits until there may be notifications to be sent.
+    pub(crate) async fn pushed(&self) {
+        self.inner.post.notified().await;
     }
 
     /// Sets the seed of faults that act by chance.

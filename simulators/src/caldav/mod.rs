@@ -33,6 +33,27 @@ pub(crate) struct Shape {
     pub(crate) is_halved: bool,
 }
 
+impl Shape {
+    pub(crate) fn rows<T: Clone>(self, rows: &mut Vec<T>) {
+        if self.is_empty {
+            rows.clear();
+        }
+        if self.is_halved {
+            let mut at = 0;
+            rows.retain(|_| {
+                at += 1;
+                at % 2 == 1
+            });
+        }
+        if self.is_doubled {
+            *rows = rows.drain(..).flat_map(|row| [row.clone(), row]).collect();
+        }
+        if self.is_reversed {
+            rows.reverse();
+        }
+    }
+}
+
 /// One request on its way through the front.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {

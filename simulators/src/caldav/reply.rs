@@ -108,17 +108,6 @@ pub(crate) fn multistatus(call: &Call<'_>, rows: Vec<Row>, token: Option<String>
 }
 
 fn shaped(mut rows: Vec<Element>, shape: Shape) -> Vec<Element> {
-    if shape.is_empty {
-        rows.clear();
-    }
-    if shape.is_halved {
-        rows = rows.into_iter().step_by(2).collect();
-    }
-    if shape.is_doubled {
-        rows = rows.into_iter().flat_map(|row| [row.clone(), row]).collect();
-    }
-    if shape.is_reversed {
-        rows.reverse();
-    }
+    shape.rows(&mut rows);
     rows
 }

@@ -7,6 +7,7 @@ mod control;
 mod dialects;
 mod faults;
 mod feeds;
+mod google;
 mod logins;
 mod reports;
 mod sockets;
