@@ -45,7 +45,8 @@ pub trait Connector: fmt::Debug + Send + Sync {
         known: &dyn Known,
     ) -> Result<Page>;
 
-    /// Reads, live, every item that may touch `span`, series with all their overrides.
+    /// Reads, live, every item that may touch `span`, series with all their overrides. A provider that works
+    /// series out itself answers what touches `span` of them, every occurrence an item.
     async fn read_span(&self, calendar: &CalendarRef, span: Window) -> Result<Vec<Item>>;
 
     /// Write access, for providers that allow it.

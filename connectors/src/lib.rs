@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod connector;
 pub mod error;
 pub mod event;
+pub mod google;
 pub mod ical;
 pub mod ics;
 pub mod oauth;

@@ -57,6 +57,18 @@ pub(super) struct EventParts<'a> {
     loses_time: bool,
 }
 
+/// How an event recurs.
+#[derive(Debug)]
+pub(crate) struct Recurrence {
+    pub(crate) rules: Vec<String>,
+    pub(crate) exrules: Vec<String>,
+    pub(crate) rdates: Vec<RemoteDate>,
+    pub(crate) exdates: Vec<RemoteTime>,
+    pub(crate) faults: Vec<String>,
+    /// A date that could not be read adds time somewhere.
+    pub(crate) loses_time: bool,
+}
+
 /// What a finished component came to.
 #[derive(Debug)]
 pub(super) enum Finished<'a> {
@@ -117,7 +129,8 @@ impl<'a> EventParts<'a> {
         }
     }
 
-    fn take_core(&mut self, name: &str, text: &str) {
+    /// Takes a property that most events have, from its whole line without folds.
+    pub(super) fn take_core(&mut self, name: &str, text: &str) {
         match name {
             "STATUS" => self.status = status(Content::of(text).value),
             "TRANSP" => {
@@ -231,6 +244,12 @@ impl<'a> EventParts<'a> {
             self.response =
                 content.param("PARTSTAT").and_then(|it| response(&it)).or(self.response);
         }
+    }
+
+    /// What was read of recurrence alone.
+    pub(super) fn into_recurrence(self) -> Recurrence {
+        let Self { rules, exrules, rdates, exdates, faults, loses_time, .. } = self;
+        Recurrence { rules, exrules, rdates, exdates, faults, loses_time }
     }
 
     /// Closes the component. `MICROSOFT-CDO-ALLDAYEVENT` between midnights makes it a matter of dates.

@@ -12,6 +12,7 @@ mod group;
 mod lines;
 mod observances;
 mod read;
+mod recurrence;
 mod rewrite;
 mod values;
 mod write;
@@ -22,5 +23,7 @@ mod tests;
 
 pub use fingerprint::fingerprint;
 pub use read::{ParseOptions, Parsed, parse};
+pub(crate) use recurrence::recurrence;
 pub use rewrite::rewrite;
+pub(crate) use values::time;
 pub use write::write;

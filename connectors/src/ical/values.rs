@@ -7,7 +7,7 @@ use crate::event::{RemoteDate, RemoteDuration, RemoteEnd, RemoteTime};
 
 /// Reads a DATE or DATE-TIME. The form of the value decides over what `VALUE=` claims, except that a
 /// midnight declared a date is one; `Z` decides over `TZID`; a zone on a date means nothing.
-pub(super) fn time(value: &str, tzid: Option<&str>, declared_date: bool) -> Option<RemoteTime> {
+pub(crate) fn time(value: &str, tzid: Option<&str>, declared_date: bool) -> Option<RemoteTime> {
     let value = trim(value);
     let (value, utc) = match *value.as_bytes() {
         [ref local @ .., b'Z' | b'z'] => (local, true),

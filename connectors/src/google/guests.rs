@@ -1,0 +1,163 @@
+//! Who is invited by us, and who by somebody else. Google keeps no mark of ours on a guest, so the event keeps a list:
+//! the first letters of each address's hash.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::connector::Guest;
+
+/// Letters of a mark.
+const MARK: usize = 8;
+/// Marks of one event: a property holds 1024 letters. Guests beyond are invited all the same, and never taken out again.
+const MOST_MARKS: usize = 1024 / (MARK + 1);
+
+/// The people of an event.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    pub(super) attendees: Vec<Value>,
+    /// The marks of those whom we have invited.
+    pub(super) marks: Vec<String>,
+    /// Not everybody is shown, so nobody can be changed.
+    pub(super) is_partial: bool,
+}
+
+/// The people that an event should have.
+#[derive(Debug, PartialEq)]
+pub(super) struct Invited {
+    pub(super) attendees: Vec<Value>,
+    pub(super) marks: String,
+}
+
+impl People {
+    pub(super) fn read(event: &Value) -> Self {
+        let marks = event.pointer("/extendedProperties/private/calhubGuests");
+        let marks = marks.and_then(Value::as_str).unwrap_or_default();
+        Self {
+            attendees: event
+                .get("attendees")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default(),
+            marks: marks.split_ascii_whitespace().map(str::to_owned).collect(),
+            is_partial: event.get("attendeesOmitted").and_then(Value::as_bool).unwrap_or_default(),
+        }
+    }
+
+    /// With `guests` and without those whom we had invited before; `None` where that changes nothing. Whoever stays
+    /// keeps what they have answered.
+    pub(super) fn with(&self, guests: &[Guest]) -> Option<Invited> {
+        if self.is_partial {
+            return None;
+        }
+        let is_wanted =
+            |address: &str| guests.iter().any(|guest| is_same(bare(&guest.address), address));
+        let is_ours = |address: &str| self.marks.contains(&mark(address));
+        let stays = |attendee: &&Value| {
+            address_of(attendee).is_none_or(|address| is_wanted(address) || !is_ours(address))
+        };
+        let mut attendees: Vec<Value> = self.attendees.iter().filter(stays).cloned().collect();
+        let is_there = |address: &str| {
+            self.attendees.iter().filter_map(address_of).any(|there| is_same(there, address))
+        };
+        let mut marks = Vec::new();
+        for guest in guests {
+            let address = bare(&guest.address);
+            if is_there(address) && !is_ours(address) {
+                continue;
+            }
+            marks.push(mark(address));
+            if !is_there(address) {
+                attendees.push(attendee(guest));
+            }
+        }
+        let is_new = attendees != self.attendees || marks != self.marks;
+        marks.truncate(MOST_MARKS);
+        is_new.then(|| Invited { attendees, marks: marks.join(" ") })
+    }
+}
+
+fn attendee(guest: &Guest) -> Value {
+    let mut one = json!({ "email": bare(&guest.address) });
+    if let (Some(name), Some(one)) = (&guest.name, one.as_object_mut()) {
+        one.insert("displayName".to_owned(), json!(name));
+    }
+    one
+}
+
+fn address_of(attendee: &Value) -> Option<&str> {
+    attendee.get("email").and_then(Value::as_str)
+}
+
+fn bare(address: &str) -> &str {
+    let address = address.trim();
+    address.strip_prefix("mailto:").unwrap_or(address)
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+fn mark(address: &str) -> String {
+    let digest = Sha256::digest(address.to_ascii_lowercase());
+    digest.iter().take(MARK / 2).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guest(address: &str) -> Guest {
+        Guest { address: address.into(), name: None }
+    }
+
+    #[test]
+    fn guests_come_and_go_and_those_of_others_stay() {
+        let first = People::default().with(&[guest("Ana@x.test"), guest("ben@x.test")]).unwrap();
+        assert_eq!(
+            first.attendees,
+            [json!({"email": "Ana@x.test"}), json!({"email": "ben@x.test"})]
+        );
+        let mut attendees = first.attendees.clone();
+        attendees[0]["responseStatus"] = json!("accepted");
+        attendees.push(json!({"email": "boss@x.test", "organizer": true}));
+        let event = json!({
+            "attendees": attendees,
+            "extendedProperties": {"private": {"calhubGuests": first.marks}},
+        });
+        let people = People::read(&event);
+        assert_eq!(
+            people.with(&[guest("ana@X.test"), guest("ben@x.test")]),
+            None,
+            "nothing is new"
+        );
+        let second =
+            people.with(&[guest("ana@x.test"), guest("boss@x.test"), guest("cy@x.test")]).unwrap();
+        let emails: Vec<_> = second.attendees.iter().filter_map(address_of).collect();
+        assert_eq!(emails, ["Ana@x.test", "boss@x.test", "cy@x.test"]);
+        assert_eq!(second.attendees[0]["responseStatus"], "accepted");
+        assert_eq!(second.marks, [mark("ana@x.test"), mark("cy@x.test")].join(" "));
+        // Whom somebody else has invited is not ours to take out.
+        let event = json!({
+            "attendees": second.attendees,
+            "extendedProperties": {"private": {"calhubGuests": second.marks}},
+        });
+        let third = People::read(&event).with(&[]).unwrap();
+        let emails: Vec<_> = third.attendees.iter().filter_map(address_of).collect();
+        assert_eq!((emails, third.marks.as_str()), (vec!["boss@x.test"], ""));
+    }
+
+    #[test]
+    fn nobody_is_changed_where_not_everybody_is_shown() {
+        let people = People::read(&json!({"attendeesOmitted": true, "attendees": []}));
+        assert_eq!(people.with(&[guest("ana@x.test")]), None);
+        assert_eq!(People::default().with(&[]), None);
+    }
+
+    #[test]
+    fn marks_fit_into_a_property() {
+        let many: Vec<Guest> = (0..300).map(|n| guest(&format!("g{n}@x.test"))).collect();
+        let invited = People::default().with(&many).unwrap();
+        assert_eq!(invited.attendees.len(), 300);
+        assert!(invited.marks.len() <= 1024, "{}", invited.marks.len());
+    }
+}
