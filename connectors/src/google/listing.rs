@@ -3,7 +3,7 @@
 use super::{connector::Google, errors::About, translate, wire};
 use crate::{
     connector::{Account, CalendarRef, RemoteCalendar},
-    error::{Kind, Result},
+    error::{Error, Kind, Result},
 };
 
 /// Pages of calendars, beyond which the list is not taken seriously.
@@ -41,6 +41,20 @@ impl Google {
             }
         }
         Err(Kind::BadReply.error("the list of calendars does not end"))
+    }
+
+    /// A refusal of something of a calendar: where the calendar is not in the list any more, that is the reason,
+    /// whichever of 403 and 404 is answered.
+    pub(super) async fn explained(&self, calendar: &CalendarRef, error: Error) -> Error {
+        if error.kind != Kind::Forbidden {
+            return error;
+        }
+        match self.confirm(calendar).await {
+            Err(why) if why.kind == Kind::CalendarGone => {
+                Error { kind: Kind::CalendarGone, ..error }
+            }
+            _ => error,
+        }
     }
 
     /// Whether a calendar is still there, asked where something of it is not.

@@ -34,7 +34,10 @@ impl Google {
         };
         let about = if cursor.is_some() { About::Token } else { About::Calendar };
         let request = self.session.api.events(calendar, &place)?;
-        let body = self.session.read("pull", request, about).await?;
+        let body = match self.session.read("pull", request, about).await {
+            Ok(body) => body,
+            Err(error) => return Err(self.explained(calendar, error).await),
+        };
         let page = wire::page(&body).map_err(|error| self.session.at_host("pull", error))?;
         if cursor.is_some() && place.role.as_deref() != page.access_role.get() {
             let error = Kind::CursorExpired.error("the calendar is seen in another role by now");
@@ -81,7 +84,10 @@ impl Google {
         let mut token: Option<String> = None;
         for _ in 0..MOST_PAGES {
             let request = self.session.api.occurrences(calendar, span, token.as_deref())?;
-            let body = self.session.read("read_span", request, About::Calendar).await?;
+            let body = match self.session.read("read_span", request, About::Calendar).await {
+                Ok(body) => body,
+                Err(error) => return Err(self.explained(calendar, error).await),
+            };
             let page = wire::page(&body);
             let page = page.map_err(|error| self.session.at_host("read_span", error))?;
             items.extend(changes(&page, &Versions::new())?.into_iter().filter_map(standing));

@@ -53,7 +53,7 @@ impl Writer for Google {
                 Some(item) => Ok(Written { item }),
                 None => Err(Error { kind: Kind::AlreadyExists { at: Some(id) }, ..refused }),
             },
-            _ => Err(refused),
+            _ => Err(self.explained(calendar, refused).await),
         }
     }
 
@@ -104,7 +104,10 @@ impl Writer for Google {
                 self.confirm(calendar).await?;
                 Err(gone())
             }
-            _ => Err(self.session.refused("replace", &reply, About::Event)),
+            _ => {
+                let refused = self.session.refused("replace", &reply, About::Event);
+                Err(self.explained(calendar, refused).await)
+            }
         }
     }
 
@@ -124,7 +127,10 @@ impl Writer for Google {
         match reply.status().as_u16() {
             200..=299 | 404 | 410 => Ok(()),
             412 if self.look(calendar, item).await?.is_none() => Ok(()),
-            _ => Err(self.session.refused("delete", &reply, About::Event)),
+            _ => {
+                let refused = self.session.refused("delete", &reply, About::Event);
+                Err(self.explained(calendar, refused).await)
+            }
         }
     }
 }

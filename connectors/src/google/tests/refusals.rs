@@ -137,6 +137,22 @@ async fn a_cursor_may_expire_in_the_middle_of_its_pages() {
 }
 
 #[tokio::test]
+async fn what_is_forbidden_may_be_a_calendar_that_is_gone() {
+    let entry = || reply(200, "{\"id\":\"ana@example.com\"}");
+    for (listed, expected) in [
+        (entry(), Kind::Forbidden),
+        (refusal!("404_not_found"), Kind::CalendarGone),
+        (reply(200, "{\"id\":\"ana@example.com\",\"deleted\":true}"), Kind::CalendarGone),
+        (refusal!("500_backend"), Kind::Forbidden),
+    ] {
+        let server = Server::new([refusal!("403_forbidden"), listed]);
+        let google = connected(&server);
+        let pulled = google.pull(&calendar(), window(), None, &Stored::default()).await;
+        assert_eq!(pulled.unwrap_err().kind, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_failure_of_google_leaves_a_write_in_doubt_and_a_read_not() {
     for reply in [refusal!("500_backend"), reply(503, ""), reply(502, "<html></html>")] {
         let server = Server::new([reply.clone(), reply]);
