@@ -4,6 +4,7 @@
 use connectors::conformance::{PROMISES, Promise, Subject};
 
 mod feeds;
+mod google;
 mod real;
 mod simulated;
 
