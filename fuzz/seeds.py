@@ -35,6 +35,22 @@ def answers():
         yield bytes([0]) + b"200 ETag: \"2\"\n" + text
 
 
+def pages():
+    """What is asked first, then Google's replies and refusals in some orders."""
+    folder = root / "google"
+    all_pages = [path.read_bytes() for path in sorted(folder.glob("*.json"))]
+    refusals = [path.name[:3].encode() + b"\n" + path.read_bytes() for path in sorted((folder / "refused").glob("*.json"))]
+    event = b'{"id":"c9jmeg9hc5m66rrd","etag":"\\"1\\"","start":{"date":"2027-03-01"},"end":{"date":"2027-03-02"}}'
+    for what in range(0, 5):
+        for turn in range(len(all_pages)):
+            turned = all_pages[turn:] + all_pages[:turn]
+            yield bytes([what]) + b"\n%%\n".join(turned[:4])
+        for refusal in refusals:
+            yield bytes([what]) + b"\n%%\n".join([refusal, all_pages[turn % 3], event, refusal, event])
+    yield bytes([3]) + b"\n%%\n".join([event] * 6)
+    yield bytes([2]) + b"\n%%\n".join([(folder / "channel.json").read_bytes(), b"204\n"])
+
+
 def bodies():
     documents = [
         b"{}",
@@ -61,6 +77,6 @@ def addresses():
     yield from (b"https://example.com/", b"webcal://example.com:8443/a.ics", b"anna@example.org")
 
 
-made = {"ics": calendars, "rrule": rules, "multistatus": answers, "http_bodies": bodies, "url": addresses}[target]()
+made = {"ics": calendars, "rrule": rules, "multistatus": answers, "google": pages, "http_bodies": bodies, "url": addresses}[target]()
 for number, seed in enumerate(made):
     (out / f"{number:04}").write_bytes(seed)

@@ -3,6 +3,8 @@
 
 #[path = "calendars.rs"]
 mod calendars;
+#[path = "google.rs"]
+mod google;
 #[path = "http_bodies.rs"]
 mod http_bodies;
 #[path = "multistatus.rs"]
@@ -12,6 +14,7 @@ mod url;
 
 pub use self::url::url;
 pub use calendars::{ics, rrule};
+pub use google::google;
 pub use http_bodies::http_bodies;
 pub use multistatus::multistatus;
 
@@ -21,6 +24,7 @@ pub fn target(name: &str) -> Option<fn(&[u8])> {
         "ics" => Some(ics),
         "rrule" => Some(rrule),
         "multistatus" => Some(multistatus),
+        "google" => Some(google),
         "http_bodies" => Some(http_bodies),
         "url" => Some(url),
         _ => None,

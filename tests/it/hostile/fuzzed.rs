@@ -112,6 +112,11 @@ fn no_answer_of_a_server_breaks_the_caldav_connector() {
 }
 
 #[test]
+fn no_answer_of_google_breaks_its_connector() {
+    survives("google");
+}
+
+#[test]
 fn no_body_breaks_a_route() {
     survives("http_bodies");
 }
