@@ -20,6 +20,7 @@ mod limit;
 mod load;
 mod lookups;
 mod memory;
+mod pages;
 mod pulls;
 mod reading;
 mod report;
@@ -77,6 +78,7 @@ fn main() -> Result<()> {
     }
     if wanted("reading") {
         reading::measure(size, &mut report).context("reading")?;
+        pages::measure(size, &mut report).context("pages")?;
     }
     if wanted("pulls") {
         pulls::measure(size, &runtime, &mut report).context("pulls")?;
