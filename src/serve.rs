@@ -235,6 +235,10 @@ pub fn assemble(config: Config, parts: Parts) -> Hub {
         entropy: Arc::clone(&entropy),
         connectors,
     }));
+    // Providers tell of changes only where they can reach us.
+    if let Some(url) = &config.public_url {
+        engine.listen_at(url.clone());
+    }
     let linker = Linker::new(Arc::clone(&engine));
     let desk = Desk::new(Arc::clone(&engine));
     let audit = engine.audit();

@@ -83,6 +83,9 @@ CREATE TABLE calendars (
     last_error         TEXT,
     quarantine         TEXT,
     revision           BIGINT NOT NULL DEFAULT 1,
+    -- How well the provider tells of changes; when it last did.
+    push               TEXT NOT NULL DEFAULT 'none',
+    heard_us           BIGINT,
     created_us         BIGINT NOT NULL,
     touched_us         BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, calendar_id),

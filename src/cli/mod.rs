@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod bookings;
 mod calendars;
+mod channels;
 mod client;
 mod config;
 mod connect;

@@ -51,6 +51,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Drift(command) => around.ask(command),
         Command::Impact(command) => around.ask(command),
         Command::Quarantine(command) => around.ask(command),
+        Command::Channels(command) => around.ask(command),
         Command::Pause(command) => around.ask(command),
         Command::Resume(command) => around.ask(command),
         Command::Pauses(command) => around.ask(command),

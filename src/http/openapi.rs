@@ -23,7 +23,7 @@ use super::{Api, problem::CODES};
 const ABOUT: &str = "calhub reads people's calendars, keeps one answer to \"when is this person busy?\", and serves it \
 with proof: how fresh it is, how far it reaches, and what is unknown. Unknown is never free.";
 
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("Keys and tenants", "Who may call, for what, and for which tenant."),
     ("Connections and calendars", "Linking accounts and feeds, and what was found behind them."),
     ("Resources", "People, rooms and machines, and the calendars that tell when they are busy."),
@@ -33,6 +33,7 @@ const TAGS: [(&str, &str); 7] = [
         "Taking time, writing it into calendars, and what people do to it there.",
     ),
     ("Changes", "Everything that happened, in order: in pages and live."),
+    ("Provider hooks", "Where providers tell that something has changed; not for anybody else."),
     ("Operations", "Health, meters, and the operator's hand on the hub."),
 ];
 

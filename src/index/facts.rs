@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::model::states::PushState;
+
 /// Clocks of several hubs may differ by this; what was read later than that from now is no knowledge.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
@@ -56,6 +58,8 @@ pub struct CalendarFacts {
     /// When the publisher of a feed made what we last read.
     pub published: Option<Timestamp>,
     pub expected_max_age: SignedDuration,
+    /// How well the provider tells of changes.
+    pub push: PushState,
     pub covered_from: Option<Timestamp>,
     pub covered_until: Option<Timestamp>,
 }
@@ -100,6 +104,7 @@ pub(super) mod tests {
             synced: Some(Timestamp::UNIX_EPOCH),
             published: None,
             expected_max_age: SignedDuration::from_secs(60),
+            push: PushState::None,
             covered_from: None,
             covered_until: None,
         }

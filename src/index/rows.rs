@@ -10,7 +10,7 @@ use crate::{
         busy::BusyClass,
         policy::{Policy, Rules},
         seats::full,
-        states::{ConnectionState, InitialSync, Provider},
+        states::{ConnectionState, InitialSync, Provider, PushState},
     },
     store::{CalendarRow, ClaimRow, LinkRow, ResourceRow, StandingRow, WantedSpan},
 };
@@ -59,6 +59,8 @@ pub(crate) fn facts_of(row: &StandingRow) -> CalendarFacts {
         published: row.published_at,
         expected_max_age: SignedDuration::try_from(row.expected_max_age)
             .unwrap_or(SignedDuration::MAX),
+        // What books asks nobody's word.
+        push: PushState::None,
         covered_from: row.covered_from,
         covered_until: row.covered_until,
     }
@@ -79,6 +81,7 @@ pub(super) fn snapshot(row: &CalendarRow, busy: Arc<Busy>) -> CalendarSnapshot {
             published: row.published_at,
             expected_max_age: SignedDuration::try_from(row.expected_max_age)
                 .unwrap_or(SignedDuration::MAX),
+            push: row.push,
             covered_from: row.covered_from,
             covered_until: row.covered_until,
         },

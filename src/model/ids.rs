@@ -99,6 +99,8 @@ id! {
     ConflictId, "cfl";
     /// A secret feed URL of a resource.
     FeedId, "fed";
+    /// One channel through which a provider tells of changes.
+    ChannelId, "chn";
     /// One entry of the change log.
     ChangeId, "evt";
     /// One entry of the audit log.

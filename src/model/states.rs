@@ -46,6 +46,19 @@ pub enum InitialSync {
     Done,
 }
 
+/// How well a provider tells of a calendar's changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushState {
+    /// It tells nothing; the calendar is polled.
+    None,
+    /// It was asked to, and was not heard yet.
+    Pending,
+    Healthy,
+    /// A change was found that it had not told of.
+    Stale,
+}
+
 /// What became of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -155,6 +168,23 @@ impl InitialSync {
 
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Pending, Self::Done].into_iter().find(|it| it.as_str() == word)
+    }
+}
+
+impl PushState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pending => "pending",
+            Self::Healthy => "healthy",
+            Self::Stale => "stale",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::None, Self::Pending, Self::Healthy, Self::Stale]
+            .into_iter()
+            .find(|it| it.as_str() == word)
     }
 }
 

@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::Sealed;
 use crate::model::{
     ids::{
-        BookingId, CalendarId, ChangeId, ConflictId, ConnectionId, FeedId, HoldId, KeyId,
-        ResourceId, TenantId,
+        BookingId, CalendarId, ChangeId, ChannelId, ConflictId, ConnectionId, FeedId, HoldId,
+        KeyId, ResourceId, TenantId,
     },
-    states::{Access, ConnectionState, InitialSync, Provider},
+    states::{Access, ConnectionState, InitialSync, Provider, PushState},
 };
 
 /// One parameter of a statement.
@@ -163,5 +163,7 @@ text_arg!(
     Provider,
     ConnectionState,
     Access,
-    InitialSync
+    InitialSync,
+    PushState,
+    ChannelId
 );

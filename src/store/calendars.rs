@@ -16,8 +16,11 @@ use super::{
 use crate::model::{
     ids::{CalendarId, ConnectionId, ResourceId, TenantId},
     interval::Span,
-    states::InitialSync,
+    states::{InitialSync, PushState},
 };
+
+/// The age at which a calendar counts as stale of whose changes the provider tells.
+const PUSHED_MAX_AGE: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// One calendar.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +58,10 @@ pub struct CalendarRow {
     pub quarantine: Option<Value>,
     /// Counts the changes that a caller made or that the provider's listing shows; pulls do not move it.
     pub revision: i64,
+    /// How well the provider tells of changes.
+    pub push: PushState,
+    /// When it last did.
+    pub heard_at: Option<Timestamp>,
     pub created_at: Timestamp,
     /// Moves with every write to the row.
     pub touched_at: Timestamp,
@@ -89,6 +96,8 @@ impl Stored for CalendarRow {
             last_error: columns.get("last_error")?,
             quarantine: columns.get("quarantine")?,
             revision: columns.get("revision")?,
+            push: columns.get("push")?,
+            heard_at: columns.get("heard_us")?,
             created_at: columns.get("created_us")?,
             touched_at: columns.get("touched_us")?,
         })
@@ -279,14 +288,15 @@ impl Calendars<'_> {
         self.0.all(include_str!("sql/calendar_all.sql"), &args).await
     }
 
-    /// Notes a completed pull: cursor, coverage and age move together with the page's rows.
+    /// Notes a completed pull: cursor, coverage and age move together with the page's rows. Answers how well the provider
+    /// tells of changes by now; `None` when the row is gone.
     pub async fn finish_pull(
         &mut self,
         tenant: &TenantId,
         calendar: &CalendarId,
         outcome: &PullOutcome,
         now: Timestamp,
-    ) -> Result<bool> {
+    ) -> Result<Option<PushState>> {
         let args = [
             tenant.into(),
             calendar.into(),
@@ -302,8 +312,47 @@ impl Calendars<'_> {
             outcome.name.as_deref().into(),
             outcome.time_zone.as_deref().into(),
             now.into(),
+            PUSHED_MAX_AGE.into(),
         ];
-        Ok(self.0.execute(include_str!("sql/calendar_finish_pull.sql"), &args).await? > 0)
+        self.0.optional_value(include_str!("sql/calendar_finish_pull.sql"), &args).await
+    }
+
+    /// Notes that the provider told of changes: it is believed to tell of all from now on.
+    pub async fn heard(
+        &mut self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+        now: Timestamp,
+    ) -> Result<()> {
+        let args = [tenant.into(), calendar.into(), now.into(), PUSHED_MAX_AGE.into()];
+        self.0.execute(include_str!("sql/calendar_heard.sql"), &args).await?;
+        Ok(())
+    }
+
+    /// Notes that a change was found of which the provider had told nothing since `since`; `true` when that is news.
+    pub async fn doubt_push(
+        &mut self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+        since: Timestamp,
+    ) -> Result<bool> {
+        let args = [tenant.into(), calendar.into(), since.into()];
+        Ok(self.0.execute(include_str!("sql/calendar_doubt_push.sql"), &args).await? > 0)
+    }
+
+    /// Notes that the provider tells of nothing, or is about to.
+    pub async fn set_push(
+        &mut self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+        push: PushState,
+        expected_max_age: Duration,
+        now: Timestamp,
+    ) -> Result<()> {
+        let args =
+            [tenant.into(), calendar.into(), (&push).into(), expected_max_age.into(), now.into()];
+        self.0.execute(include_str!("sql/calendar_set_push.sql"), &args).await?;
+        Ok(())
     }
 
     /// Notes a failed pull; busy time, age and coverage stay as they were.

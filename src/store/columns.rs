@@ -12,10 +12,13 @@ use super::{
 use crate::model::{
     event::Event,
     ids::{
-        BookingId, CalendarId, ChangeId, ConflictId, ConnectionId, FeedId, HoldId, KeyId,
-        ResourceId, TenantId,
+        BookingId, CalendarId, ChangeId, ChannelId, ConflictId, ConnectionId, FeedId, HoldId,
+        KeyId, ResourceId, TenantId,
     },
-    states::{Access, BookingStatus, ConnectionState, Delivery, HoldState, InitialSync, Provider},
+    states::{
+        Access, BookingStatus, ConnectionState, Delivery, HoldState, InitialSync, Provider,
+        PushState,
+    },
 };
 
 /// A row type of the store.
@@ -153,4 +156,6 @@ column! {
     BookingStatus, String, |raw| BookingStatus::parse(&raw);
     Delivery, String, |raw| Delivery::parse(&raw);
     InitialSync, String, |raw| InitialSync::parse(&raw);
+    PushState, String, |raw| PushState::parse(&raw);
+    ChannelId, String, |raw| raw.parse().ok();
 }

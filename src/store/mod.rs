@@ -12,6 +12,7 @@ mod bookings;
 mod calendars;
 mod census;
 mod changes;
+mod channels;
 mod claims;
 mod columns;
 mod conflicts;
@@ -48,6 +49,7 @@ pub use census::{
     AskedFor, Census, ConnectionCount, FailureCount, OutboxCount, REQUESTS_KEPT, RequestCount,
 };
 pub use changes::{BadCursor, ChangeFilter, ChangeRow, Changes, Epoch, LogCursor, NewChange};
+pub use channels::{ChannelRow, Channels};
 pub use claims::{BasisRow, BusyTime, ClaimRow, Claims, StandingRow, WantedSpan};
 pub use conflicts::{ConflictRow, Conflicts};
 pub use connections::{ConnectionFilter, ConnectionHealth, ConnectionRow, Connections};

@@ -34,6 +34,8 @@ impl Backups<'_> {
     pub(super) async fn settle(&mut self, now: Timestamp) -> Result<()> {
         // Nothing vouches for a calendar until it was read again: 0 s is what its age is measured against.
         self.0.execute(include_str!("sql/restore_calendars.sql"), &[now.into()]).await?;
+        // What was opened since is not known here, and what is known may be closed: all are opened anew.
+        self.0.execute(include_str!("sql/restore_channels.sql"), &[]).await?;
         self.0.execute(include_str!("sql/restore_work.sql"), &[now.into()]).await?;
         // A request that ran has no answer to be repeated; those that ended have, and their effects are here.
         self.0.execute(include_str!("sql/restore_idempotency.sql"), &[]).await?;

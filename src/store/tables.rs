@@ -13,6 +13,7 @@ pub(super) const TABLES: &[&str] = &[
     "api_keys",
     "connections",
     "calendars",
+    "channels",
     "timeline",
     "provider_requests",
     "events",

@@ -196,6 +196,19 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Makes a row that is not there yet, due at `due`.
+    pub async fn begin(
+        &mut self,
+        tenant: &TenantId,
+        lane: &str,
+        subject: &str,
+        due: Timestamp,
+    ) -> Result<()> {
+        let args = [tenant.into(), lane.into(), subject.into(), due.into()];
+        self.0.execute(include_str!("sql/work_begin.sql"), &args).await?;
+        Ok(())
+    }
+
     /// Counts a nudge: due now, and due again if it is being worked on. A `demand` stays until an
     /// attempt that began after it ends well.
     pub async fn nudge(

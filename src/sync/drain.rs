@@ -176,6 +176,7 @@ impl Engine {
                 Lane::Clash => self.run_clash(&row).await,
                 Lane::Deliver => self.run_deliver(&row).await,
                 Lane::Reconcile => self.run_reconcile(&row).await,
+                Lane::Watch => self.run_watch(&row).await,
             }
         };
         let span = tracing::info_span!(

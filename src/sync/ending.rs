@@ -4,6 +4,7 @@ use connectors::{Connector, Cursor, Kind, Verb};
 use serde_json::{Value, json};
 
 use super::{
+    channel::paced,
     error::SyncError,
     health::Note,
     lanes::Lane,
@@ -88,8 +89,9 @@ impl Round<'_> {
         // What is held back must be listed again, not resumed after.
         let resumes = held.as_ref().is_none_or(Held::may_resume);
         let outcome = outcome(self, cursor.filter(|_| resumes));
-        let poll_every = outcome.poll_every;
-        tx.calendars().finish_pull(tenant, &calendar.calendar_id, &outcome, now).await?;
+        self.judge_push(tx).await?;
+        let push = tx.calendars().finish_pull(tenant, &calendar.calendar_id, &outcome, now).await?;
+        let poll_every = paced(outcome.poll_every, push);
         self.note_asked(tx).await?;
         if self.has_started_over {
             self.tell_of(tx, Happened::StartedOver).await?;
@@ -115,6 +117,9 @@ impl Round<'_> {
             tx.work().put(tenant, lane, connection, now).await?;
         }
         self.put_advance(tx).await?;
+        if connector.channels().is_some() {
+            engine.begin_watching(tx, tenant, &calendar.calendar_id).await?;
+        }
         let next = match held {
             Some(note) if note.word == Word::None => after(now, SECOND_LOOK.mul_f64(1.1)),
             Some(_) | None => next_poll(now, poll_every, &*engine.entropy),
@@ -126,6 +131,20 @@ impl Round<'_> {
                 Ok(tx.work().put(tenant, lane, subject, next).await?)
             }
         }
+    }
+
+    /// A change that nobody told of since the last pull: what the provider tells is not all.
+    async fn judge_push(&self, tx: &mut Tx) -> Result<(), SyncError> {
+        let (tenant, calendar) = (&self.subject.tenant, &self.subject.calendar);
+        let Some(before) = calendar.synced_at else { return Ok(()) };
+        if self.pulled.items_changed + self.pulled.items_gone == 0 {
+            return Ok(());
+        }
+        if tx.calendars().doubt_push(tenant, &calendar.calendar_id, before).await? {
+            tracing::warn!(calendar.id = %calendar.calendar_id, "A change was found that the provider had not told of.");
+            self.tell_of(tx, Happened::Push { is_heard: false }).await?;
+        }
+        Ok(())
     }
 
     /// What this round cost the provider.

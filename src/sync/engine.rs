@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{
+    channel::Ears,
     clockwork::Seen,
     connect::{Connectors, Login, allowed_networks},
     drain::Turns,
@@ -56,6 +57,7 @@ pub struct Engine {
     pub(super) turn: Turns,
     flights: Mutex<HashMap<CalendarId, Arc<tokio::sync::Mutex<()>>>>,
     pub(super) seen: Seen,
+    pub(super) ears: Ears,
 }
 
 impl fmt::Debug for Engine {
@@ -104,6 +106,7 @@ impl Engine {
             turn,
             flights,
             seen,
+            ears: Ears::default(),
         }
     }
 

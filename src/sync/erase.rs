@@ -62,7 +62,7 @@ impl Engine {
         tx.work().remove(tenant, Lane::List.as_str(), actor).await?;
         self.hold(&mut tx, claimed).await?;
         for calendar in &calendars {
-            for lane in [Lane::Advance, Lane::Pull] {
+            for lane in [Lane::Advance, Lane::Pull, Lane::Watch] {
                 tx.work().remove(tenant, lane.as_str(), calendar.calendar_id.as_str()).await?;
             }
         }

@@ -41,11 +41,13 @@ pub enum Lane {
     Deliver,
     /// Compare what a calendar holds with what its bookings want, without the network.
     Reconcile,
+    /// Have the provider tell of a calendar's changes, for those that do.
+    Watch,
 }
 
 impl Lane {
     /// All lanes, in the order in which a step drains them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Remove,
         Self::List,
         Self::Advance,
@@ -53,6 +55,7 @@ impl Lane {
         Self::Reconcile,
         Self::Clash,
         Self::Deliver,
+        Self::Watch,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -64,6 +67,7 @@ impl Lane {
             Self::Clash => "clash",
             Self::Deliver => "deliver",
             Self::Reconcile => "reconcile",
+            Self::Watch => "watch",
         }
     }
 
@@ -88,7 +92,7 @@ impl Drains {
 
     /// All drains of a process. What failed last time may hang again for as long as a call may take: drains of its
     /// own run it, so that it holds up nothing that is well.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::new("remove", Lane::Remove, Share::All, 1),
         Self::new("list", Lane::List, Share::Sound, 2),
         Self::new("list_failing", Lane::List, Share::Failing, 2),
@@ -99,6 +103,8 @@ impl Drains {
         Self::new("reconcile", Lane::Reconcile, Share::All, 1),
         Self::new("deliver", Lane::Deliver, Share::Sound, 8),
         Self::new("deliver_failing", Lane::Deliver, Share::Failing, 4),
+        Self::new("watch", Lane::Watch, Share::Sound, 4),
+        Self::new("watch_failing", Lane::Watch, Share::Failing, 1),
     ];
 
     pub fn named(name: &str) -> Option<Self> {
@@ -164,6 +170,7 @@ impl Engine {
             Cleared::Done { left } => left,
             Cleared::NotYet => return Ok(End::Again(after(self.clock.now(), CLEARING), None)),
         };
+        self.close_channels(&row.tenant_id, &connection).await?;
         match self.erase(&row.tenant_id, &connection, left, row).await {
             Ok(()) | Err(SyncError::Gone) => Ok(End::Never),
             Err(error) => self.end_of(row, &error),
@@ -208,7 +215,7 @@ impl Lane {
     pub(super) fn batch(self) -> i64 {
         match self {
             Self::Remove | Self::Advance | Self::Clash | Self::Reconcile => 8,
-            Self::List | Self::Pull | Self::Deliver => 1,
+            Self::List | Self::Pull | Self::Deliver | Self::Watch => 1,
         }
     }
 }

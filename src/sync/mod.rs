@@ -4,6 +4,7 @@
 //! thin shell around them.
 
 mod advance;
+pub mod channel;
 mod clocks;
 mod clockwork;
 pub mod connect;

@@ -46,6 +46,10 @@ pub(crate) enum Happened<'a> {
     Judged {
         word: &'static str,
     },
+    /// What the provider tells of changes was heard, or found wanting.
+    Push {
+        is_heard: bool,
+    },
     /// An operator's word on reading and writing.
     Paused {
         reads: bool,
@@ -71,6 +75,8 @@ impl Happened<'_> {
             Self::Held(_) => "held",
             Self::Released { .. } => "released",
             Self::Judged { .. } => "judged",
+            Self::Push { is_heard: true } => "push_healthy",
+            Self::Push { is_heard: false } => "push_stale",
             Self::Paused { .. } => "paused",
             Self::Resumed { .. } => "resumed",
         }
@@ -96,6 +102,7 @@ impl Happened<'_> {
             }),
             Self::Released { why } => json!({ "why": why }),
             Self::Judged { word } => json!({ "word": word }),
+            Self::Push { .. } => json!({}),
             Self::Paused { reads, writes } | Self::Resumed { reads, writes } => {
                 json!({ "reads": reads, "writes": writes })
             }
@@ -164,6 +171,11 @@ pub fn describe(kind: &str, body: &Value) -> String {
         ),
         "released" => format!("the removal that was held back is settled: {}", word("why")),
         "judged" => format!("an operator's word on the removal: {}", word("word")),
+        "push_healthy" => "the provider tells of changes".to_owned(),
+        "push_stale" => {
+            "a change was found that the provider had not told of: it is polled as often as without"
+                .to_owned()
+        }
         "paused" | "resumed" => {
             let what = match (is("reads"), is("writes")) {
                 (true, false) => "reading",

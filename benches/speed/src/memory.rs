@@ -9,6 +9,7 @@ use calhub::{
     model::{
         busy::BusyClass,
         ids::{CalendarId, ConnectionId, TenantId},
+        states::PushState,
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -42,6 +43,7 @@ fn filled(intervals: i64, form: Form) -> Index {
         synced: Some(Timestamp::UNIX_EPOCH),
         published: None,
         expected_max_age: SignedDuration::from_hours(1),
+        push: PushState::None,
         covered_from: Some(Timestamp::UNIX_EPOCH),
         covered_until: Some(Timestamp::MAX),
     };

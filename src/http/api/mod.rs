@@ -4,6 +4,7 @@ mod audit;
 mod bookings;
 mod calendars;
 mod changes;
+mod channels;
 mod connections;
 mod drift;
 mod events;
@@ -11,6 +12,7 @@ mod feeds;
 mod freebusy;
 mod health;
 mod holds;
+mod hooks;
 mod ical;
 mod impact;
 mod keys;
@@ -47,9 +49,13 @@ pub(super) fn keyed() -> OpenApiRouter<Api> {
         .merge(timeline::router())
         .merge(audit::router())
         .merge(pauses::router())
+        .merge(channels::router())
 }
 
 /// The routes that anybody may call.
 pub(super) fn open() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().merge(health::router()).merge(feeds::secret_router())
+    OpenApiRouter::new()
+        .merge(health::router())
+        .merge(feeds::secret_router())
+        .merge(hooks::router())
 }

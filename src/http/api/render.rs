@@ -65,7 +65,7 @@ impl CalendarView {
             time_zone: row.time_zone_set.clone().or_else(|| row.time_zone.clone()),
             provider_ref: (!is_feed).then(|| row.provider_ref.clone()),
             writable: row.writable,
-            push: "none",
+            push: row.push.as_str(),
             synced_at: row.synced_at.map(Into::into),
             source_lag: source_lag(!is_feed).to_owned(),
             expected_max_age: iso(row.expected_max_age),

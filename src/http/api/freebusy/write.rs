@@ -399,7 +399,9 @@ fn evidence(question: &Question, one: &CalendarSnapshot, out: &mut Vec<u8>) {
     optional(out, facts.covered_until);
     out.extend_from_slice(b",\"state\":\"");
     out.extend_from_slice(silence(question, facts).map_or("fresh", Reason::as_str).as_bytes());
-    out.extend_from_slice(b"\",\"push\":\"none\"},");
+    out.extend_from_slice(b"\",\"push\":\"");
+    out.extend_from_slice(facts.push.as_str().as_bytes());
+    out.extend_from_slice(b"\"},");
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::{
 };
 
 const OPEN: [&str; 5] = ["/docs", "/healthz", "/readyz", "/metrics", "/openapi.json"];
+const HOOK: &str = "/hooks/google/{channel}";
 const FEED: &str = "/feeds/{feed_id}/{secret}";
 
 /// Tries every route outside `/v1` whose path contains `part`.
@@ -40,6 +41,7 @@ pub(super) async fn tried(
                 feed(pair, &asking, (&pair.ours, &pair.theirs), found).await;
                 feed(pair, &asking, (&pair.theirs, &pair.ours), found).await;
             }
+            ("POST", HOOK) => hook(pair, &asking, found).await,
             _ => panic!("what is {name}? Say it here"),
         }
     }
@@ -86,6 +88,28 @@ async fn told_to_all(
         for side in [&pair.ours, &pair.theirs] {
             let known: &[&str] = if path == "/metrics" { &[side.id(Kind::Tenant)] } else { &[] };
             found.no_leak(&name, &answer, known, side);
+        }
+    }
+}
+
+/// Who was not asked by the hub is told nothing, whatever key comes with it; and it changes nothing.
+async fn hook(pair: &Pair, asking: &[(String, Vec<(&'static str, String)>)], found: &mut Findings) {
+    let channel = format!("chn_{}", &pair.ours.id(Kind::Calendar)[4..]);
+    let path = HOOK.replace("{channel}", &channel);
+    for (who, headers) in asking {
+        for secret in ["", &"0".repeat(64), pair.ours.id(Kind::Calendar)] {
+            let mut headers = headers.clone();
+            headers.extend([
+                ("x-goog-channel-id", channel.clone()),
+                ("x-goog-channel-token", secret.to_owned()),
+                ("x-goog-resource-id", "r".to_owned()),
+                ("x-goog-resource-state", "exists".to_owned()),
+                ("x-goog-message-number", "7".to_owned()),
+            ]);
+            let answer = Operation::plain("POST", &path).send(pair, &borrowed(&headers)).await;
+            let name = format!("POST {HOOK} by {who}");
+            found.check(answer.status == 404, || format!("{name}: {}", answer.status));
+            found.no_leak(&name, &answer, &[], &pair.ours);
         }
     }
 }

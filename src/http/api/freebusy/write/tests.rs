@@ -22,6 +22,7 @@ use crate::{
         ids::{CalendarId, ConnectionId},
         interval::Span,
         policy::DEFAULT_RULES,
+        states::PushState,
     },
 };
 
@@ -48,6 +49,7 @@ fn facts(wrong: u8) -> CalendarFacts {
         synced: if has(2) && has(3) { None } else { at(-7_123_456) },
         published: has(0).then(|| at(5_500_000).unwrap()),
         expected_max_age: SignedDuration::from_secs(if has(0) && has(2) { 1 } else { 100 }),
+        push: [PushState::None, PushState::Healthy][usize::from(has(1))],
         covered_from: at(-900_000_000),
         covered_until: at(4_000_000_000_000),
     }
@@ -184,7 +186,7 @@ fn proof_view(writer: &Writer, calendars: Vec<&CalendarSnapshot>) -> Option<Proo
                 covered_from: one.facts.covered_from.map(Into::into),
                 covered_until: one.facts.covered_until.map(Into::into),
                 state: silence(&writer.question, &one.facts).map_or("fresh", Reason::as_str),
-                push: "none",
+                push: one.facts.push.as_str(),
             };
             let mut views: Vec<EvidenceView> = calendars.into_iter().map(view).collect();
             views.sort_by(|a, b| a.calendar_id.cmp(&b.calendar_id));

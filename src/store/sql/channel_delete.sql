@@ -1,0 +1,2 @@
+DELETE FROM channels
+WHERE tenant_id = $1 AND channel_id = $2

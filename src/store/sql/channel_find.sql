@@ -1,0 +1,5 @@
+SELECT
+    tenant_id, channel_id, calendar_id, state, resource, created_us, expires_us, renew_us, proven_us,
+    heard_us, number
+FROM channels
+WHERE channel_id = $1

@@ -1,0 +1,6 @@
+SELECT
+    tenant_id, channel_id, calendar_id, state, resource, created_us, expires_us, renew_us, proven_us,
+    heard_us, number
+FROM channels
+WHERE tenant_id = $1 AND calendar_id = $2
+ORDER BY channel_id

@@ -1,0 +1,2 @@
+UPDATE channels
+SET state = 'closing'
