@@ -191,7 +191,13 @@ pub fn plans(
             (None, News::Gone) => {}
         }
     }
-    let after = after(stored, news);
+    let ended = ended(stored, news);
+    for row in ended.values() {
+        if let Some(plan) = touched.get_mut(row.series.as_str()) {
+            plan.drop.push(row.item.clone());
+        }
+    }
+    let after = after(stored, news, &ended);
     let mut plans: Vec<_> = touched.into_values().collect();
     for plan in &mut plans {
         let rows = after.get(plan.series.as_str()).map(Vec::as_slice).unwrap_or_default();
@@ -202,13 +208,25 @@ pub fn plans(
     plans
 }
 
+/// What ends with its series, though nobody names it: a provider that keeps exceptions as items of their own says
+/// farewell to the series alone.
+fn ended<'a>(stored: &'a Stored, news: &BTreeMap<String, News>) -> BTreeMap<&'a str, &'a EventRow> {
+    let has_ended = |series: &String| matches!(news.get(series), Some(News::Gone));
+    let is_left = |row: &&EventRow| has_ended(&row.series) && !news.contains_key(&row.item);
+    let left = stored.events.values().filter(is_left);
+    left.map(|row| (row.item.as_str(), row)).collect()
+}
+
 /// Every item of every series once the news is in, by series.
 fn after<'a>(
     stored: &'a Stored,
     news: &'a BTreeMap<String, News>,
+    ended: &BTreeMap<&str, &EventRow>,
 ) -> HashMap<&'a str, Vec<&'a EventRow>> {
     let mut all: HashMap<&str, Vec<&EventRow>> = HashMap::new();
-    let untouched = stored.events.values().filter(|row| !news.contains_key(&row.item));
+    let is_untouched =
+        |row: &&EventRow| !news.contains_key(&row.item) && !ended.contains_key(row.item.as_str());
+    let untouched = stored.events.values().filter(is_untouched);
     let present = news.values().filter_map(|what| match what {
         News::Present(row) => Some(row),
         News::Gone => None,
@@ -312,6 +330,17 @@ mod tests {
         assert_eq!(plans.len(), 1);
         assert_eq!((plans[0].diff.deletes.len(), plans[0].drop.len()), (1, 1));
         assert!(!plans[0].only_adds());
+    }
+
+    #[test]
+    fn the_end_of_a_series_takes_its_exceptions_along() {
+        let master = row("m", "m", vec![hour("2027-03-02T09:00:00Z")]);
+        let (moved, other) = (row("m_1", "m", vec![]), row("x", "x", vec![]));
+        let stored = Stored::new(vec![master, moved, other], vec![]);
+        let news = BTreeMap::from([("m".to_owned(), News::Gone)]);
+        let plans = plans(&stored, &news, &frame());
+        let dropped: Vec<_> = plans.iter().flat_map(|plan| plan.drop.clone()).collect();
+        assert_eq!(dropped, ["m", "m_1"]);
     }
 
     #[test]
