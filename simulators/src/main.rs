@@ -13,7 +13,7 @@ use simulators::{
 };
 use tokio::net::TcpListener;
 
-/// Behaves as calendar servers: CalDAV dialects and iCalendar feeds, with faults on demand.
+/// Behaves as calendar servers: Google, CalDAV dialects and iCalendar feeds, with faults on demand.
 ///
 /// Everything lives in memory. Open the printed address in a browser to see the accounts, calendars and feeds, and
 /// ADDRESS/_sim/ for the control API, with which you edit events as their owner would, script faults (lost answers,
@@ -28,12 +28,16 @@ struct Options {
     /// Seed file to sow; may be given more than once.
     #[arg(long, value_name = "FILE.json")]
     seed: Vec<PathBuf>,
-    /// Sow the built-in demo: the CalDAV account `anna` (password `anna-secret`) and one feed.
+    /// Sow the built-in demo: the CalDAV account `anna` (password `anna-secret`), one feed, and the Google account
+    /// `ana@example.com` with the OAuth client `demo-client.apps.example` (secret `demo-secret`).
     #[arg(long)]
     demo: bool,
     /// Sow the built-in oddities: the CalDAV account `odd` (password `odd-secret`) with events that are hard to read.
     #[arg(long)]
     oddities: bool,
+    /// Redirect URI that every OAuth client of the seeds may use as well; may be given more than once.
+    #[arg(long, value_name = "URI")]
+    google_redirect_uri: Vec<String>,
     /// Print the built-in demo seed, as a pattern for your own, and stop.
     #[arg(long)]
     print_demo: bool,
@@ -42,6 +46,7 @@ struct Options {
 const EXAMPLES: &str = "\
 Examples:
   simulators --demo --listen 127.0.0.1:5232
+  simulators --demo --google-redirect-uri http://localhost:8080/oauth/google/callback
   simulators --seed fixtures/simulators/demo.json
   simulators --print-demo > my-seed.json
 
@@ -104,6 +109,12 @@ fn sow(world: &World, options: &Options) -> Result<()> {
         let seed = Seed::parse(&text).with_context(|| format!("cannot use {}", file.display()))?;
         world.sow(&seed).with_context(|| format!("cannot sow {}", file.display()))?;
     }
+    // Nobody has a trusted certificate here.
+    world.tune_google(|knobs| knobs.allow_http_push = true);
+    for mut client in world.google_clients() {
+        client.redirect_uris.extend(options.google_redirect_uri.iter().cloned());
+        world.add_google_client(client);
+    }
     Ok(())
 }
 
@@ -111,6 +122,13 @@ fn announce(world: &World, address: SocketAddr) -> Result<()> {
     say(format_args!("listening on http://{address}/"))?;
     for account in world.accounts() {
         say(format_args!("  caldav http://{address}{}  user {}", account.path(), account.user()))?;
+    }
+    for account in world.google_accounts() {
+        say(format_args!("  google {}", account.email()))?;
+    }
+    if !world.google_clients().is_empty() {
+        say(format_args!("  hub    --google-base-url http://{address}"))?;
+        say(format_args!("         --google-oauth-base-url http://{address}/g"))?;
     }
     for feed in world.feeds() {
         say(format_args!("  feed   http://{address}{}", feed.path()))?;

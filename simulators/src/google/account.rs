@@ -22,6 +22,15 @@ pub struct GoogleAccount {
 
 impl World {
     fn google<R>(&self, act: impl FnOnce(&mut Google, Timestamp) -> R) -> R {
+        let done = self.look_at_google(act);
+        if self.state().google.has_post() {
+            self.tell_of_post();
+        }
+        done
+    }
+
+    /// As [`Self::google`], and whoever sends notifications is not woken.
+    fn look_at_google<R>(&self, act: impl FnOnce(&mut Google, Timestamp) -> R) -> R {
         let now = self.now();
         let mut state: std::sync::MutexGuard<'_, State> = self.state();
         let seed = state.seed;
@@ -29,11 +38,6 @@ impl World {
         let done = act(&mut state.google, now);
         let mails = std::mem::take(&mut state.google.mails);
         state.outbox.extend(mails);
-        let has_post = !state.google.post.is_empty();
-        drop(state);
-        if has_post {
-            self.tell_of_post();
-        }
         done
     }
 
@@ -85,7 +89,7 @@ impl World {
 
     /// The notifications that are due by now, in the order in which they arrive.
     pub fn take_notifications(&self) -> Vec<Notification> {
-        self.google(Google::take_post)
+        self.look_at_google(Google::take_post)
     }
 
     /// Tells how a notification was answered; `None` when nobody was there. It comes again after 500, 502, 503 and 504.
@@ -102,7 +106,7 @@ impl World {
 
     /// When the next notification is due.
     pub fn next_notification(&self) -> Option<Timestamp> {
-        self.google(|google, _| google.post.iter().map(|letter| letter.due).min())
+        self.look_at_google(|google, _| google.post.iter().map(|letter| letter.due).min())
     }
 
     /// The channels that are open.

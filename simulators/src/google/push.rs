@@ -29,6 +29,8 @@ pub(crate) async fn deliver(world: World) {
             () = world.pushed() => {}
             () = sleep(wait.min(GLANCE)) => {}
         }
+        // Whoever makes the clock move has a turn in between.
+        tokio::task::yield_now().await;
     }
 }
 

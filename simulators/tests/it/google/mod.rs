@@ -1,8 +1,14 @@
 //! Google as a client of its API sees it, in process.
 
 mod api;
+mod calendars;
+mod channels;
+mod instances;
+mod limits;
 mod listing;
+mod oauth;
 mod reading;
+mod serving;
 mod writing;
 
 pub use api::{Answer, Api, event};
