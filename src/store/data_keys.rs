@@ -47,6 +47,7 @@ impl Tx {
 impl DataKeys<'_> {
     /// Adds a data key; `false` when another process was first with this number.
     pub async fn insert(&mut self, row: &DataKeyRow) -> Result<bool> {
+        self.0.data_key = None;
         let args = [
             (&row.tenant_id).into(),
             row.data_key.into(),
@@ -57,17 +58,29 @@ impl DataKeys<'_> {
     }
 
     pub async fn get(&mut self, tenant: &TenantId, data_key: i64) -> Result<Option<DataKeyRow>> {
+        if let Some(row) = self.known(tenant).filter(|row| row.data_key == data_key) {
+            return Ok(Some(row));
+        }
         let args = [tenant.into(), data_key.into()];
         self.0.optional(include_str!("sql/data_key_get.sql"), &args).await
     }
 
     /// Gets the data key that seals now, and sees that it is there until the transaction ends.
     pub async fn latest(&mut self, tenant: &TenantId) -> Result<Option<DataKeyRow>> {
+        if let Some(row) = self.known(tenant) {
+            return Ok(Some(row));
+        }
         let sql = Sql::parted(
             include_str!("sql/data_key_latest.sqlite.sql"),
             include_str!("sql/data_key_latest.postgres.sql"),
         );
-        self.0.optional(sql, &[tenant.into()]).await
+        let row = self.0.optional(sql, &[tenant.into()]).await?;
+        self.0.data_key.clone_from(&row);
+        Ok(row)
+    }
+
+    fn known(&self, tenant: &TenantId) -> Option<DataKeyRow> {
+        self.0.data_key.clone().filter(|row| row.tenant_id == *tenant)
     }
 
     /// Lists the data keys of all tenants, those after `after`.
@@ -89,6 +102,7 @@ impl DataKeys<'_> {
         old: &Sealed,
         new: &Sealed,
     ) -> Result<bool> {
+        self.0.data_key = None;
         let args = [tenant.into(), data_key.into(), old.into(), new.into()];
         Ok(self.0.execute(include_str!("sql/data_key_reseal.sql"), &args).await? > 0)
     }
@@ -112,6 +126,7 @@ impl DataKeys<'_> {
 
     /// Drops a data key. What is still sealed by it is lost.
     pub async fn delete(&mut self, tenant: &TenantId, data_key: i64) -> Result<bool> {
+        self.0.data_key = None;
         let args = [tenant.into(), data_key.into()];
         Ok(self.0.execute(include_str!("sql/data_key_delete.sql"), &args).await? > 0)
     }

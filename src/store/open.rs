@@ -207,6 +207,7 @@ impl Store {
             bell: Arc::clone(&self.bell),
             told: false,
             keeps_statements: self.keeps_statements,
+            data_key: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use sqlx::{Database, Postgres, Sqlite, Transaction, pool::PoolConnection};
 use tokio::sync::watch;
 
 use super::{
-    Epoch,
+    DataKeyRow, Epoch,
     args::Arg,
     columns::{Column, Columns, Stored},
     error::{Result, StoreError},
@@ -28,6 +28,8 @@ pub struct Tx {
     pub(super) told: bool,
     /// Whether statements stay prepared on the connection.
     pub(super) keeps_statements: bool,
+    /// The data key that seals until the end of the transaction, once it was asked for.
+    pub(super) data_key: Option<DataKeyRow>,
 }
 
 #[derive(Debug)]
