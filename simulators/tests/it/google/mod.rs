@@ -7,6 +7,7 @@ mod instances;
 mod limits;
 mod listing;
 mod oauth;
+mod official;
 mod reading;
 mod serving;
 mod writing;
