@@ -1,5 +1,7 @@
 //! Google's own Python client against the served simulator, and the published description against our copy of it.
 
+#![allow(clippy::disallowed_methods, clippy::print_stderr)]
+
 use std::{path::PathBuf, process::Stdio};
 
 use simulators::serve;
