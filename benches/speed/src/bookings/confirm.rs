@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tokio::runtime::Runtime;
@@ -43,6 +43,11 @@ pub(super) fn measure(
             .await
     })?;
     let (hub, _) = children::hub(options)?;
+    // What brings bookings into calendars is measured apart.
+    let pause = r#"{"provider": "caldav", "writes": true}"#;
+    let (status, said) =
+        platform::Line::open(hub.address)?.ask("POST", "/v1/ops/pause", None, pause)?;
+    ensure!(status == 200, "{status} {said}");
     let next = AtomicU64::new(0);
     let span = |seconds: f64| (Duration::from_secs_f64(seconds), u64::MAX);
     let (warm, long) = size.pick((2.0, 6.0), (0.2, 0.4));

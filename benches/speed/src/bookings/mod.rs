@@ -46,9 +46,9 @@ pub(crate) fn measure(size: Size, runtime: &Runtime, report: &mut Report) -> Res
     for engine in &engines {
         confirm::measure(*engine, size, runtime, report)?;
     }
-    report.note("A booking is three transactions: the key is taken; claims, booking, history, outbox, due work and change log are written; the answer is kept. Every booking is of a resource with a calendar that blocks it and one that it is written to; 500 resources, 32 connections, no two want the same time.");
+    report.note("A booking is one transaction that writes: claims, booking, history, outbox, due work, change log and the answer under its key; before it are a look for the key and one at the evidence, after it the index is brought up to it. Every booking is of a resource with a calendar that blocks it and one that it is written to; 500 resources, 32 connections, no two want the same time.");
     report.note("The limit is what this program can insert and commit, one row each time: one connection on SQLite (synchronous=FULL), 16 on PostgreSQL (fsync on). The server has core 0, who asks has core 1, PostgreSQL both.");
-    report.note("The logins of the calendars cannot be opened, so that each delivery is tried once beside the load, and put off, and bookings are allowed unverified; everything that verifies is asked all the same.");
+    report.note("Writing into calendars is paused by the operator's word, so that each delivery is claimed and put off beside the load; it is measured below. Bookings are allowed unverified; everything that verifies is asked all the same.");
     report.part("P7: rows of due work");
     for engine in &engines {
         work::measure(*engine, size, runtime, report)?;
