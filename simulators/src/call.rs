@@ -296,6 +296,7 @@ fn meddle(account: &mut AccountState, now: jiff::Timestamp, act: &Act) {
         | Act::DropBefore
         | Act::DropAfterApply
         | Act::Status { .. }
+        | Act::StatusAfterApply { .. }
         | Act::RateLimit { .. }
         | Act::Body { .. }
         | Act::TruncateBody { .. }
@@ -321,6 +322,7 @@ fn failure(status: u16, retry_after_s: Option<u64>, body: &str) -> Reply {
 fn after(mut reply: Reply, act: &Act) -> Result<Reply, Cut> {
     match act {
         Act::DropAfterApply => return Err(Cut::AfterApply),
+        Act::StatusAfterApply { status } => return Ok(reply::status(*status)),
         Act::Body { body, content_type } => {
             return Ok(reply::body(
                 StatusCode::OK.as_u16(),

@@ -109,6 +109,10 @@ pub enum Act {
         #[serde(default)]
         body: String,
     },
+    /// Takes effect, then answers this status with nothing of the true answer.
+    StatusAfterApply {
+        status: u16,
+    },
     /// Takes effect, then answers this body with status 200: a login page, JSON, nothing.
     Body {
         body: String,
@@ -188,6 +192,7 @@ impl Act {
             Self::DropBefore => "drop_before",
             Self::DropAfterApply => "drop_after_apply",
             Self::Status { .. } => "status",
+            Self::StatusAfterApply { .. } => "status_after_apply",
             Self::Body { .. } => "body",
             Self::TruncateBody { .. } => "truncate_body",
             Self::DuplicateRows => "duplicate_rows",

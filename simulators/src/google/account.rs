@@ -73,6 +73,14 @@ impl World {
             .then(|| GoogleAccount { world: self.clone(), email: email.to_owned() })
     }
 
+    /// Removes an account: its tokens are dead, and nothing of it is told any more. Tells whether it was there.
+    pub fn remove_google_account(&self, email: &str) -> bool {
+        self.google(|google, _| {
+            google.end_grants(email, None);
+            google.people.remove(email).is_some()
+        })
+    }
+
     pub fn google_accounts(&self) -> Vec<GoogleAccount> {
         let emails: Vec<String> = self.google(|google, _| google.people.keys().cloned().collect());
         emails.into_iter().map(|email| GoogleAccount { world: self.clone(), email }).collect()

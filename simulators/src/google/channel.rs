@@ -95,7 +95,7 @@ impl Google {
         if !self.channel_ids.insert(key.clone()) {
             return Err(Refusal::new(400, "channelIdNotUnique", "Channel id not unique"));
         }
-        let resource = ask.calendar.map_or_else(|| format!("list/{}", ask.email), str::to_owned);
+        let resource = ask.calendar.map_or_else(|| list_of(ask.email), str::to_owned);
         let channel = Channel {
             id: id.to_owned(),
             client: ask.client.to_owned(),
@@ -121,6 +121,7 @@ impl Google {
             fields.insert("token".into(), json!(token));
         }
         self.channels.insert(key.clone(), channel);
+        self.watched.entry(resource).or_default().push(key.clone());
         self.send(&key, "sync", ask.now);
         Ok(answer)
     }
@@ -187,59 +188,47 @@ impl Google {
 
     /// Tells the channels of a calendar that something changed.
     pub(crate) fn announce(&mut self, calendar: &str, kind: &str, now: Timestamp) {
-        if self.channels.is_empty() {
-            return;
-        }
-        let keys: Vec<_> = self
-            .channels
-            .iter()
-            .filter(|(_, channel)| channel.calendar.as_deref() == Some(calendar))
-            .filter(|(_, channel)| {
-                channel.kinds.is_empty() || channel.kinds.iter().any(|k| k == kind)
-            })
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in keys {
-            self.send(&key, "exists", now);
-        }
+        self.tell(calendar, Some(kind), "exists", now);
     }
 
     /// Tells the channels of a person's calendar list that something changed.
     pub(crate) fn announce_list(&mut self, email: &str, now: Timestamp) {
-        let keys: Vec<_> = self
-            .channels
-            .iter()
-            .filter(|(_, channel)| channel.calendar.is_none() && channel.email == email)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in keys {
-            self.send(&key, "exists", now);
-        }
+        self.tell(&list_of(email), None, "exists", now);
     }
 
     /// Tells the channels of a calendar that it is gone.
     pub(crate) fn announce_gone(&mut self, calendar: &str, now: Timestamp) {
-        let keys: Vec<_> = self
-            .channels
-            .iter()
-            .filter(|(_, channel)| channel.calendar.as_deref() == Some(calendar))
-            .map(|(key, _)| key.clone())
-            .collect();
+        self.tell(calendar, None, "not_exists", now);
+    }
+
+    fn tell(&mut self, resource: &str, kind: Option<&str>, state: &str, now: Timestamp) {
+        let Some(keys) = self.watched.remove(resource) else { return };
+        let after_stop = SignedDuration::from_secs(self.knobs.push_after_stop_s.into());
+        let mut open = Vec::with_capacity(keys.len());
         for key in keys {
-            self.send(&key, "not_exists", now);
+            let Some(channel) = self.channels.get(&key) else { continue };
+            let is_stopped =
+                channel.stopped_at.is_some_and(|at| now.duration_since(at) >= after_stop);
+            if channel.expires_at <= now || is_stopped {
+                self.channels.remove(&key);
+                continue;
+            }
+            let is_asked = kind.is_none_or(|kind| {
+                channel.kinds.is_empty() || channel.kinds.iter().any(|asked| asked == kind)
+            });
+            if is_asked {
+                self.send(&key, state, now);
+            }
+            open.push(key);
         }
+        self.watched.insert(resource.to_owned(), open);
     }
 
     fn send(&mut self, key: &(String, String), state: &str, now: Timestamp) {
         let gap = if self.knobs.push_gaps && state != "sync" { self.dice() % 3 } else { 0 };
-        let after_stop = SignedDuration::from_secs(self.knobs.push_after_stop_s.into());
         let dies_after = self.knobs.push_dies_after;
         let Some(channel) = self.channels.get_mut(key) else { return };
-        let is_over = channel.expires_at <= now
-            || channel.is_dead
-            || channel.stopped_at.is_some_and(|at| now.duration_since(at) >= after_stop)
-            || dies_after.is_some_and(|most| channel.sent >= most);
-        if is_over {
+        if channel.is_dead || dies_after.is_some_and(|most| channel.sent >= most) {
             return;
         }
         channel.number += 1 + gap;
@@ -299,6 +288,11 @@ impl Google {
             _ => {}
         }
     }
+}
+
+/// The resource that a person's calendar list is.
+fn list_of(email: &str) -> String {
+    format!("list/{email}")
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {

@@ -12,7 +12,8 @@ use super::{
 impl Ask<'_> {
     pub(crate) fn settings(&self, google: &mut Google, verb: &str) -> Outcome {
         if verb == "watch" {
-            return self.open_channel(google, None, "/users/me/settings");
+            let resource = format!("settings/{}", self.email);
+            return self.open_channel(google, Some(&resource), "/users/me/settings");
         }
         let person = google.people.get(&self.email).ok_or_else(Refusal::not_found)?;
         let mut all: std::collections::BTreeMap<String, String> = [

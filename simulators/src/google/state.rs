@@ -31,6 +31,8 @@ pub(crate) struct Google {
     pub(crate) codes: HashMap<String, Code>,
     /// By the client and the channel's id.
     pub(crate) channels: BTreeMap<(String, String), Channel>,
+    /// The channels of each resource.
+    pub(crate) watched: HashMap<String, Vec<(String, String)>>,
     /// Ids of channels that were ever used, which may not be used again.
     pub(crate) channel_ids: BTreeSet<(String, String)>,
     /// Notifications on their way.

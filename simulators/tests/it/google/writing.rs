@@ -247,6 +247,10 @@ async fn the_answer_is_lost_and_the_event_is_there() {
     assert!(lost.is_err());
     assert_eq!(api.insert(event("booking1")).await.status, 409);
     assert_eq!(api.one("booking1").await.json["status"], "confirmed");
+    let unsure = Fault::new(Act::StatusAfterApply { status: 503 }).report("events.delete").once();
+    api.world.fault(unsure);
+    assert_eq!(api.delete("booking1").await.status, 503);
+    assert_eq!(api.delete("booking1").await.status, 410, "it had been done");
 }
 
 #[tokio::test]
