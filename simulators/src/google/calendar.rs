@@ -122,6 +122,12 @@ impl GoogleCalendar {
         self.account.google(|google, _| truth::events(google, &self.id))
     }
 
+    pub fn summary(&self) -> String {
+        self.account.google(|google, _| {
+            google.calendars.get(&self.id).map(|found| found.summary.clone()).unwrap_or_default()
+        })
+    }
+
     pub fn role(&self) -> Option<Role> {
         self.account.google(|google, _| google.role(&self.account.email, &self.id).ok())
     }

@@ -192,6 +192,7 @@ const HEAD: &str = "<!doctype html><html lang=en><meta charset=utf-8>\
 <meta name=viewport content='width=device-width,initial-scale=1'><title>Sign in</title><style>\
 body{font:16px/1.5 system-ui,sans-serif;max-width:30rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}\
 fieldset{border:1px solid #bbb;border-radius:.5rem;margin:1rem 0;padding:.5rem 1rem}\
+h1{font-size:1.5rem;line-height:1.25;overflow-wrap:anywhere}\
 label{display:block;padding:.35rem 0}button{font:inherit;padding:.5rem 1.25rem;margin-right:.75rem;border-radius:.5rem;\
 border:1px solid #1a56b0;background:#fff;color:#1a56b0}#allow{background:#1a56b0;color:#fff}\
 button:focus-visible,input:focus-visible{outline:3px solid #f0a000;outline-offset:2px}.quiet{color:#555}\
@@ -233,7 +234,7 @@ fn page(google: &Google, wanted: &Wanted<'_>, query: &str) -> Reply {
     scopes(wanted, &mut body);
     body.push_str(
         "<button id=allow type=submit name=action value=allow>Allow</button>\
-        <button id=deny type=submit name=action value=deny>Deny</button></form></main></html>",
+        <button id=deny type=submit name=action value=deny formnovalidate>Deny</button></form></main></html>",
     );
     html(200, body)
 }

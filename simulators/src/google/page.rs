@@ -37,7 +37,8 @@ fn account_section(account: &GoogleAccount, html: &mut String) {
         let role = calendar.role().map_or("not shared any more", super::spec::Role::word);
         let _ = write!(
             html,
-            "<h3>{} <span class=quiet>{role}</span></h3><table><tr><th>Starts<th>Event<th>Repeats<th>Id",
+            "<h3>{} <span class=quiet>{role}, <code>{}</code></span></h3><table><tr><th>Starts<th>Event<th>Repeats<th>Id",
+            escape(&calendar.summary()),
             escape(calendar.id())
         );
         for (id, event) in calendar.events() {
