@@ -1,5 +1,6 @@
 //! The simulated Google, in this process with its different habits, and over real sockets.
 
+mod expansion;
 mod grant;
 mod samples;
 
