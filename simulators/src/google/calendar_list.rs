@@ -99,10 +99,12 @@ fn list(ask: &Ask<'_>, google: &Google) -> Outcome {
         Some(token) => Some(alive(Cursor::told(token, Kind::Sync, place, 0)?)?.after),
         None => None,
     };
-    let after = match query.get("pageToken") {
-        Some(token) => alive(Cursor::told(token, Kind::Page, place, page_shape)?)?.after,
-        None => since.unwrap_or(0),
+    let page = match query.get("pageToken") {
+        Some(token) => Some(alive(Cursor::told(token, Kind::Page, place, page_shape)?)?),
+        None => None,
     };
+    let after = page.map_or(since.unwrap_or(0), |cursor| cursor.after);
+    let began = page.map_or(person.list_changes, |cursor| cursor.began);
     let least = query.get("minAccessRole").and_then(Role::named);
     let is_shown = |entry: &Entry| {
         let is_told =
@@ -128,12 +130,13 @@ fn list(ask: &Ask<'_>, google: &Google) -> Outcome {
         shape: if kind == Kind::Sync { 0 } else { page_shape },
         generation: person.list_generation,
         after,
+        began,
         issued_s: ask.around.now.as_second(),
     };
     let (name, token) = if more {
         ("nextPageToken", cursor(Kind::Page, last))
     } else {
-        ("nextSyncToken", cursor(Kind::Sync, person.list_changes))
+        ("nextSyncToken", cursor(Kind::Sync, began))
     };
     let etag = format!("\"p{}g\"", person.list_changes);
     Ok(Answer::Json(

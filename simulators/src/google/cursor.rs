@@ -21,6 +21,8 @@ pub(crate) struct Cursor {
     pub(crate) generation: u64,
     /// The change up to which all is known, or the row to go on after.
     pub(crate) after: u64,
+    /// The last change when the listing began: what its sync token will stand for.
+    pub(crate) began: u64,
     pub(crate) issued_s: i64,
 }
 
@@ -35,8 +37,8 @@ impl Cursor {
     pub(crate) fn text(&self) -> String {
         let kind = if self.kind == Kind::Sync { 'S' } else { 'P' };
         let plain = format!(
-            "{kind}.{:x}.{:x}.{:x}.{:x}.{:x}",
-            self.place, self.shape, self.generation, self.after, self.issued_s
+            "{kind}.{:x}.{:x}.{:x}.{:x}.{:x}.{:x}",
+            self.place, self.shape, self.generation, self.after, self.began, self.issued_s
         );
         format!("C{}", URL_SAFE_NO_PAD.encode(format!("{plain}.{:x}", mark(&plain))))
     }
@@ -58,6 +60,7 @@ impl Cursor {
             shape: next()?,
             generation: next()?,
             after: next()?,
+            began: next()?,
             issued_s: i64::try_from(next()?).ok()?,
         })
     }

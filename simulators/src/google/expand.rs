@@ -26,15 +26,23 @@ pub(crate) fn series_overlaps(
     })
 }
 
-/// Every event of the answer with what it is sorted by.
+/// An event of an answer: what it may be sorted by, its place in the order of changes, and itself.
+pub(crate) type Placed = (Timestamp, u64, Value);
+
+/// The place of a row, or of the n-th instance of its series.
+fn place(row: &Row, n: usize) -> u64 {
+    (row.change << 20) | n as u64
+}
+
+/// Every event of the answer, in the order of changes or in the one asked for.
 pub(crate) fn all(
     calendar: &CalendarState,
     listing: &Listing<'_>,
     google: &Google,
     since: u64,
     upto: u64,
-) -> Vec<(Timestamp, Value)> {
-    let mut found = Vec::new();
+) -> Vec<Placed> {
+    let mut found: Vec<Placed> = Vec::new();
     let kept = google.knobs.deleted_kept_days;
     for row in calendar.changed(since).take_while(|row| row.change <= upto) {
         let is_purged = calendar.row(id(row), kept, listing.now).is_none();
@@ -45,14 +53,14 @@ pub(crate) fn all(
             instances(calendar, listing, google, row, &mut found);
         } else if let Some((start, end)) = span(calendar, row) {
             if listing.overlaps(start, end) {
-                found.push((sort_key(listing, row, start), listing.view.row(row)));
+                found.push((sort_key(listing, row, start), place(row, 0), listing.view.row(row)));
             }
         } else {
-            found.push((row.at, listing.view.row(row)));
+            found.push((row.at, place(row, 0), listing.view.row(row)));
         }
     }
     if listing.is_by_start() || listing.is_by_update() {
-        found.sort_by_key(|(key, _)| *key);
+        found.sort_by_key(|(key, _, _)| *key);
     }
     found
 }
@@ -78,7 +86,7 @@ fn instances(
     listing: &Listing<'_>,
     google: &Google,
     master: &Row,
-    found: &mut Vec<(Timestamp, Value)>,
+    found: &mut Vec<Placed>,
 ) {
     let Some(series) = calendar.series(master) else { return };
     let replaced = view::replaced(calendar, id(master));
@@ -91,7 +99,7 @@ fn instances(
         let start = series.begins(*slot, &calendar.zone);
         listing.overlaps(start, series.end_of(*slot).instant(&calendar.zone))
     });
-    for slot in in_time.take(google.knobs.most_instances) {
+    for (n, slot) in in_time.take(google.knobs.most_instances).enumerate() {
         let instance = format!("{}_{}", id(master), series.suffix(slot));
         if replaced.contains(instance.as_str()) {
             continue;
@@ -103,6 +111,6 @@ fn instances(
                 "etag": master.etag(), "recurringEventId": id(master),
                 "originalStartTime": series.start_of(slot).json(&calendar.zone) });
         }
-        found.push((sort_key(listing, master, start), event));
+        found.push((sort_key(listing, master, start), place(master, n + 1), event));
     }
 }

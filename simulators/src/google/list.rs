@@ -219,13 +219,15 @@ impl Google {
             let cursor = alive(Cursor::told(token, Kind::Sync, place, listing.shape)?)?;
             listing.since = Some(cursor.after);
         }
-        let start = match query.get("pageToken") {
+        let last = match query.get("pageToken") {
             Some(token) => {
-                Some(alive(Cursor::told(token, Kind::Page, place, listing.page_shape)?)?.after)
+                Some(alive(Cursor::told(token, Kind::Page, place, listing.page_shape)?)?)
             }
             None => None,
         };
         let upto = self.visible(found, now);
+        let began = last.map_or(upto, |cursor| cursor.began);
+        let start = last.map(|cursor| cursor.after);
         let page = self.page(found, &listing, start, upto);
         let cursor = |kind: Kind, after: u64| Cursor {
             kind,
@@ -233,6 +235,7 @@ impl Google {
             shape: if kind == Kind::Sync { listing.shape } else { listing.page_shape },
             generation: found.generation,
             after,
+            began,
             issued_s: now.as_second(),
         };
         let mut answer = head(found, role, &listing);
@@ -240,7 +243,7 @@ impl Google {
         if let Some(next) = page.next {
             answer.insert("nextPageToken".into(), json!(cursor(Kind::Page, next).text()));
         } else if !listing.is_ordered() {
-            answer.insert("nextSyncToken".into(), json!(cursor(Kind::Sync, upto).text()));
+            answer.insert("nextSyncToken".into(), json!(cursor(Kind::Sync, began).text()));
         }
         Ok(Value::Object(answer))
     }
@@ -282,16 +285,14 @@ impl Google {
         }
         let most = self.knobs.page_cap.map_or(listing.most, |cap| cap.min(listing.most)).max(1);
         if listing.single || listing.is_ordered() {
-            let start = usize::try_from(start.unwrap_or(0)).unwrap_or(usize::MAX);
             let all = expand::all(calendar, listing, self, since, upto);
-            let more = all.len() > start.saturating_add(most);
-            let items = all.into_iter().skip(start).take(most).map(|(_, event)| event).collect();
-            return Page { items, next: more.then(|| (start + most) as u64) };
+            return page_of_events(all, listing.is_ordered(), start.unwrap_or(0), most);
         }
         self.page_of_rows(calendar, listing, (start.unwrap_or(since), upto), most)
     }
 
-    /// Rows in the order of their last change: what changes meanwhile comes on a later page, or again.
+    /// Rows in the order of their last change: what changes meanwhile comes on a later page, and again after the sync
+    /// token, which stands for the moment at which the listing began.
     fn page_of_rows(
         &self,
         calendar: &CalendarState,
@@ -313,6 +314,22 @@ impl Google {
         }
         Page { items, next: rows.next().map(|_| last) }
     }
+}
+
+/// A page of single or sorted events. Where nothing is sorted, it goes on after a place in the order of changes, so
+/// that no event is passed over when others change meanwhile.
+fn page_of_events(all: Vec<expand::Placed>, is_sorted: bool, start: u64, most: usize) -> Page {
+    let mut at = start;
+    let mut rest = all
+        .into_iter()
+        .enumerate()
+        .filter(|(n, (_, place, _))| if is_sorted { *n as u64 >= start } else { *place > start });
+    let mut items = Vec::new();
+    for (n, (_, place, event)) in rest.by_ref().take(most) {
+        at = if is_sorted { n as u64 + 1 } else { place };
+        items.push(event);
+    }
+    Page { items, next: rest.next().map(|_| at) }
 }
 
 pub(crate) fn asked_zone(

@@ -101,6 +101,7 @@ impl Google {
                 shape,
                 generation: 0,
                 after,
+                began: 0,
                 issued_s: now.as_second(),
             };
             fields.insert("nextPageToken".into(), json!(cursor.text()));

@@ -7,7 +7,7 @@ use std::{
     sync::LazyLock,
 };
 
-use jiff::{Timestamp, civil::Date};
+use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -147,9 +147,28 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// RFC 3339, or the same without an offset, which `timeZone` then gives.
+/// RFC 3339, or the same without an offset, which `timeZone` then gives. Only the form is looked at: what it means is
+/// for those who read it.
 fn is_instant(text: &str) -> bool {
-    text.parse::<Timestamp>().is_ok() || text.parse::<jiff::civil::DateTime>().is_ok()
+    let Some((head, tail)) = text.split_at_checked(19) else { return false };
+    let fits = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        10 => matches!(byte, b'T' | b't' | b' '),
+        13 | 16 => byte == b':',
+        _ => byte.is_ascii_digit(),
+    };
+    head.bytes().enumerate().all(fits)
+        && is_offset(
+            tail.trim_start_matches(['.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']),
+        )
+}
+
+fn is_offset(text: &str) -> bool {
+    let digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let rest = text.strip_prefix(['+', '-']);
+    let is_numeric =
+        rest.and_then(|rest| rest.split_once(':')).is_some_and(|(h, m)| digits(h) && digits(m));
+    matches!(text, "" | "Z" | "z") || is_numeric
 }
 
 pub(crate) fn method(id: &str) -> Option<&'static Method> {

@@ -262,3 +262,35 @@ async fn fresh_changes_may_show_late() {
     let late = api.list(&format!("syncToken={}", early.sync_token())).await;
     assert_eq!(late.ids(), ["event500"]);
 }
+
+#[tokio::test]
+async fn a_deletion_while_pages_are_read_comes_after_the_sync_token() {
+    let api = filled(4).await;
+    let first = api.list("maxResults=2").await;
+    api.primary.delete("event000").unwrap();
+    let rest = api.list(&format!("maxResults=9&pageToken={}", first.page_token())).await;
+    assert_eq!(rest.ids(), ["event002", "event003"]);
+    let changes = api.list(&format!("syncToken={}", rest.sync_token())).await;
+    assert_eq!(
+        (changes.ids(), &changes.item("event000")["status"]),
+        (vec!["event000"], &json!("cancelled"))
+    );
+}
+
+#[tokio::test]
+async fn pages_of_single_events_pass_none_over() {
+    let api = filled(3).await;
+    api.primary.insert(weekly("series")).unwrap();
+    let bounds = "singleEvents=true&timeMax=2027-03-30T00:00:00Z&maxResults=2";
+    let first = api.list(bounds).await;
+    api.primary.patch("event000", json!({ "summary": "Later" })).unwrap();
+    let mut seen: Vec<String> = first.ids().into_iter().map(str::to_owned).collect();
+    let mut page = first.page_token();
+    while !page.is_empty() {
+        let next = api.list(&format!("{bounds}&pageToken={page}")).await;
+        seen.extend(next.ids().into_iter().map(str::to_owned));
+        page = next.page_token();
+    }
+    assert!(seen.contains(&"event002".to_owned()), "{seen:?}");
+    assert_eq!(seen.iter().filter(|id| id.starts_with("series_")).count(), 5);
+}

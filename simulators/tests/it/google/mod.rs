@@ -6,6 +6,7 @@ mod channels;
 mod instances;
 mod limits;
 mod listing;
+mod mirror;
 mod oauth;
 mod official;
 mod reading;
