@@ -2,6 +2,7 @@
 
 mod expansion;
 mod grant;
+mod levels;
 mod samples;
 
 use std::{collections::HashMap, sync::Arc, sync::Mutex, time::Duration};
