@@ -164,6 +164,7 @@ impl Desk<'_> {
             self.now,
         );
         row.event = self.settled(row.event)?;
+        self.name_attendees(&mut row.event);
         let kind = text(&row.event, "eventType");
         if let Some(before) = before
             && kind != Some(before.kind())
@@ -183,6 +184,18 @@ impl Desk<'_> {
             self.google.store(self.calendar, id, row, self.now);
         }
         Ok(id.to_owned())
+    }
+
+    /// Fills in the names of attendees that Google knows.
+    fn name_attendees(&self, event: &mut Event) {
+        let Some(Value::Array(list)) = event.get_mut("attendees") else { return };
+        for one in list.iter_mut().filter_map(Value::as_object_mut) {
+            let email = one.get("email").and_then(Value::as_str).unwrap_or_default();
+            let name = self.google.people.get(email).and_then(|person| person.spec.name.clone());
+            if let Some(name) = name {
+                one.entry("displayName").or_insert(json!(name));
+            }
+        }
     }
 
     /// Inserts or updates by `iCalUID`: a private copy, no mail.

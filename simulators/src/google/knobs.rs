@@ -32,6 +32,8 @@ pub struct GoogleKnobs {
     pub strict: bool,
     pub access_token_s: u32,
     pub testing_grant_s: u32,
+    /// A grant that is not used for so long dies.
+    pub idle_grant_s: u32,
     pub code_s: u32,
     /// Live grants of one account to one client; the oldest dies of the next one.
     pub most_grants: usize,
@@ -108,6 +110,7 @@ impl Default for GoogleKnobs {
             strict: true,
             access_token_s: 3_599,
             testing_grant_s: 7 * 86_400,
+            idle_grant_s: 183 * 86_400,
             code_s: 600,
             most_grants: 100,
             user_per_minute: 600,

@@ -15,12 +15,16 @@ impl Desk<'_> {
     pub(crate) fn drop_orphans(&mut self, master: &str) {
         let Some(calendar) = self.google.calendars.get(self.calendar) else { return };
         let Some(row) = calendar.rows.get(master) else { return };
-        let Some(series) = calendar.series(row) else { return };
+        let series = calendar.series(row);
+        let is_told = |id: &str| {
+            let suffix = split_id(id).map(|(_, suffix)| suffix);
+            suffix
+                .zip(series.as_ref())
+                .is_some_and(|(suffix, series)| series.slot_named(suffix).is_some())
+        };
         let lost: Vec<(String, Row)> = calendar
             .exceptions(master)
-            .filter(|(id, _)| {
-                split_id(id).and_then(|(_, suffix)| series.slot_named(suffix)).is_none()
-            })
+            .filter(|(id, _)| !is_told(id))
             .map(|(id, row)| (id.clone(), row.clone()))
             .collect();
         for (id, row) in lost {

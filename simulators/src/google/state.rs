@@ -104,6 +104,8 @@ pub(crate) struct Grant {
     pub(crate) client: String,
     pub(crate) scopes: BTreeSet<String>,
     pub(crate) expires_at: Option<Timestamp>,
+    /// When it was last refreshed.
+    pub(crate) used_at: Timestamp,
     pub(crate) is_dead: bool,
 }
 

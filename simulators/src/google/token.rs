@@ -166,6 +166,7 @@ impl Google {
             client: client.client_id.clone(),
             scopes,
             expires_at: is_testing.then(|| later(now, self.knobs.testing_grant_s)),
+            used_at: now,
             is_dead: false,
         };
         if keeps {
@@ -194,7 +195,8 @@ impl Google {
     }
 
     fn is_dead(&self, grant: &Grant, now: Timestamp) -> bool {
-        grant.is_dead || grant.expires_at.is_some_and(|at| at <= now)
+        let is_idle = later(grant.used_at, self.knobs.idle_grant_s) <= now;
+        grant.is_dead || is_idle || grant.expires_at.is_some_and(|at| at <= now)
     }
 
     fn access_answer(
@@ -240,6 +242,9 @@ impl Google {
             return Err(TokenError::dead());
         }
         let mut grant = grant.clone();
+        if let Some(there) = self.grants.get_mut(told) {
+            there.used_at = now;
+        }
         if let Some(asked) = form.get("scope") {
             let asked: BTreeSet<String> = asked.split(' ').map(str::to_owned).collect();
             if !asked.is_subset(&grant.scopes) {

@@ -140,6 +140,10 @@ async fn a_shorter_series_drops_the_exceptions_behind_its_end() {
     api.primary.patch(id, json!({ "summary": "Last" })).unwrap();
     api.primary.patch("series", json!({ "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=2"] })).unwrap();
     assert_eq!(api.primary.get(id).unwrap()["status"], "cancelled");
+    let kept = "series_20270308T080000Z";
+    api.primary.patch(kept, json!({ "summary": "Second" })).unwrap();
+    api.primary.patch("series", json!({ "recurrence": null })).unwrap();
+    assert_eq!(api.primary.get(kept).unwrap()["status"], "cancelled", "no series any more");
 }
 
 #[tokio::test]

@@ -317,3 +317,14 @@ async fn a_wrong_client_is_no_dead_grant() {
     assert_eq!((disabled.status, disabled.reason()), (403, "accessNotConfigured"));
     assert_eq!(disabled.json["error"]["details"][0]["reason"], "SERVICE_DISABLED");
 }
+
+#[tokio::test]
+async fn a_grant_that_nobody_uses_dies_after_half_a_year() {
+    let api = Api::new().await;
+    let idle = api.ana.grant(CLIENT, &["calendar"]);
+    for _ in 0..2 {
+        api.world.advance(Duration::from_secs(100 * 86_400));
+        assert_eq!(api.refreshed(&api.refresh).await.status, 200);
+    }
+    assert_eq!(api.refreshed(&idle).await.json["error"], "invalid_grant");
+}

@@ -298,6 +298,14 @@ async fn the_server_rewrites_what_was_sent() {
     let start = json!({ "dateTime": "2027-03-01T09:00:00+01:00", "timeZone": "America/New_York" });
     assert_eq!(made.json["start"], start, "in the calendar's zone");
     assert_eq!(made.json["reminders"], json!({ "useDefault": true }));
+    let mut bo = simulators::GoogleAccountSpec::new("bo@example.com");
+    bo.name = Some("Bo".into());
+    api.world.add_google_account(bo);
+    let named =
+        api.patch("booking1", json!({ "attendees": [{ "email": "bo@example.com" }] })).await;
+    let attendee =
+        json!({ "email": "bo@example.com", "displayName": "Bo", "responseStatus": "needsAction" });
+    assert_eq!(named.json["attendees"][0], attendee);
     let there = api.get("calendars/primary/events/booking1?timeZone=UTC").await;
     assert_eq!(there.json["start"]["dateTime"], "2027-03-01T08:00:00Z");
     api.is_by_the_book();
