@@ -188,7 +188,7 @@ async fn answers_and_types_are_classed_as_the_account_means_them() {
     let primary = subject.account.primary();
     let own = |answer: &str| {
         hour(
-            json!({"attendees": [{"email": "anna@example.org", "responseStatus": answer}, {"email": "b@example.org"}]}),
+            &json!({"attendees": [{"email": "anna@example.org", "responseStatus": answer}, {"email": "b@example.org"}]}),
         )
     };
     let whole_day = json!({
