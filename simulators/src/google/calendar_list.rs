@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     cursor::{Cursor, Kind, mark},
+    query::Query,
     refusal::Refusal,
     route::{Answer, Ask, Outcome},
     spec::Role,
@@ -70,19 +71,24 @@ fn change(ask: &Ask<'_>, google: &mut Google) -> Outcome {
     one(ask, google, &id)
 }
 
+/// A sync tells all that changed: nothing may be left out of it.
+fn forbid_with_sync(query: &Query) -> Result<(), Refusal> {
+    let forbidden =
+        ["minAccessRole", "showOwnOrganizationOnly"].iter().find(|name| query.has(name));
+    let hidden = ["showDeleted", "showHidden"].iter().find(|name| query.get(name) == Some("false"));
+    if let Some(name) = forbidden.or(hidden) {
+        let message = "Sync token cannot be used with query restrictions.";
+        return Err(Refusal::invalid(message).at("parameter", name));
+    }
+    Ok(())
+}
+
 fn list(ask: &Ask<'_>, google: &Google) -> Outcome {
     let query = ask.query;
     let person = google.people.get(&ask.email).ok_or_else(Refusal::not_found)?;
     let is_sync = query.has("syncToken");
     if is_sync {
-        let forbidden =
-            ["minAccessRole", "showOwnOrganizationOnly"].iter().find(|name| query.has(name));
-        let hidden =
-            ["showDeleted", "showHidden"].iter().find(|name| query.get(name) == Some("false"));
-        if let Some(name) = forbidden.or(hidden) {
-            let message = "Sync token cannot be used with query restrictions.";
-            return Err(Refusal::invalid(message).at("parameter", name));
-        }
+        forbid_with_sync(query)?;
     }
     let place = mark(&format!("list/{}", ask.email));
     let page_shape = mark(&query.shape(&[
@@ -105,15 +111,11 @@ fn list(ask: &Ask<'_>, google: &Google) -> Outcome {
     };
     let after = page.map_or(since.unwrap_or(0), |cursor| cursor.after);
     let began = page.map_or(person.list_changes, |cursor| cursor.began);
-    let least = query.get("minAccessRole").and_then(Role::named);
-    let is_shown = |entry: &Entry| {
-        let is_told =
-            is_sync || query.is("showDeleted") || !(entry.deleted || entry.lost.is_some());
-        let is_seen = is_sync || query.is("showHidden") || !entry.hidden;
-        is_told && is_seen && least.is_none_or(|least| entry.role >= least)
-    };
-    let mut rows: Vec<(&String, &Entry)> =
-        person.list.iter().filter(|(_, entry)| entry.change > after && is_shown(entry)).collect();
+    let mut rows: Vec<(&String, &Entry)> = person
+        .list
+        .iter()
+        .filter(|(_, entry)| entry.change > after && is_shown(query, entry))
+        .collect();
     rows.sort_by_key(|(_, entry)| entry.change);
     let most = query.number("maxResults").unwrap_or(100).min(250);
     let most = google.knobs.page_cap.map_or(most, |cap| cap.min(most)).max(1);
@@ -142,6 +144,15 @@ fn list(ask: &Ask<'_>, google: &Google) -> Outcome {
     Ok(Answer::Json(
         json!({ "kind": "calendar#calendarList", "etag": etag, "items": items, name: token.text() }),
     ))
+}
+
+/// Whether an entry belongs into the answer.
+fn is_shown(query: &Query, entry: &Entry) -> bool {
+    let is_sync = query.has("syncToken");
+    let least = query.get("minAccessRole").and_then(Role::named);
+    let is_told = is_sync || query.is("showDeleted") || !(entry.deleted || entry.lost.is_some());
+    let is_seen = is_sync || query.is("showHidden") || !entry.hidden;
+    is_told && is_seen && least.is_none_or(|least| entry.role >= least)
 }
 
 /// An entry as the API tells it.

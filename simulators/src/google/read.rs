@@ -15,6 +15,9 @@ use super::{
     when::{self, When},
 };
 
+/// An instance with its original start and its span.
+type Instance = (Timestamp, (Timestamp, Timestamp), Value);
+
 impl Ask<'_> {
     fn view(&self, google: &Google, calendar: &CalendarState, role: Role) -> Result<View, Refusal> {
         let mut view = View::new(role, &google.knobs);
@@ -73,12 +76,24 @@ impl Google {
                 && to.is_none_or(|to| *start < to)
                 && is_shown(event)
         });
+        self.page_of_instances(ask, found, role, all)
+    }
+
+    fn page_of_instances(
+        &self,
+        ask: &Ask<'_>,
+        found: &CalendarState,
+        role: Role,
+        all: Vec<Instance>,
+    ) -> Outcome {
+        let now = ask.around.now;
+        let id = ask.segments.get(3).map(String::as_str).unwrap_or_default();
         let shape = mark(&format!(
             "{}{}",
             id,
             ask.query.shape(&["originalStart", "showDeleted", "timeMin", "timeMax", "timeZone"])
         ));
-        let place = mark(&format!("instances/{}/{calendar}", ask.email));
+        let place = mark(&format!("instances/{}/{}", ask.email, found.id));
         let start = match ask.query.get("pageToken") {
             Some(token) => Cursor::told(token, Kind::Page, place, shape)?.after,
             None => 0,
@@ -117,7 +132,7 @@ impl Google {
         view: &View,
         to: Option<Timestamp>,
         now: Timestamp,
-    ) -> Vec<(Timestamp, (Timestamp, Timestamp), Value)> {
+    ) -> Vec<Instance> {
         let Some(series) = calendar.series(master) else { return Vec::new() };
         if master.is_cancelled() {
             return Vec::new();
