@@ -283,7 +283,16 @@ def ending(api):
         raise AssertionError("a revoked grant still refreshes")
 
 
+def sharpness():
+    """The check itself finds what is wrong."""
+    wrong = [{"titel": "x"}, {"summary": 5}, {"created": "yesterday"}, {"start": {"date": "1.3."}}, {"attendees": {}}]
+    for body in wrong:
+        assert departs({"$ref": "Event"}, body, "event"), body
+    assert not departs({"$ref": "Event"}, event("x"), "event")
+
+
 if __name__ == "__main__":
+    sharpness()
     api = service()
     for step in (writing, series, syncing, calendars, channels, batches, ending):
         step(api)

@@ -120,3 +120,26 @@ async fn what_the_description_does_not_know_is_refused_and_noted() {
         api.try_send("POST", "calendars/primary/events", &[], &json!("text")).await.unwrap();
     assert_eq!(broken.reason(), "parseError");
 }
+
+#[tokio::test]
+async fn the_simulators_own_answers_are_checked_too() {
+    let api = Api::new().await;
+    for (id, name, value) in [
+        ("booking1", "titel", json!("x")),
+        ("booking2", "summary", json!(5)),
+        ("booking3", "guestsCanModify", json!("yes")),
+    ] {
+        let mut body = event(id);
+        body[name] = value;
+        // Nobody checks what is put under the API's feet.
+        api.primary.insert(body).unwrap();
+        assert_eq!(api.one(id).await.status, 200);
+    }
+    let noted: Vec<_> = api.world.violations().into_iter().map(|v| (v.side, v.what)).collect();
+    assert_eq!(noted.len(), 3);
+    assert!(noted.iter().all(|(side, _)| *side == "response"), "{noted:?}");
+    assert!(
+        noted[0].1.contains(".titel is unknown") && noted[1].1.contains(".summary"),
+        "{noted:?}"
+    );
+}
