@@ -3,10 +3,11 @@
 //! One way through: [`connector`] lists and pulls, `requests` builds, `session` signs and sends, `wire` mirrors the
 //! JSON, `translate` gives our words, `errors` sorts refusals, `writer` and `channels` do what their names say.
 //!
-//! Four things were decided once. The listing of everything asks for no span of time: an exception that was moved out of a span
-//! would leave its original start behind, busy for ever. Titles, texts and people are not asked for. What is replaced
-//! is patched, not put: Google keeps more in an event than it documents. And an event of ours has an id that *is* its
-//! UID, spelled in the letters that Google allows ([`id`]).
+//! Four things were decided once. The listing of everything asks for no span of time: an exception that was moved
+//! out of a span would leave its original start behind, busy for ever. Titles, texts and people are not asked for.
+//! What is replaced is patched, though a patch costs three units of quota and a put one: Google keeps more in an event
+//! than it documents, and a put clears what it does not carry over. And an event of ours has an id that *is* its UID,
+//! spelled in the letters that Google allows ([`id`]).
 
 mod access;
 mod body;
