@@ -116,12 +116,18 @@ pub enum Point {
     BackupWritten,
     /// Everything of a backup is stored, not committed.
     RestoreWritten,
+    /// A provider has given another access token; it is not stored.
+    TokenRenewed,
 }
 
 /// Faults that a drill can put back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumString, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Bug {
+    /// Any browser may go on with a visit that another one began.
+    BrowserUnchecked,
+    /// Whoever finds a token too old gets another one, whoever else is getting one.
+    EveryoneRenews,
     /// The cursor is stored before the data that it stands for.
     CursorBeforeData,
     /// What a listing has not shown so far is swept before its last page came.

@@ -8,7 +8,7 @@ use crate::{
     clock::{Clock, Entropy},
     config::Config,
     index::{Index, Tail},
-    link::Linker,
+    link::{Linker, Visits},
     model::ids::TenantId,
     secrets::Vault,
     store::{Store, StoreError},
@@ -27,6 +27,7 @@ pub struct Hub {
     pub tail: Arc<Tail>,
     pub engine: Arc<Engine>,
     pub linker: Linker,
+    pub visits: Visits,
     pub desk: Desk,
     pub traffic: Arc<Traffic>,
 }

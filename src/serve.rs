@@ -35,12 +35,12 @@ use crate::{
     http::{self, Api, Listeners, Scope, Token},
     hub::{DEFAULT_TENANT, Hub},
     index::{Index, Tail},
-    link::Linker,
+    link::{Linker, Visits},
     model::ids::{KeyId, TenantId},
     queue::{self, Queue},
     secrets::{Kek, SecretsError, Vault, mint_secret},
     store::{KeyRow, Options, REQUESTS_KEPT, Store, StoreError, TenantRow},
-    sync::{self, Connectors, Engine, Traffic},
+    sync::{self, Connectors, Engine, Providers, Traffic},
 };
 
 /// Which halves of the hub run in this process.
@@ -159,9 +159,10 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
         ..Settings::default()
     };
     let transport = Transport::over_network(settings).map_err(ServeError::Transport)?;
+    let providers = Providers::new(transport, &config.google);
     let hub = Arc::new(assemble(
         config,
-        Parts { store, vault, clock, entropy, connectors: Arc::new(transport), traffic },
+        Parts { store, vault, clock, entropy, connectors: Arc::new(providers), traffic },
     ));
     let first_key = first_run(&hub).await?;
     let name = take_name(&hub.config.data_dir, &*hub.entropy)?;
@@ -240,9 +241,24 @@ pub fn assemble(config: Config, parts: Parts) -> Hub {
         engine.listen_at(url.clone());
     }
     let linker = Linker::new(Arc::clone(&engine));
+    let visits = Visits::new(linker.clone(), config.base_url());
     let desk = Desk::new(Arc::clone(&engine));
     let audit = engine.audit();
-    Hub { config, clock, entropy, store, vault, audit, index, tail, engine, linker, desk, traffic }
+    Hub {
+        config,
+        clock,
+        entropy,
+        store,
+        vault,
+        audit,
+        index,
+        tail,
+        engine,
+        linker,
+        visits,
+        desk,
+        traffic,
+    }
 }
 
 fn start_engine(hub: &Arc<Hub>, mut stopping: watch::Receiver<bool>) -> Queue {
@@ -406,6 +422,9 @@ async fn keep_house(hub: Arc<Hub>) {
     }
 }
 
+/// How long a visit to the hosted page is told of after its end.
+const LINK_SESSIONS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
 async fn tidy(hub: &Hub) -> Result<(), StoreError> {
     let now = hub.clock.now();
     let before = |kept: Duration| now.saturating_sub(kept).unwrap_or(Timestamp::MIN);
@@ -414,5 +433,6 @@ async fn tidy(hub: &Hub) -> Result<(), StoreError> {
     tx.idempotency().forget(before(hub.config.keep.idempotency)).await?;
     tx.census().forget_requests(before(REQUESTS_KEPT)).await?;
     tx.hosts().forget(now).await?;
+    tx.link_sessions().forget(before(LINK_SESSIONS_KEPT)).await?;
     tx.commit().await
 }

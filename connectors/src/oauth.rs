@@ -1,11 +1,26 @@
-//! Signing in by OAuth 2.0: what a connector needs of it.
+//! Signing in by OAuth 2.0: the tokens that a connector needs, and the client that gets them.
+//!
+//! The protocol is the crate's `oauth2`; here stand where each provider's server is, what is asked of it, and what its
+//! refusals mean. Everything goes over [`Transport`].
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use oauth2::{
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
+    HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken,
+    RequestTokenError, Scope, StandardTokenResponse, TokenResponse, TokenUrl,
+    basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenType},
+};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
-use crate::error::Result;
+use crate::{
+    error::{Error, Kind, Result},
+    transport::{Call, Transport, refusal},
+};
 
 /// The access tokens of one grant. Whoever gives them refreshes them, once for everybody who asks meanwhile.
 #[async_trait]
@@ -25,4 +40,263 @@ pub trait Tokens: fmt::Debug + Send + Sync {
     ///
     /// As [`Tokens::access_token`].
     async fn instead_of(&self, refused: &SecretString) -> Result<SecretString>;
+}
+
+/// What an access token lives where the server does not say.
+const USUAL_LIFE: Duration = Duration::from_secs(3600);
+
+/// Where a provider's OAuth server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    pub authorize: Url,
+    pub token: Url,
+    pub revoke: Url,
+    /// How it names itself in `iss`, where it does (RFC 9207).
+    pub issuer: String,
+}
+
+impl Endpoints {
+    /// Google's, or those of a stand-in under `base`.
+    pub fn google(base: Option<&Url>) -> Self {
+        let fixed = |text: &str| Url::parse(text).expect("it is an address");
+        match base {
+            None => Self {
+                authorize: fixed("https://accounts.google.com/o/oauth2/v2/auth"),
+                token: fixed("https://oauth2.googleapis.com/token"),
+                revoke: fixed("https://oauth2.googleapis.com/revoke"),
+                issuer: "https://accounts.google.com".to_owned(),
+            },
+            Some(base) => Self {
+                authorize: below(base, "o/oauth2/v2/auth"),
+                token: below(base, "token"),
+                revoke: below(base, "revoke"),
+                issuer: base.as_str().trim_end_matches('/').to_owned(),
+            },
+        }
+    }
+}
+
+fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
+    url
+}
+
+/// An OAuth client: who asks for grants.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub client_id: String,
+    pub secret: SecretString,
+}
+
+/// What a person is asked for.
+#[derive(Clone, Debug)]
+pub struct Consent<'a> {
+    pub client_id: &'a str,
+    pub redirect: &'a Url,
+    pub scopes: &'a [&'a str],
+    pub state: &'a SecretString,
+    /// Of RFC 7636; only its hash is sent along.
+    pub verifier: &'a SecretString,
+    pub login_hint: Option<&'a str>,
+}
+
+/// What a token endpoint gave.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    pub access_token: SecretString,
+    pub lives: Duration,
+    /// A new one; mostly there is none when a grant is refreshed, and the old one stays good.
+    pub refresh_token: Option<SecretString>,
+    /// As granted, which may be less than was asked for; space-separated. `None` where the server did not say.
+    pub scope: Option<String>,
+}
+
+/// The client of one provider's OAuth server.
+#[derive(Clone, Debug)]
+pub struct OAuth {
+    provider: &'static str,
+    endpoints: Endpoints,
+    transport: Transport,
+}
+
+impl OAuth {
+    pub fn new(provider: &'static str, endpoints: Endpoints, transport: Transport) -> Self {
+        Self { provider, endpoints, transport }
+    }
+
+    /// How the server names itself in `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.endpoints.issuer
+    }
+
+    /// Where a person is sent to consent: code flow, PKCE by S256, offline, and with a new refresh token each time.
+    pub fn consent_url(&self, consent: &Consent<'_>) -> Url {
+        let auth = AuthUrl::from_url(self.endpoints.authorize.clone());
+        let redirect = RedirectUrl::from_url(consent.redirect.clone());
+        let client = BasicClient::new(ClientId::new(consent.client_id.to_owned()))
+            .set_auth_uri(auth)
+            .set_redirect_uri(redirect);
+        let verifier = PkceCodeVerifier::new(consent.verifier.expose_secret().to_owned());
+        let state = consent.state.expose_secret().to_owned();
+        let mut request = client
+            .authorize_url(move || CsrfToken::new(state))
+            .add_scopes(consent.scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+            .add_extra_param("access_type", "offline")
+            .add_extra_param("prompt", "consent");
+        if let Some(hint) = consent.login_hint {
+            request = request.add_extra_param("login_hint", hint);
+        }
+        request.url().0
+    }
+
+    /// Turns a code into a grant.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Unauthorized`] when the code is used up, expired, or was not given for this redirect and verifier.
+    pub async fn exchange(
+        &self,
+        app: &App,
+        redirect: &Url,
+        code: &SecretString,
+        verifier: &SecretString,
+    ) -> Result<Granted> {
+        let redirect = RedirectUrl::from_url(redirect.clone());
+        let client = self.client(app).set_redirect_uri(redirect);
+        let sender = Sender { oauth: self.clone(), operation: "oauth_exchange" };
+        let asked: BoxFuture<'_, _> = client
+            .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
+            .request_async(&sender)
+            .boxed();
+        asked.await.map(granted).map_err(|error| self.refused(error))
+    }
+
+    /// Gets another access token.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Unauthorized`] when the grant is dead.
+    pub async fn refresh(&self, app: &App, refresh_token: &SecretString) -> Result<Granted> {
+        let sender = Sender { oauth: self.clone(), operation: "oauth_refresh" };
+        let (client, token) =
+            (self.client(app), RefreshToken::new(refresh_token.expose_secret().to_owned()));
+        let asked: BoxFuture<'_, _> =
+            client.exchange_refresh_token(&token).request_async(&sender).boxed();
+        asked.await.map(granted).map_err(|error| self.refused(error))
+    }
+
+    /// Takes a grant back. One that is dead already is a success.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be asked.
+    pub async fn revoke(&self, token: &SecretString) -> Result<()> {
+        // The form is written by hand: the crate allows revocation over https alone, and simulators have none.
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", token.expose_secret())
+            .finish();
+        let request = http::Request::post(self.endpoints.revoke.as_str())
+            .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Bytes::from(body))
+            .map_err(|error| Kind::Rejected.error("no such address").caused_by(error))?;
+        let call = Call::new(self.provider, "oauth_revoke").unpaced();
+        let reply = self.transport.send(&call, request).await?;
+        match reply.status().as_u16() {
+            // 400 says that the token is not known, or not any more.
+            200..=299 | 400 => Ok(()),
+            _ => Err(refusal(&reply, "revoking a grant")),
+        }
+    }
+
+    fn client(&self, app: &App) -> TokenClient {
+        BasicClient::new(ClientId::new(app.client_id.clone()))
+            .set_client_secret(ClientSecret::new(app.secret.expose_secret().to_owned()))
+            .set_auth_type(AuthType::RequestBody)
+            .set_token_uri(TokenUrl::from_url(self.endpoints.token.clone()))
+    }
+
+    /// What says nothing about the grant (5xx, throttling) is an error here already.
+    async fn send(&self, operation: &'static str, request: HttpRequest) -> Result<HttpResponse> {
+        let call = Call::new(self.provider, operation).unpaced();
+        let reply = self.transport.send(&call, request.map(Bytes::from)).await?;
+        let status = reply.status();
+        if status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429) {
+            return Err(refusal(&reply, &format!("the sign-in server of {}", self.provider)));
+        }
+        Ok(reply.map(Vec::from))
+    }
+
+    fn refused(&self, error: Refused) -> Error {
+        let of = |what: &str| format!("the sign-in server of {} {what}", self.provider);
+        match error {
+            RequestTokenError::Request(error) => error,
+            RequestTokenError::ServerResponse(answer) => refused_by_word(answer.error(), of),
+            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+                Kind::BadReply.error(of("answered something else than a token"))
+            }
+        }
+    }
+}
+
+/// Sends what the protocol's crate builds.
+struct Sender {
+    oauth: OAuth,
+    operation: &'static str,
+}
+
+impl<'c> AsyncHttpClient<'c> for Sender {
+    type Error = Error;
+    type Future = BoxFuture<'c, Result<HttpResponse>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        self.oauth.send(self.operation, request).boxed()
+    }
+}
+
+type TokenClient = BasicClient<
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointSet,
+>;
+
+type Refused = RequestTokenError<Error, BasicErrorResponse>;
+
+/// Sorts the words of RFC 6749 5.2 and Google's own. What the server says besides is not repeated: it may name people.
+fn refused_by_word(word: &BasicErrorResponseType, of: impl Fn(&str) -> String) -> Error {
+    match word {
+        BasicErrorResponseType::InvalidGrant => {
+            Kind::Unauthorized.error(of("says that the grant has expired or was revoked"))
+        }
+        BasicErrorResponseType::InvalidClient | BasicErrorResponseType::UnauthorizedClient => {
+            Kind::WrongClient.error(of("does not accept this OAuth client"))
+        }
+        BasicErrorResponseType::Extension(word)
+            if matches!(&**word, "access_denied" | "admin_policy_enforced" | "org_internal") =>
+        {
+            Kind::Unauthorized.error(of("says that an administrator does not allow it"))
+        }
+        BasicErrorResponseType::InvalidScope
+        | BasicErrorResponseType::InvalidRequest
+        | BasicErrorResponseType::UnsupportedGrantType
+        | BasicErrorResponseType::Extension(_) => {
+            Kind::Rejected.error(of("does not take the request"))
+        }
+    }
+}
+
+fn granted(answer: StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>) -> Granted {
+    let scopes = answer.scopes().map(|scopes| {
+        scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
+    });
+    Granted {
+        access_token: answer.access_token().secret().clone().into(),
+        lives: answer.expires_in().unwrap_or(USUAL_LIFE),
+        refresh_token: answer.refresh_token().map(|token| token.secret().clone().into()),
+        scope: scopes,
+    }
 }

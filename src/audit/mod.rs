@@ -74,6 +74,9 @@ verbs! {
     ConnectionLinked, "connection.linked";
     ConnectionChanged, "connection.changed";
     ConnectionUnlinked, "connection.unlinked";
+    ProviderAppSet, "provider_app.set";
+    ProviderAppRemoved, "provider_app.removed";
+    LinkSessionMade, "link_session.made";
     PolicySet, "resource.policy_set";
     SyncAsked, "sync.full_asked";
     ReconcileAsked, "reconcile.asked";

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use connectors::{Account, Connector, Kind, RemoteCalendar};
+use connectors::{
+    Account, Connector, Kind, RemoteCalendar,
+    oauth::{Granted, Tokens},
+};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -20,7 +23,8 @@ use crate::{
     secrets::SecretsError,
     store::{ConnectionRow, NewChange, StoreError, Tx},
     sync::{
-        Engine, Lane, Login, Removal, SyncError, Wakes, allowed_networks, login_place,
+        Engine, FreshGrant, Lane, Login, Pace, Removal, SyncError, Wakes, allowed_networks, kept_token,
+        login_place, missing, widest,
         schedule::{LIST_EVERY, next_poll},
         timeline::Happened,
     },
@@ -56,18 +60,33 @@ pub struct LinkUpdate {
     pub access: Option<Access>,
     pub external_id: Option<Option<String>>,
     pub metadata: Option<Value>,
+    /// Of a grant that was made elsewhere.
+    pub refresh_token: Option<SecretString>,
+    /// A grant that was given just now.
+    pub grant: Option<NewGrant>,
+}
+
+/// A grant to one of the OAuth clients, and what came with it.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    pub login: Login,
+    pub granted: Granted,
 }
 
 /// Connects, relinks and removes accounts.
 #[derive(Clone, Debug)]
 pub struct Linker {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     by: By,
 }
 
 /// A login that the provider has just accepted.
 struct Checked {
+    /// As it is to be kept: a refresh token may have changed.
+    login: Login,
     connector: Arc<dyn Connector>,
+    /// What a grant's access token is.
+    granted: Option<Granted>,
     account: Account,
     calendars: Vec<RemoteCalendar>,
 }
@@ -101,7 +120,27 @@ impl Linker {
     ///
     /// [`LinkError::Refused`] with the diagnosis when the live check fails.
     pub async fn link(&self, tenant: &TenantId, asked: LinkRequest) -> Result<Linked, LinkError> {
-        let checked = self.check(tenant, None, &asked.login, Value::Null).await?;
+        self.link_granted(tenant, asked, None).await
+    }
+
+    /// The same with what came with a grant that was given just now.
+    ///
+    /// # Errors
+    ///
+    /// As [`link`](Self::link).
+    pub async fn link_granted(
+        &self,
+        tenant: &TenantId,
+        mut asked: LinkRequest,
+        granted: Option<Granted>,
+    ) -> Result<Linked, LinkError> {
+        let checked = {
+            let is_access_asked = asked.access.is_some();
+            self.check(tenant, None, &asked.login, granted, Value::Null, is_access_asked).await?
+        };
+        if let Login::Google { access, .. } = &checked.login {
+            asked.access = Some(*access);
+        }
         reach(Point::LinkChecked).await;
         match self.keep(tenant, &asked, &checked).await {
             // Somebody linked the same account between our look and our insert.
@@ -110,36 +149,119 @@ impl Linker {
         }
     }
 
+    /// The id of the OAuth client that a tenant's grants are given to, or of the one that is named.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::WrongClient`] when there is none.
+    pub async fn client(
+        &self,
+        tenant: &TenantId,
+        provider: Provider,
+        client_id: Option<&str>,
+    ) -> Result<String, LinkError> {
+        let mut tx = self.engine.store.read().await?;
+        Ok(self.engine.wallet.app(&mut tx, tenant, provider, client_id).await?.client_id)
+    }
+
     async fn check(
         &self,
         tenant: &TenantId,
         connection: Option<&ConnectionId>,
         login: &Login,
+        granted: Option<Granted>,
         learned: Value,
+        is_access_asked: bool,
     ) -> Result<Checked, LinkError> {
         let mut tx = self.engine.store.read().await?;
         self.engine.may_link(&mut tx, tenant, connection, login.provider()).await?;
         let allow_net = allowed_networks(&mut tx, tenant).await?;
-        drop(tx);
-        let connector = self.engine.connectors.connect(login, learned, allow_net.as_deref())?;
-        let both = async {
-            let account = connector.account().await?;
-            let calendars = connector.list_calendars().await?;
-            connectors::Result::Ok((account, calendars))
+        let known = match connection {
+            Some(connection) => tx.connections().get(tenant, connection).await?,
+            None => None,
         };
+        let grant = self.fresh_grant(&mut tx, tenant, login, granted).await?;
+        drop(tx);
+        let looked = self.look(login.clone(), grant, allow_net.as_deref(), learned, is_access_asked);
         let late = |_| Kind::Timeout.error("the provider took too long");
-        let host = login.host();
-        let live = self.engine.enter_live(&host).await.map_err(|error| match error {
+        let pace: Pace = login.pace(known.as_ref().map(|row| &*row.identity));
+        let live = self.engine.enter_live(&pace).await.map_err(|error| match error {
             SyncError::HostClosed(until) => LinkError::Refused(self.engine.told_to_wait(until)),
             error => error.into(),
         })?;
-        let outcome = tokio::time::timeout(PATIENCE, both).await.map_err(late).flatten();
+        let outcome = tokio::time::timeout(PATIENCE, looked).await.map_err(late).flatten();
         live.leave().await;
         if let Err(error) = &outcome {
-            self.engine.obey(&host, &error.kind).await?;
+            self.engine.obey(&pace, &error.kind).await?;
         }
-        let (account, calendars) = outcome?;
-        Ok(Checked { connector, account, calendars })
+        Ok(outcome?)
+    }
+
+    /// The grant behind a login, if it is one.
+    async fn fresh_grant(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        login: &Login,
+        granted: Option<Granted>,
+    ) -> Result<Option<Arc<FreshGrant>>, LinkError> {
+        let Login::Google { client_id, refresh_token, .. } = login else { return Ok(None) };
+        let provider = login.provider();
+        let app = self.engine.wallet.app(tx, tenant, provider, Some(client_id)).await?;
+        let unknown = || Kind::WrongClient.error("this hub does not know the provider");
+        let oauth = self.engine.connectors.oauth(provider).ok_or_else(unknown)?;
+        let grant = FreshGrant::new(oauth.clone(), app, refresh_token.clone(), granted);
+        Ok(Some(Arc::new(grant)))
+    }
+
+    /// Asks the provider whether a login works, who it is, and what there is.
+    async fn look(
+        &self,
+        mut login: Login,
+        grant: Option<Arc<FreshGrant>>,
+        allow_net: Option<&[ipnet::IpNet]>,
+        learned: Value,
+        is_access_asked: bool,
+    ) -> connectors::Result<Checked> {
+        let granted = match &grant {
+            Some(grant) => Some(grant.granted().await?),
+            None => None,
+        };
+        if let (Login::Google { refresh_token, access, .. }, Some(granted)) = (&mut login, &granted) {
+            // Where the provider does not say what was granted, its answers will.
+            let scope = granted.scope.as_deref();
+            if !is_access_asked && let Some(most) = scope.and_then(widest) {
+                *access = most;
+            }
+            let lacks = scope.map(|scope| missing(scope, *access)).unwrap_or_default();
+            if !lacks.is_empty() {
+                let detail = format!("the grant lacks what this access needs: {}", lacks.join(", "));
+                return Err(Kind::MissingScope.error(detail));
+            }
+            if let Some(token) = &granted.refresh_token {
+                refresh_token.clone_from(token);
+            }
+        }
+        let tokens = grant.map(|grant| grant as Arc<dyn Tokens>);
+        let connector = self.engine.connectors.connect(&login, learned, allow_net, tokens)?;
+        let account = connector.account().await?;
+        let calendars = connector.list_calendars().await?;
+        Ok(Checked { login, connector, granted, account, calendars })
+    }
+
+    /// Keeps the access token that came with a grant.
+    async fn keep_token(
+        &self,
+        tx: &mut Tx,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        checked: &Checked,
+    ) -> Result<(), LinkError> {
+        let Some(granted) = &checked.granted else { return Ok(()) };
+        let engine = &self.engine;
+        let parts = (&*engine.vault, &*engine.clock, &*engine.entropy);
+        let token = kept_token(parts, tx, (tenant, connection), granted).await?;
+        Ok(tx.grants().put(tenant, connection, &token).await?)
     }
 
     async fn keep(
@@ -163,14 +285,15 @@ impl Linker {
                 };
                 let wakes =
                     self.store_calendars(&mut tx, tenant, &row.connection_id, checked).await?;
-                (self.renew(&mut tx, row, Some(&asked.login), &update, None).await?, wakes)
+                (self.renew(&mut tx, row, Some(&checked.login), &update, None).await?, wakes)
             }
             None => {
-                let made = self.insert(&mut tx, tenant, asked, &checked.account).await?;
+                let made = self.insert(&mut tx, tenant, asked, checked).await?;
                 let wakes = self.store_calendars(&mut tx, tenant, &made, checked).await?;
                 (made, wakes)
             }
         };
+        self.keep_token(&mut tx, tenant, &connection_id, checked).await?;
         let linked = Happened::Linked { is_new: created };
         self.engine.tell_of_connection(&mut tx, tenant, &connection_id, linked).await?;
         self.begin_syncing(&mut tx, tenant, &connection_id, checked, wakes).await?;
@@ -189,13 +312,14 @@ impl Linker {
         tx: &mut Tx,
         tenant: &TenantId,
         asked: &LinkRequest,
-        account: &Account,
+        checked: &Checked,
     ) -> Result<ConnectionId, LinkError> {
         let engine = &self.engine;
         let now = engine.clock.now();
         let connection_id = ConnectionId::mint(&*engine.clock, &*engine.entropy);
         let place = login_place(tenant, &connection_id);
-        let login = engine.vault.seal(tx, place, &asked.login.to_sealable()).await?;
+        let login = engine.vault.seal(tx, place, &checked.login.to_sealable()).await?;
+        let account = &checked.account;
         let row = ConnectionRow {
             tenant_id: tenant.clone(),
             connection_id: connection_id.clone(),
@@ -275,13 +399,18 @@ impl Linker {
             Err(error) => return Err(error.into()),
         };
         drop(tx);
-        let new = match &old {
-            Some(old) => merged(old, &update)?,
-            None => whole(row.provider, &update)?,
+        let (new, granted) = match (&update.grant, &old) {
+            (Some(grant), _) if grant.login.provider() != row.provider => {
+                return Err(LinkError::DifferentAccount);
+            }
+            (Some(grant), _) => (Some(grant.login.clone()), Some(grant.granted.clone())),
+            (None, Some(old)) => (merged(old, &update)?, None),
+            (None, None) => (whole(row.provider, &update)?, None),
         };
         let checked = match &new {
             Some(login) => {
-                Some(self.check(tenant, Some(connection), login, row.learned.clone()).await?)
+                let learned = row.learned.clone();
+                Some(self.check(tenant, Some(connection), login, granted, learned, true).await?)
             }
             None => None,
         };
@@ -292,8 +421,10 @@ impl Linker {
             self.same_account(&mut row, old.as_ref(), new.as_ref(), checked)?;
             wakes = self.store_calendars(&mut tx, tenant, connection, checked).await?;
         }
-        self.renew(&mut tx, row, new.as_ref(), &update, expected).await?;
+        let login = checked.as_ref().map(|checked| &checked.login);
+        self.renew(&mut tx, row, login, &update, expected).await?;
         if let Some(checked) = &checked {
+            self.keep_token(&mut tx, tenant, connection, checked).await?;
             let linked = Happened::Linked { is_new: false };
             engine.tell_of_connection(&mut tx, tenant, connection, linked).await?;
             self.begin_syncing(&mut tx, tenant, connection, checked, wakes).await?;
@@ -340,7 +471,10 @@ impl Linker {
             let login = self.engine.vault.seal(tx, place, &login.to_sealable()).await?;
             tx.connections().set_login(&row.tenant_id, &row.connection_id, &login).await?;
         }
-        row.access = update.access.unwrap_or(row.access);
+        row.access = match login {
+            Some(Login::Google { access, .. }) => *access,
+            _ => update.access.unwrap_or(row.access),
+        };
         if let Some(external_id) = &update.external_id {
             row.external_id.clone_from(external_id);
         }

@@ -7,8 +7,8 @@ use crate::{model::states::Provider, sync::Login};
 
 /// The login that an update states as a whole, where the stored one does not open; `None` when it states none.
 pub(super) fn whole(provider: Provider, update: &LinkUpdate) -> Result<Option<Login>, LinkError> {
-    let LinkUpdate { url, username, password, .. } = update;
-    if url.is_none() && username.is_none() && password.is_none() {
+    let LinkUpdate { url, username, password, refresh_token, .. } = update;
+    if url.is_none() && username.is_none() && password.is_none() && refresh_token.is_none() {
         return Ok(None);
     }
     match (provider, url, username, password) {
@@ -24,8 +24,11 @@ pub(super) fn whole(provider: Provider, update: &LinkUpdate) -> Result<Option<Lo
 
 /// The login with some of its parts replaced, or `None` when none is.
 pub(super) fn merged(old: &Login, update: &LinkUpdate) -> Result<Option<Login>, LinkError> {
-    let LinkUpdate { url, username, password, .. } = update;
+    let LinkUpdate { url, username, password, refresh_token, .. } = update;
     match old {
+        Login::Caldav { .. } | Login::Ics { .. } if refresh_token.is_some() => {
+            Err(LinkError::DoesNotFit("refresh_token"))
+        }
         Login::Caldav { url: old_url, username: old_username, password: old_password } => {
             let changes = url.is_some() || username.is_some() || password.is_some();
             Ok(changes.then(|| Login::Caldav {
@@ -37,5 +40,18 @@ pub(super) fn merged(old: &Login, update: &LinkUpdate) -> Result<Option<Login>, 
         Login::Ics { .. } if username.is_some() => Err(LinkError::DoesNotFit("username")),
         Login::Ics { .. } if password.is_some() => Err(LinkError::DoesNotFit("password")),
         Login::Ics { .. } => Ok(url.clone().map(|url| Login::Ics { url })),
+        Login::Google { .. } if url.is_some() => Err(LinkError::DoesNotFit("url")),
+        Login::Google { .. } if username.is_some() => Err(LinkError::DoesNotFit("username")),
+        Login::Google { .. } if password.is_some() => Err(LinkError::DoesNotFit("password")),
+        // More access than was agreed to needs another grant, and less is told to the connector: either is checked.
+        Login::Google { client_id, refresh_token: old_token, access } => {
+            let new_access = update.access.unwrap_or(*access);
+            let changes = refresh_token.is_some() || new_access != *access;
+            Ok(changes.then(|| Login::Google {
+                client_id: client_id.clone(),
+                refresh_token: refresh_token.as_ref().unwrap_or(old_token).clone(),
+                access: new_access,
+            }))
+        }
     }
 }

@@ -101,6 +101,8 @@ id! {
     FeedId, "fed";
     /// One channel through which a provider tells of changes.
     ChannelId, "chn";
+    /// A person's visit to the page where accounts are linked.
+    LinkSessionId, "lks";
     /// One entry of the change log.
     ChangeId, "evt";
     /// One entry of the audit log.

@@ -24,7 +24,7 @@ use crate::{
     },
     store::{AttemptRow, BookingRow, OutboxRow, ResourceRow, StoreError, Taken, Tx, WorkRow},
     sync::{
-        ASIDE, End, Engine, Lane, SyncError, Use,
+        ASIDE, End, Engine, Lane, Pace, SyncError, Use,
         schedule::{self, Failure, after},
         state::is_pulled,
     },
@@ -95,7 +95,7 @@ impl Engine {
         };
         let resource = template_of(&mut tx, &booking, &row).await?;
         tx.rollback().await?;
-        match self.enter(work, &way.login.host()).await? {
+        match self.enter(work, &way.pace).await? {
             Taken::Yes => {}
             Taken::Busy => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
             Taken::Closed(until) => return Ok(End::Again(until, None)),
@@ -108,7 +108,7 @@ impl Engine {
         let tenant = work.tenant_id.clone();
         let said = words(&self.vault, &draft(&booking, &details, resource.as_ref()));
         let task = Task { tenant, booking, details, resource, said, row, calendar };
-        self.deliver(work, task, &*connector, &way.login.host()).await
+        self.deliver(work, task, &*connector, &way.pace).await
     }
 
     async fn deliver(
@@ -116,7 +116,7 @@ impl Engine {
         work: &WorkRow,
         mut task: Task,
         connector: &dyn Connector,
-        host: &str,
+        pace: &Pace,
     ) -> Result<End, StoreError> {
         let Some(writer) = connector.writer() else {
             return self.give_up(work, &task, "not_writable").await;
@@ -126,7 +126,7 @@ impl Engine {
             if step == Step::Settled {
                 return self.settled(work, &task).await;
             }
-            match self.take(work, &task, step, writer, host).await? {
+            match self.take(work, &task, step, writer, pace).await? {
                 Went::On(row) if row.state == Delivery::Pending => task.row = *row,
                 Went::On(_) => return Ok(End::Never),
                 Went::Stuck(remedy, code) => return self.stuck(work, &task, remedy, code).await,
@@ -142,7 +142,7 @@ impl Engine {
         task: &Task,
         step: Step,
         writer: &dyn Writer,
-        host: &str,
+        pace: &Pace,
     ) -> Result<Went, StoreError> {
         let mut row = task.row.clone();
         if is_back(Bug::FreshNameOnRetry) && step == Step::Find {
@@ -173,7 +173,7 @@ impl Engine {
         let tried = attempt(step, &outcome, began, self.clock.now());
         match outcome {
             Ok(item) => self.found(work, task, row, step, item, tried).await,
-            Err(error) => self.failed(work, task, row, step, error, tried, host).await,
+            Err(error) => self.failed(work, task, row, step, error, tried, pace).await,
         }
     }
 
@@ -259,9 +259,9 @@ impl Engine {
         step: Step,
         error: Error,
         tried: AttemptRow,
-        host: &str,
+        pace: &Pace,
     ) -> Result<Went, StoreError> {
-        self.obey(host, &error.kind).await?;
+        self.obey(pace, &error.kind).await?;
         let code = error.kind.code();
         let remedy = error.kind.remedy(Verb::Write);
         let mut went = Went::Stuck(remedy, code);

@@ -50,7 +50,7 @@ impl Engine {
         let connector = self.connect(&subject.connection, &way)?;
         let Some(writer) = connector.writer() else { return Ok(None) };
         let at = connectors::CalendarRef::new(subject.calendar.provider_ref.clone());
-        let live = self.enter_live(&way.login.host()).await?;
+        let live = self.enter_live(&way.pace).await?;
         let found = match sought {
             Sought::Event(name) => writer.get(&at, &ItemRef::new(name.clone())).await,
             Sought::Uid(uid) => {
@@ -60,7 +60,7 @@ impl Engine {
         };
         live.leave().await;
         if let Err(error) = &found {
-            self.obey(&way.login.host(), &error.kind).await?;
+            self.obey(&way.pace, &error.kind).await?;
         }
         Ok(found?.map(|item| standing(calendar, &item)))
     }

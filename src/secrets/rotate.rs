@@ -67,6 +67,8 @@ fn row_of(row: &SealedRow, column: SealedColumn) -> (String, &'static str) {
     match column {
         SealedColumn::Login => (row.part.clone(), "login"),
         SealedColumn::Details => (row.part.clone(), "bookings.details"),
+        SealedColumn::Token => (row.part.clone(), "grants.access_token"),
+        SealedColumn::App => (row.part.clone(), "provider_apps.secret"),
         SealedColumn::Answer => (answer_row(&row.part, &row.rest), "idempotency.answer"),
     }
 }

@@ -9,7 +9,7 @@ use super::Sealed;
 use crate::model::{
     ids::{
         BookingId, CalendarId, ChangeId, ChannelId, ConflictId, ConnectionId, FeedId, HoldId,
-        KeyId, ResourceId, TenantId,
+        KeyId, LinkSessionId, ResourceId, TenantId,
     },
     states::{Access, ConnectionState, InitialSync, Provider, PushState},
 };
@@ -159,6 +159,7 @@ text_arg!(
     BookingId,
     ConflictId,
     FeedId,
+    LinkSessionId,
     ChangeId,
     Provider,
     ConnectionState,

@@ -13,7 +13,7 @@ use crate::model::{
     event::Event,
     ids::{
         BookingId, CalendarId, ChangeId, ChannelId, ConflictId, ConnectionId, FeedId, HoldId,
-        KeyId, ResourceId, TenantId,
+        KeyId, LinkSessionId, ResourceId, TenantId,
     },
     states::{
         Access, BookingStatus, ConnectionState, Delivery, HoldState, InitialSync, Provider,
@@ -147,6 +147,7 @@ column! {
     BookingId, String, |raw| raw.parse().ok();
     ConflictId, String, |raw| raw.parse().ok();
     FeedId, String, |raw| raw.parse().ok();
+    LinkSessionId, String, |raw| raw.parse().ok();
     ChangeId, String, |raw| raw.parse().ok();
     Provider, String, |raw| Provider::parse(&raw);
     ConnectionState, String, |raw| ConnectionState::parse(&raw);

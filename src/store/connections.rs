@@ -207,6 +207,18 @@ impl Connections<'_> {
         Ok(self.0.execute(include_str!("sql/connection_set_login.sql"), &args).await? > 0)
     }
 
+    /// As [`set_login`](Self::set_login), unless the login is another than `old` by now.
+    pub async fn swap_login(
+        &mut self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        old: &Sealed,
+        new: &Sealed,
+    ) -> Result<bool> {
+        let args = [tenant.into(), connection.into(), old.into(), new.into()];
+        Ok(self.0.execute(include_str!("sql/connection_swap_login.sql"), &args).await? > 0)
+    }
+
     /// Notes a connection's health, unless it is being removed. Unchanged health writes nothing.
     pub async fn set_health(
         &mut self,

@@ -143,10 +143,15 @@ impl DataKeys<'_> {
         let number = data_key.to_be_bytes();
         let (part, rest) = after.map_or(("", ""), |row| (&*row.part, &*row.rest));
         match column {
-            SealedColumn::Login | SealedColumn::Details => {
+            SealedColumn::Login
+            | SealedColumn::Details
+            | SealedColumn::Token
+            | SealedColumn::App => {
                 let args = [tenant.into(), part.into(), number.as_slice().into(), limit.into()];
                 let sql = match column {
                     SealedColumn::Details => include_str!("sql/sealed_details.sql"),
+                    SealedColumn::Token => include_str!("sql/sealed_grants.sql"),
+                    SealedColumn::App => include_str!("sql/sealed_apps.sql"),
                     _ => include_str!("sql/sealed_logins.sql"),
                 };
                 self.0.all(sql, &args).await
@@ -183,6 +188,14 @@ impl DataKeys<'_> {
                 let args = [tenant.into(), part, old, new];
                 self.0.execute(include_str!("sql/reseal_details.sql"), &args).await?
             }
+            SealedColumn::Token => {
+                let args = [tenant.into(), part, old, new];
+                self.0.execute(include_str!("sql/reseal_grant.sql"), &args).await?
+            }
+            SealedColumn::App => {
+                let args = [tenant.into(), part, old, new];
+                self.0.execute(include_str!("sql/reseal_app.sql"), &args).await?
+            }
             SealedColumn::Answer => {
                 let args = [tenant.into(), part, rest, old, new];
                 self.0.execute(include_str!("sql/reseal_answer.sql"), &args).await?
@@ -201,16 +214,21 @@ pub enum SealedColumn {
     Answer,
     /// `bookings.details`, where something was said.
     Details,
+    /// `grants.access_token`, where there is one.
+    Token,
+    /// `provider_apps.secret`.
+    App,
 }
 
 impl SealedColumn {
-    pub const ALL: [Self; 3] = [Self::Login, Self::Answer, Self::Details];
+    pub const ALL: [Self; 5] =
+        [Self::Login, Self::Answer, Self::Details, Self::Token, Self::App];
 }
 
 /// One sealed secret and the key of its row within the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedRow {
-    /// The connection, the booking, or the route of a kept answer.
+    /// The connection, the booking, the provider, or the route of a kept answer.
     pub part: String,
     /// The Idempotency-Key of a kept answer.
     pub rest: String,

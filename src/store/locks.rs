@@ -11,7 +11,7 @@
 //! 4. resources,
 //! 5. calendars, and what is counted of them (`provider_requests`),
 //! 6. the data key that seals a login,
-//! 7. connections, and their timelines,
+//! 7. connections, then their grants, and their timelines,
 //! 8. rows of due work: those of bookings, what compares calendars, those of connections, then what reads calendars; each by
 //!    subject and lane,
 //! 9. hosts.

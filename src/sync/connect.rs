@@ -4,9 +4,7 @@ use std::{fmt, sync::Arc};
 
 use connectors::{
     Connector,
-    caldav::{self, Caldav},
-    ics::Feed,
-    transport::Transport,
+    oauth::{App, OAuth, Tokens},
 };
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,7 +13,10 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::{
-    model::{ids::TenantId, states::Provider},
+    model::{
+        ids::TenantId,
+        states::{Access, Provider},
+    },
     store::{StoreError, Tx},
 };
 
@@ -24,6 +25,17 @@ use crate::{
 pub enum Login {
     Caldav { url: String, username: String, password: SecretString },
     Ics { url: SecretString },
+    /// A grant that a person has given to an OAuth client.
+    Google { client_id: String, refresh_token: SecretString, access: Access },
+}
+
+/// By what a conversation with a provider is paced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// One conversation at a time: the host, or the account where one host answers for everybody.
+    pub(crate) place: String,
+    /// What all accounts of one OAuth client share.
+    pub(crate) project: Option<String>,
 }
 
 /// The form under the seal.
@@ -32,6 +44,7 @@ pub enum Login {
 enum Kept {
     Caldav { url: String, username: String, password: String },
     Ics { url: String },
+    Google { client_id: String, refresh_token: String, access: Access },
 }
 
 impl fmt::Debug for Login {
@@ -45,6 +58,19 @@ impl Login {
         match self {
             Self::Caldav { .. } => Provider::Caldav,
             Self::Ics { .. } => Provider::Ics,
+            Self::Google { .. } => Provider::Google,
+        }
+    }
+
+    /// What paces a conversation by this login. `identity` is the account's, where it is known; nobody else talks to
+    /// one that is not known yet.
+    pub(crate) fn pace(&self, identity: Option<&str>) -> Pace {
+        match self {
+            Self::Caldav { .. } | Self::Ics { .. } => Pace { place: self.host(), project: None },
+            Self::Google { client_id, refresh_token, .. } => Pace {
+                place: format!("google {}", identity.unwrap_or(refresh_token.expose_secret())),
+                project: Some(format!("google client {client_id}")),
+            },
         }
     }
 
@@ -53,6 +79,7 @@ impl Login {
         let address = match self {
             Self::Caldav { url, .. } => url.as_str(),
             Self::Ics { url } => url.expose_secret(),
+            Self::Google { .. } => "google",
         };
         let host = url::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned));
         host.unwrap_or_else(|| {
@@ -70,6 +97,11 @@ impl Login {
                 password: password.expose_secret().to_owned(),
             },
             Self::Ics { url } => Kept::Ics { url: url.expose_secret().to_owned() },
+            Self::Google { client_id, refresh_token, access } => Kept::Google {
+                client_id: client_id.clone(),
+                refresh_token: refresh_token.expose_secret().to_owned(),
+                access: *access,
+            },
         };
         Zeroizing::new(serde_json::to_vec(&kept).expect("plain strings always serialise"))
     }
@@ -81,6 +113,9 @@ impl Login {
                 Self::Caldav { url, username, password: password.into() }
             }
             Kept::Ics { url } => Self::Ics { url: url.into() },
+            Kept::Google { client_id, refresh_token, access } => {
+                Self::Google { client_id, refresh_token: refresh_token.into(), access }
+            }
         })
     }
 }
@@ -88,7 +123,7 @@ impl Login {
 /// Makes connectors. The engine takes this as an argument, so that tests can put their own in its place.
 pub trait Connectors: fmt::Debug + Send + Sync {
     /// Makes the connector of one login; nothing is sent yet. Of the private networks that the hub may
-    /// reach, only those in `allow_net` are left, where it is given.
+    /// reach, only those in `allow_net` are left, where it is given. `tokens` are those of a grant.
     ///
     /// # Errors
     ///
@@ -98,28 +133,14 @@ pub trait Connectors: fmt::Debug + Send + Sync {
         login: &Login,
         learned: Value,
         allow_net: Option<&[IpNet]>,
+        tokens: Option<Arc<dyn Tokens>>,
     ) -> connectors::Result<Arc<dyn Connector>>;
-}
 
-impl Connectors for Transport {
-    fn connect(
-        &self,
-        login: &Login,
-        learned: Value,
-        allow_net: Option<&[IpNet]>,
-    ) -> connectors::Result<Arc<dyn Connector>> {
-        let transport = match allow_net {
-            Some(nets) => self.narrowed(nets)?,
-            None => self.clone(),
-        };
-        Ok(match login {
-            Login::Caldav { url, username, password } => {
-                let login = caldav::Login::with_password(url, username, password.clone());
-                Arc::new(Caldav::connect(transport, login, learned)?)
-            }
-            Login::Ics { url } => Arc::new(Feed::new(transport, url.clone(), learned)?),
-        })
-    }
+    /// Where people sign in at a provider, if it is by OAuth.
+    fn oauth(&self, provider: Provider) -> Option<&OAuth>;
+
+    /// The operator's own OAuth client at a provider.
+    fn app(&self, provider: Provider) -> Option<&App>;
 }
 
 /// The private networks that a tenant was narrowed to; `None` where it may reach all that the hub may. A

@@ -250,7 +250,7 @@ impl Round<'_> {
         let failures = u32::try_from(calendar.failures).unwrap_or(u32::MAX).saturating_add(1);
         let consequence = consequence(provider.kind.remedy(Verb::Pull));
         let failure = failure(&provider.kind);
-        engine.obey(&self.host, &provider.kind).await?;
+        engine.obey(&self.pace, &provider.kind).await?;
         let next = schedule::retry(now, failure, failures, calendar.poll_every, &*engine.entropy);
         let code = provider.kind.code();
         tracing::warn!(calendar.id = %calendar.calendar_id, code, failures, error = %provider, "A pull failed; what was known is kept.");

@@ -14,9 +14,10 @@ use tokio::sync::Notify;
 use super::{
     channel::Ears,
     clockwork::Seen,
-    connect::{Connectors, Login, allowed_networks},
+    connect::{Connectors, Login, Pace, allowed_networks},
     drain::Turns,
     error::SyncError,
+    grants::Wallet,
     leases::Leases,
     pausing::Use,
     traffic::{Counted, Tally},
@@ -46,6 +47,8 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) connectors: Arc<dyn Connectors>,
+    /// The access tokens of all connections.
+    pub(crate) wallet: Arc<Wallet>,
     pub(crate) audit: Arc<AuditLog>,
     pub(super) leases: Leases,
     pub(super) tally: Tally,
@@ -78,13 +81,26 @@ pub(crate) struct Subject {
 #[derive(Clone, Debug)]
 pub(crate) struct Way {
     pub(crate) login: Login,
+    pub(crate) pace: Pace,
     /// See [`allowed_networks`].
     pub(crate) allow_net: Option<Vec<IpNet>>,
+}
+
+impl Way {
+    pub(super) fn of(
+        connection: &ConnectionRow,
+        login: Login,
+        allow_net: Option<Vec<IpNet>>,
+    ) -> Self {
+        let pace = login.pace(Some(&connection.identity));
+        Self { login, pace, allow_net }
+    }
 }
 
 impl Engine {
     pub fn new(parts: Parts) -> Self {
         let owner = OnceLock::new();
+        let wallet = Arc::new(Wallet::new(parts.clone()));
         let Parts { store, vault, clock, entropy, connectors } = parts;
         let (leases, bell, flights) = (Leases::default(), Arc::default(), Mutex::default());
         let (claims, turn, tally) = (AtomicU64::new(0), Turns::default(), Tally::default());
@@ -97,6 +113,7 @@ impl Engine {
             clock,
             entropy,
             connectors,
+            wallet,
             audit,
             leases,
             tally,
@@ -166,14 +183,14 @@ impl Engine {
                 if matches!(opened, Err(SyncError::Secrets(SecretsError::Tampered))) {
                     drop(tx);
                     self.unreadable(&now).await?;
-                    return opened.map(|login| Way { login, allow_net: None });
+                    return opened.map(|login| Way::of(&now, login, None));
                 }
                 opened?
             }
             other => other?,
         };
         let allow_net = allowed_networks(&mut tx, &subject.tenant).await?;
-        Ok(Way { login, allow_net })
+        Ok(Way::of(&subject.connection, login, allow_net))
     }
 
     /// Makes the connector of a calendar's connection; nothing is sent yet.
@@ -187,7 +204,11 @@ impl Engine {
         way: &Way,
     ) -> connectors::Result<Arc<dyn Connector>> {
         let learned = connection.learned.clone();
-        self.connectors.connect(&way.login, learned, way.allow_net.as_deref())
+        let tokens = match &way.login {
+            Login::Caldav { .. } | Login::Ics { .. } => None,
+            Login::Google { .. } => Some(self.wallet.tokens(connection)),
+        };
+        self.connectors.connect(&way.login, learned, way.allow_net.as_deref(), tokens)
     }
 
     pub(crate) async fn open_login(

@@ -46,6 +46,7 @@ impl Engine {
         let own: Vec<_> = calendars.iter().map(|row| row.calendar_id.clone()).collect();
         tx.bookings().blank_history(tenant, &own).await?;
         tx.pauses().remove(&Target::Connection(tenant.clone(), connection.clone())).await?;
+        tx.link_sessions().erase(tenant, connection).await?;
         tx.connections().delete(tenant, connection).await?;
         // What the log and kept answers told of it; that it was there and is gone stays told.
         tx.changes().blank(tenant, &ids).await?;

@@ -131,7 +131,7 @@ impl Engine {
             Ok(found) => found,
             Err(error) => return self.end_of(row, &error),
         };
-        match self.enter(row, &way.login.host()).await? {
+        match self.enter(row, &way.pace).await? {
             Taken::Yes => {}
             Taken::Busy => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
             Taken::Closed(until) => return Ok(End::Again(until, None)),

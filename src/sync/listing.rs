@@ -92,7 +92,7 @@ impl Engine {
             other => other.map_err(plain)?,
         };
         let allow_net = allowed_networks(&mut tx, tenant).await.map_err(|e| plain(e.into()))?;
-        let way = Way { login, allow_net };
+        let way = Way::of(&row, login, allow_net);
         let held = tx.pauses().on(tenant, id, row.provider).await.map_err(|e| plain(e.into()))?;
         drop(tx);
         if held.reads {
@@ -102,7 +102,7 @@ impl Engine {
             return Err(plain(SyncError::Gone));
         }
         let now = self.clock.now();
-        match self.enter(claimed, &way.login.host()).await.map_err(|e| plain(e.into()))? {
+        match self.enter(claimed, &way.pace).await.map_err(|e| plain(e.into()))? {
             Taken::Yes => {}
             Taken::Busy => return Err(plain(SyncError::HostClosed(after(now, ASIDE)))),
             Taken::Closed(until) => return Err(plain(SyncError::HostClosed(until))),
@@ -119,7 +119,7 @@ impl Engine {
                 Ok(next_poll(self.clock.now(), LIST_EVERY, &*self.entropy))
             }
             Err(error) => {
-                self.obey(&way.login.host(), &error.kind).await.map_err(|e| plain(e.into()))?;
+                self.obey(&way.pace, &error.kind).await.map_err(|e| plain(e.into()))?;
                 self.not_listed(claimed, &row, &*connector, &error, asked).await.map_err(plain)?;
                 Err((error.into(), tries))
             }

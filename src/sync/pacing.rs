@@ -10,6 +10,7 @@ use connectors::{Kind, RetryAfter, Throttle};
 use jiff::Timestamp;
 
 use super::{
+    connect::Pace,
     engine::Engine,
     error::SyncError,
     leases::lease,
@@ -47,8 +48,11 @@ impl Engine {
     }
 
     /// Asks for a claimed row's place at its host, unless the claim brought it.
-    pub(crate) async fn enter(&self, row: &WorkRow, host: &str) -> Result<Taken, StoreError> {
-        let host = self.host_key(host);
+    pub(crate) async fn enter(&self, row: &WorkRow, pace: &Pace) -> Result<Taken, StoreError> {
+        let host = self.host_key(&pace.place);
+        if let Some(until) = self.project_closed(pace).await? {
+            return Ok(Taken::Closed(until));
+        }
         if row.host.as_ref() == Some(&host) {
             return Ok(Taken::Yes);
         }
@@ -76,13 +80,29 @@ impl Engine {
         Ok(())
     }
 
-    /// Keeps every hub from a host for as long as it asked for.
-    pub(crate) async fn obey(&self, host: &str, kind: &Kind) -> Result<(), StoreError> {
-        let Kind::Throttled { retry_after: Some(asked), .. } = kind else { return Ok(()) };
+    /// Until when all that share an OAuth client are to leave its provider alone. Those who wait for it come back one
+    /// by one, not all at once.
+    async fn project_closed(&self, pace: &Pace) -> Result<Option<Timestamp>, StoreError> {
+        let Some(project) = &pace.project else { return Ok(None) };
+        let (key, now) = (self.host_key(project), self.clock.now());
+        let until = self.store.read().await?.hosts().closed_until(&key, now).await?;
+        let mut spread = [0; 2];
+        self.entropy.fill(&mut spread);
+        let spread = Duration::from_millis(u64::from(u16::from_be_bytes(spread)) / 4);
+        Ok(until.map(|until| after(until, spread)))
+    }
+
+    /// Keeps every hub from a host, an account or an OAuth client's provider for as long as it asked for.
+    pub(crate) async fn obey(&self, pace: &Pace, kind: &Kind) -> Result<(), StoreError> {
+        let Kind::Throttled { retry_after: Some(asked), scope } = kind else { return Ok(()) };
+        let closed = match (scope, &pace.project) {
+            (Throttle::Project, Some(project)) => project,
+            (Throttle::Project | Throttle::Account | Throttle::Host, _) => &pace.place,
+        };
         let now = self.clock.now();
         let until = not_before(now, *asked);
         let mut tx = self.store.begin().await?;
-        tx.hosts().close(&self.host_key(host), until, now).await?;
+        tx.hosts().close(&self.host_key(closed), until, now).await?;
         tx.commit().await
     }
 
@@ -99,8 +119,11 @@ impl Engine {
     /// # Errors
     ///
     /// [`SyncError::HostClosed`] when the host asked to be left alone, or others keep reading.
-    pub(crate) async fn enter_live(&self, host: &str) -> Result<Live<'_>, SyncError> {
-        let talk = Talk { host: self.host_key(host), owner: self.next_owner() };
+    pub(crate) async fn enter_live(&self, pace: &Pace) -> Result<Live<'_>, SyncError> {
+        if let Some(until) = self.project_closed(pace).await? {
+            return Err(SyncError::HostClosed(until));
+        }
+        let talk = Talk { host: self.host_key(&pace.place), owner: self.next_owner() };
         for _ in 0..LIVE_PATIENCE {
             let now = self.clock.now();
             let mut tx = self.store.begin().await?;

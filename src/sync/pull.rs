@@ -16,6 +16,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
 use super::{
+    connect::Pace,
     digest::{Allowance, News},
     engine::{Engine, Subject, Way},
     error::SyncError,
@@ -71,8 +72,8 @@ pub struct Pulled {
 pub(super) struct Round<'a> {
     pub(super) engine: &'a Engine,
     pub(super) subject: Subject,
-    /// The provider's host, to be left alone when it asks for that.
-    pub(super) host: String,
+    /// Who is to be left alone when the provider asks for that.
+    pub(super) pace: Pace,
     pub(super) ask: Ask<'a>,
     /// Before the first request.
     pub(super) began: Timestamp,
@@ -108,7 +109,7 @@ impl Engine {
         let _alone = flight.lock().await;
         let subject = self.subject(tenant, calendar).await?;
         let way = self.way(&subject, Use::Read).await?;
-        let live = self.enter_live(&way.login.host()).await?;
+        let live = self.enter_live(&way.pace).await?;
         let pulled = self.pull_subject(subject, &way, ask).await;
         live.leave().await;
         pulled
@@ -125,7 +126,7 @@ impl Engine {
         }
         let learned = subject.connection.learned.clone();
         let connector = self.connect(&subject.connection, way);
-        let mut round = Round::new(self, subject, way.login.host(), ask);
+        let mut round = Round::new(self, subject, way.pace.clone(), ask);
         reach(Point::PullBegun).await;
         let (outcome, learned) = match &connector {
             Ok(connector) => {
@@ -159,7 +160,7 @@ fn word(ended: &Result<Pulled, SyncError>) -> &'static str {
 }
 
 impl<'a> Round<'a> {
-    fn new(engine: &'a Engine, subject: Subject, host: String, ask: Ask<'a>) -> Self {
+    fn new(engine: &'a Engine, subject: Subject, pace: Pace, ask: Ask<'a>) -> Self {
         let began = engine.clock.now();
         let calendar = &subject.calendar;
         let covered = covered(calendar).unwrap_or_else(|| window::at(began));
@@ -167,7 +168,7 @@ impl<'a> Round<'a> {
         Self {
             engine,
             subject,
-            host,
+            pace,
             ask,
             began,
             covered,

@@ -205,7 +205,7 @@ impl Engine {
             return Ok(());
         }
         let way = self.way(&subject, Use::Read).await?;
-        let live = self.enter_live(&way.login.host()).await?;
+        let live = self.enter_live(&way.pace).await?;
         let pulled = self.pull_subject(subject, &way, Ask::default()).await;
         live.leave().await;
         pulled.map(|_| ())

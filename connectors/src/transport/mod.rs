@@ -60,11 +60,20 @@ pub struct Call {
     /// Hosts that equal this name or lie below it may see the credentials after a redirect
     /// (`icloud.com`: its discovery leads from one host to another).
     pub trusted_domain: Option<String>,
+    /// Whether it takes no turn at its host ([`Limits::per_host`]): the host is everybody's, and whoever calls paces
+    /// the account.
+    pub is_unpaced: bool,
 }
 
 impl Call {
     pub fn new(provider: &'static str, operation: &'static str) -> Self {
-        Self { provider, operation, trusted_domain: None }
+        Self { provider, operation, trusted_domain: None, is_unpaced: false }
+    }
+
+    /// For a provider whose one host answers for all accounts.
+    #[must_use]
+    pub fn unpaced(self) -> Self {
+        Self { is_unpaced: true, ..self }
     }
 
     #[must_use]

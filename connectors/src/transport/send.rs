@@ -225,7 +225,7 @@ impl Transport {
             status = tracing::field::Empty,
             duration_ms = tracing::field::Empty,
         );
-        let _turn = self.turn(&host).await;
+        let _turn = if call.is_unpaced { None } else { self.turn(&host).await };
         let started = Instant::now();
         let sent_bytes = request.body().len();
         let outcome = self.call_backend(url, request, &host).instrument(span.clone()).await;

@@ -41,8 +41,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"provider": "caldav", "url": "https://dav.example.org/", "username": "me",
     "password": "app password", "external_id": "doctor_482"}))]
-struct NewConnection {
-    /// `caldav` or `ics`.
+pub(super) struct NewConnection {
+    /// `caldav`, `ics` or `google`.
     provider: String,
     /// Of a CalDAV server (any address of it), or of a feed (`https:` or `webcal:`).
     #[schema(value_type = Option<String>)]
@@ -50,6 +50,11 @@ struct NewConnection {
     username: Option<String>,
     #[schema(value_type = Option<String>)]
     password: Option<SecretString>,
+    /// Of a grant that a person has given elsewhere to the same OAuth client (the tenant's own, else the hub's).
+    #[schema(value_type = Option<String>)]
+    refresh_token: Option<SecretString>,
+    /// Which of the OAuth clients the grant was given to, where there are two.
+    client_id: Option<String>,
     /// `busy_only`, `read` or `read_write`.
     #[schema(value_type = Option<String>)]
     access: Option<Access>,
@@ -59,13 +64,14 @@ struct NewConnection {
 }
 
 impl NewConnection {
-    fn into_request(self) -> Result<LinkRequest, Problem> {
+    /// `client_id` is the OAuth client of this tenant, for a provider that has them.
+    pub(super) fn into_request(self, client_id: Option<String>) -> Result<LinkRequest, Problem> {
         check_metadata(&self.metadata)?;
         if let Some(external_id) = &self.external_id {
             check_text("/external_id", external_id, 200)?;
         }
         let provider = Provider::parse(&self.provider).ok_or_else(|| {
-            Problem::field("/provider", "unknown_provider", "must be caldav or ics")
+            Problem::field("/provider", "unknown_provider", "must be caldav, ics or google")
         })?;
         let missing =
             |pointer| move || Problem::field(pointer, "required", "is required for this provider");
@@ -80,8 +86,17 @@ impl NewConnection {
                 password: self.password.ok_or_else(missing("/password"))?,
             },
             Provider::Ics => Login::Ics { url: url? },
-            Provider::Google | Provider::Microsoft => {
-                let detail = "this hub links caldav and ics";
+            Provider::Google => {
+                let given = |token: &SecretString| !token.expose_secret().trim().is_empty();
+                let token = self.refresh_token.filter(given);
+                Login::Google {
+                    client_id: client_id.unwrap_or_default(),
+                    refresh_token: token.ok_or_else(missing("/refresh_token"))?,
+                    access: self.access.unwrap_or(Access::ReadWrite),
+                }
+            }
+            Provider::Microsoft => {
+                let detail = "this hub links caldav, ics and google";
                 return Err(Problem::field("/provider", "unsupported_provider", detail));
             }
         };
@@ -94,6 +109,19 @@ impl NewConnection {
     }
 }
 
+/// The OAuth client that a grant from elsewhere was given to, where the provider has such.
+pub(super) async fn client_of(
+    api: &Api,
+    caller: &Caller,
+    new: &NewConnection,
+) -> Result<Option<String>, Problem> {
+    let provider = Provider::parse(&new.provider).filter(|it| *it == Provider::Google);
+    let Some(provider) = provider else { return Ok(None) };
+    let client_id = new.client_id.as_deref();
+    let found = api.hub.linker.client(&caller.tenant, provider, client_id).await;
+    found.map(Some).map_err(|error| by(provider, error))
+}
+
 /// What to change about a connection; what is left out stays, null takes away.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +132,9 @@ struct ConnectionPatch {
     username: Option<String>,
     #[schema(value_type = Option<String>)]
     password: Option<SecretString>,
+    /// Of another grant by the same account to the same OAuth client.
+    #[schema(value_type = Option<String>)]
+    refresh_token: Option<SecretString>,
     #[schema(value_type = Option<String>)]
     access: Option<Access>,
     #[serde(default, deserialize_with = "present")]
@@ -146,6 +177,8 @@ impl ConnectionPatch {
             url: self.url,
             username: self.username,
             password: self.password,
+            refresh_token: self.refresh_token,
+            grant: None,
             access: self.access,
             external_id: self.external_id,
             metadata: metadata.map(|metadata| serde_json::json!(metadata)),
@@ -190,7 +223,8 @@ async fn link(
     caller: Caller,
     Body(new): Body<NewConnection>,
 ) -> Result<impl IntoResponse, Problem> {
-    let request = new.into_request()?;
+    let client_id = client_of(&api, &caller, &new).await?;
+    let request = new.into_request(client_id)?;
     let provider = request.login.provider();
     let linker = api.hub.linker.acting(caller.by());
     let linked = linker.link(&caller.tenant, request).await.map_err(|error| by(provider, error))?;

@@ -16,9 +16,11 @@ mod hooks;
 mod ical;
 mod impact;
 mod keys;
+mod link_sessions;
 mod ops;
 mod outbox;
 mod pauses;
+mod provider_apps;
 mod refusal;
 mod render;
 mod resources;
@@ -35,6 +37,8 @@ pub(super) fn keyed() -> OpenApiRouter<Api> {
         .merge(keys::router())
         .merge(tenants::router())
         .merge(connections::router())
+        .merge(provider_apps::router())
+        .merge(link_sessions::router())
         .merge(calendars::router())
         .merge(resources::router())
         .merge(freebusy::router())

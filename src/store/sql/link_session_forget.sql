@@ -1,0 +1,2 @@
+DELETE FROM link_sessions
+WHERE expires_us <= $1
