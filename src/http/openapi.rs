@@ -26,6 +26,7 @@ with proof: how fresh it is, how far it reaches, and what is unknown. Unknown is
 const TAGS: [(&str, &str); 8] = [
     ("Keys and tenants", "Who may call, for what, and for which tenant."),
     ("Connections and calendars", "Linking accounts and feeds, and what was found behind them."),
+    ("Pages", "Where a person links an account; for browsers."),
     ("Resources", "People, rooms and machines, and the calendars that tell when they are busy."),
     ("Free/busy", "When somebody is busy, what is unknown, and on what the answer rests."),
     (

@@ -108,10 +108,17 @@ fn trace_id(request: &Request) -> Option<String> {
         .then(|| trace.to_owned())
 }
 
+/// Marks an answer that a person reads: it is left as it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnPage;
+
 /// Turns the framework's own plain refusals into problem documents.
 fn as_problem(response: Response) -> Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    if response.extensions().get::<OwnPage>().is_some() {
         return response;
     }
     let is_ours = response

@@ -29,7 +29,7 @@ mod timeline;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use super::Api;
+use super::{Api, oauth, pages};
 
 /// The routes that need a key.
 pub(super) fn keyed() -> OpenApiRouter<Api> {
@@ -62,4 +62,6 @@ pub(super) fn open() -> OpenApiRouter<Api> {
         .merge(health::router())
         .merge(feeds::secret_router())
         .merge(hooks::router())
+        .merge(pages::router())
+        .merge(oauth::router())
 }
