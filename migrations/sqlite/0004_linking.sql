@@ -69,3 +69,6 @@ CREATE TABLE oauth_trips (
 );
 CREATE INDEX oauth_trips_by_hash ON oauth_trips (hash);
 CREATE INDEX oauth_trips_by_session ON oauth_trips (tenant_id, session_id);
+
+-- One grant may serve several tenants: it is taken back with the last.
+CREATE INDEX connections_by_account ON connections (provider, identity);

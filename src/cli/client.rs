@@ -103,6 +103,31 @@ impl Client {
         self.send(self.request(Method::POST, path, &[])?.json(body)).await
     }
 
+    /// Sends lines of JSON and reads as many back.
+    pub(crate) async fn post_lines(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        lines: &str,
+    ) -> Result<Vec<Value>, Failure> {
+        let failed = |source| unreachable_at(&self.place, source);
+        let request = self.request(Method::POST, path, query)?;
+        let request = request.header("content-type", "application/x-ndjson").body(lines.to_owned());
+        let reply = request.send().await.map_err(failed)?;
+        let status = reply.status();
+        let raw = reply.text().await.map_err(failed)?;
+        let read: Result<Vec<Value>, _> =
+            raw.lines().filter(|line| !line.trim().is_empty()).map(serde_json::from_str).collect();
+        match read {
+            Ok(rows) if status.is_success() => Ok(rows),
+            Ok(rows) if rows.first().is_some_and(|body| body.get("code").is_some()) => {
+                let body = rows.into_iter().next().unwrap_or_default();
+                Err(Failure::Refused(Box::new(Problem::read(status.as_u16(), &body, raw))))
+            }
+            _ => Err(Failure::NotAHub { place: self.place.clone(), status: status.as_u16() }),
+        }
+    }
+
     /// Asks for the answer to wait for a provider, for so many seconds at most.
     pub(crate) async fn post_and_wait(
         &self,

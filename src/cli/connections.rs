@@ -8,6 +8,7 @@ use super::{
     calendars,
     connect::{Access, metadata, pair, password},
     ending::Ending,
+    imports,
     session::{Ask, Reach, Session, Target},
     show,
 };
@@ -19,6 +20,7 @@ Examples:
   calhub connections list --state needs_reauth
   calhub connections show con_...
   calhub connections update con_... --password-file new-password.txt     # ids of its calendars stay
+  calhub connections import accounts.ndjson --dry-run                    # a result a row; run again to go on
   calhub connections remove con_...                                      # erases all that was stored of it")]
 pub(crate) struct Connections {
     #[command(subcommand)]
@@ -34,7 +36,7 @@ enum Verb {
         /// Only those in this state: syncing, healthy, degraded, needs_reauth, revoked, removing
         #[arg(long)]
         state: Option<String>,
-        /// Only those of this provider: caldav, ics
+        /// Only those of this provider: caldav, ics, google
         #[arg(long)]
         provider: Option<String>,
         /// Only the one with your own id
@@ -48,6 +50,18 @@ enum Verb {
     },
     /// Change its login, address or access; every id stays
     Update(Update),
+    /// Link many accounts from a file of JSON lines, each as for POST /v1/connections
+    Import {
+        /// The file
+        #[arg(value_name = "FILE.ndjson")]
+        file: String,
+        /// Look at every account and keep nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Also those whose external_id is linked already
+        #[arg(long)]
+        again: bool,
+    },
     /// Remove it and erase what was stored of it
     Remove {
         /// con_..., or ext: and your own id
@@ -100,6 +114,9 @@ impl Ask for Connections {
 
     async fn ask(&self, session: &Session) -> anyhow::Result<()> {
         match &self.verb {
+            Verb::Import { file, dry_run, again } => {
+                imports::import(session, file, *dry_run, *again).await
+            }
             Verb::List { state, provider, external_id } => {
                 let filters =
                     [("state", state), ("provider", provider), ("external_id", external_id)];

@@ -43,6 +43,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Resources(command) => around.ask(command),
         Command::Tenants(command) => around.ask(command),
         Command::Keys(command) => around.ask(command),
+        Command::ProviderApps(command) => around.ask(command),
         Command::Bookings(command) => around.ask(command),
         Command::Holds(command) => around.ask(command),
         Command::Jobs(command) => around.ask(command),

@@ -50,16 +50,20 @@ pub(crate) struct Settings {
     apps: Apps,
 }
 
-/// OAuth clients. Their names are reserved; no provider of this release uses them.
+/// OAuth clients of the operator's. The names of Microsoft's are reserved; this release does not use them.
 #[derive(Clone, Debug, Default, Args)]
 struct Apps {
-    #[arg(long, hide = true)]
+    /// The OAuth client for linking Google accounts (CALHUB_GOOGLE_CLIENT_ID)
+    #[arg(long, value_name = "ID")]
     google_client_id: Option<String>,
-    #[arg(long, hide = true)]
+    /// A file that holds that client's secret (CALHUB_GOOGLE_CLIENT_SECRET_FILE)
+    #[arg(long, value_name = "FILE")]
     google_client_secret_file: Option<String>,
-    #[arg(long, hide = true)]
+    /// Where Google's API is; only for simulators
+    #[arg(long, value_name = "URL", hide = true)]
     google_base_url: Option<String>,
-    #[arg(long, hide = true)]
+    /// Where Google's sign-in is; only for simulators
+    #[arg(long, value_name = "URL", hide = true)]
     google_oauth_base_url: Option<String>,
     #[arg(long, hide = true)]
     microsoft_client_id: Option<String>,

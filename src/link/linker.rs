@@ -77,7 +77,7 @@ pub struct NewGrant {
 #[derive(Clone, Debug)]
 pub struct Linker {
     pub(super) engine: Arc<Engine>,
-    by: By,
+    pub(super) by: By,
 }
 
 /// A login that the provider has just accepted.
@@ -147,6 +147,25 @@ impl Linker {
             Err(LinkError::DifferentAccount) => self.keep(tenant, &asked, &checked).await,
             outcome => outcome,
         }
+    }
+
+    /// Looks at an account as [`link`](Self::link) does, and keeps nothing. Answers the connection that it has already.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Refused`] with the diagnosis when the live check fails.
+    pub async fn rehearse(
+        &self,
+        tenant: &TenantId,
+        asked: &LinkRequest,
+    ) -> Result<Option<ConnectionId>, LinkError> {
+        let is_access_asked = asked.access.is_some();
+        let checked =
+            self.check(tenant, None, &asked.login, None, Value::Null, is_access_asked).await?;
+        let mut tx = self.engine.store.read().await?;
+        let (provider, identity) = (asked.login.provider(), &checked.account.identity);
+        let found = tx.connections().by_identity(tenant, provider, identity).await?;
+        Ok(found.map(|row| row.connection_id))
     }
 
     /// The id of the OAuth client that a tenant's grants are given to, or of the one that is named.

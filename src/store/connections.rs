@@ -160,6 +160,17 @@ impl Connections<'_> {
         self.0.optional(include_str!("sql/connection_by_identity.sql"), &args).await
     }
 
+    /// How many other tenants have linked the same account.
+    pub async fn elsewhere(
+        &mut self,
+        tenant: &TenantId,
+        provider: Provider,
+        identity: &str,
+    ) -> Result<i64> {
+        let args = [tenant.into(), (&provider).into(), identity.into()];
+        self.0.value(include_str!("sql/connection_elsewhere.sql"), &args).await
+    }
+
     pub async fn by_external_id(
         &mut self,
         tenant: &TenantId,

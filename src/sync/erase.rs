@@ -1,15 +1,55 @@
 //! The end of a connection: everything stored of it goes, in one transaction.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::{engine::Engine, error::SyncError, lanes::Lane};
+use super::{connect::Login, engine::Engine, error::SyncError, lanes::Lane, schedule::after};
 use crate::{
     drill::{Point, reach},
     model::ids::{ConnectionId, TenantId},
     store::{Target, WorkRow},
 };
 
+/// How often, and how far apart, a provider is asked to take a grant back.
+const TRIES: i64 = 6;
+const PAUSE: Duration = Duration::from_secs(20);
+
 impl Engine {
+    /// Gives a grant back to its provider while its token can still be read; answers when to try again. A provider that
+    /// does not answer keeps nothing here from being erased for long.
+    pub(super) async fn take_back(
+        &self,
+        claimed: &WorkRow,
+        connection: &ConnectionId,
+    ) -> Result<Option<Timestamp>, SyncError> {
+        let tenant = &claimed.tenant_id;
+        let mut tx = self.store.read().await?;
+        let row = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
+        let Some(oauth) = self.connectors.oauth(row.provider) else { return Ok(None) };
+        let login = match self.open_login(&mut tx, &row).await {
+            Ok(login) => login,
+            // Nobody can read it any more.
+            Err(SyncError::Secrets(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Login::Google { client_id, refresh_token, .. } = login else { return Ok(None) };
+        // The provider takes back all that the account has granted to the client.
+        let is_hubs = self.connectors.app(row.provider).is_some_and(|app| app.client_id == client_id);
+        if is_hubs && tx.connections().elsewhere(tenant, row.provider, &row.identity).await? > 0 {
+            return Ok(None);
+        }
+        drop(tx);
+        let Err(error) = oauth.revoke(&refresh_token).await else { return Ok(None) };
+        if claimed.attempts >= TRIES {
+            tracing::warn!(connection.id = %connection, %error, "A grant was not given back; it ends where it was given.");
+            return Ok(None);
+        }
+        tracing::info!(connection.id = %connection, %error, "A grant could not be given back yet.");
+        Ok(Some(after(self.clock.now(), PAUSE)))
+    }
+
     /// Erases a connection that is being removed, with its calendars and their work. Tells how many events of ours
     /// were `left` there, although they were to be taken out.
     pub(super) async fn erase(

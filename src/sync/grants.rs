@@ -25,7 +25,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     connect::Login,
-    engine::{Parts, login_place, mint_name},
+    engine::{Engine, Parts, login_place, mint_name},
     error::SyncError,
 };
 use crate::{
@@ -336,6 +336,23 @@ impl Wallet {
 
     fn now(&self) -> Timestamp {
         self.parts.clock.now()
+    }
+}
+
+impl Engine {
+    /// A connection's access token, as its connector gets it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tokens::access_token`]; [`SyncError::Gone`] when there is no such connection.
+    pub async fn access_token(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<SecretString, SyncError> {
+        let row = self.store.read().await?.connections().get(tenant, connection).await?;
+        let row = row.ok_or(SyncError::Gone)?;
+        Ok(self.wallet.tokens(&row).access_token().await?)
     }
 }
 

@@ -171,6 +171,11 @@ impl Engine {
             Cleared::NotYet => return Ok(End::Again(after(self.clock.now(), CLEARING), None)),
         };
         self.close_channels(&row.tenant_id, &connection).await?;
+        match self.take_back(row, &connection).await {
+            Ok(None) | Err(SyncError::Gone) => {}
+            Ok(Some(later)) => return Ok(End::Again(later, Some("unavailable"))),
+            Err(error) => return self.end_of(row, &error),
+        }
         match self.erase(&row.tenant_id, &connection, left, row).await {
             Ok(()) | Err(SyncError::Gone) => Ok(End::Never),
             Err(error) => self.end_of(row, &error),

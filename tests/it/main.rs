@@ -26,6 +26,7 @@ mod expand;
 mod faults;
 mod hostile;
 mod hubs;
+mod linking;
 mod monitoring;
 mod networks;
 mod real_servers;

@@ -49,6 +49,7 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("busy_by_calendar.postgres.sql", "loads the index"),
     ("busy_by_calendar.sqlite.sql", "loads the index"),
     ("conflict_to_settle.sql", "policies of every tenant are followed"),
+    ("connection_elsewhere.sql", "a grant that serves two tenants is taken back with the last"),
     ("data_key_all.sql", "secrets are rotated for every tenant"),
     ("calendar_all.sql", "loads the index"),
     ("calendar_turn_back.sql", "the clock is everybody's"),

@@ -1,5 +1,6 @@
 //! What the integration tests start: hubs, servers, databases.
 
+pub mod browser;
 pub mod engines;
 pub mod hub;
 pub mod servers;

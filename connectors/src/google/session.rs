@@ -41,7 +41,7 @@ impl Session {
         operation: &'static str,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>> {
-        let call = Call::new(PROVIDER, operation);
+        let call = Call::new(PROVIDER, operation).unpaced();
         let token = self.tokens.access_token().await?;
         let reply = self.transport.send(&call, signed(request.clone(), &token)?).await?;
         if !is_refused(&reply) {

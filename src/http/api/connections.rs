@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{events::settle, refusal::by, render::ConnectionView};
 use crate::{
     http::{
-        Api, Problem,
+        Api, Problem, Scope,
         auth::Caller,
         extract::{
             Body, IfMatch, Page, PageQuery, Path, Query, check_metadata, check_text, etag, id,
@@ -58,7 +58,7 @@ pub(super) struct NewConnection {
     /// `busy_only`, `read` or `read_write`.
     #[schema(value_type = Option<String>)]
     access: Option<Access>,
-    external_id: Option<String>,
+    pub(super) external_id: Option<String>,
     #[serde(default)]
     metadata: BTreeMap<String, String>,
 }
@@ -195,18 +195,30 @@ async fn read(
     row.ok_or_else(|| Problem::not_found("connection"))
 }
 
+/// Where a person signs in again: told to those who may link accounts, while it is needed.
+fn with_relink_url(api: &Api, caller: &Caller, row: &ConnectionRow, view: &mut ConnectionView) {
+    let is_needed =
+        matches!(row.state, ConnectionState::NeedsReauth | ConnectionState::Revoked);
+    if is_needed && caller.may(Scope::ConnectionsWrite) {
+        view.relink_url = Some(api.hub.visits.again_url(&row.tenant_id, &row.connection_id));
+    }
+}
+
 async fn rendered(
     api: &Api,
-    tenant: &TenantId,
+    caller: &Caller,
     connection: &ConnectionId,
     status: StatusCode,
 ) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1], Json<ConnectionView>), Problem> {
+    let tenant = &caller.tenant;
     let mut tx = api.hub.store.read().await?;
     let row = read(&mut tx, tenant, connection).await?;
     let calendars = tx.calendars().by_connection(tenant, connection).await?;
     let paused = tx.pauses().on(tenant, connection, row.provider).await?;
     let tag = (header::ETAG, etag(row.revision));
-    Ok((status, [tag], Json(ConnectionView::of(row, &calendars, paused))))
+    let mut view = ConnectionView::of(row.clone(), &calendars, paused);
+    with_relink_url(api, caller, &row, &mut view);
+    Ok((status, [tag], Json(view)))
 }
 
 /// Links an account after checking it live.
@@ -230,7 +242,7 @@ async fn link(
     let linked = linker.link(&caller.tenant, request).await.map_err(|error| by(provider, error))?;
     settle(&api).await;
     let status = if linked.created { StatusCode::CREATED } else { StatusCode::OK };
-    rendered(&api, &caller.tenant, &linked.connection_id, status).await
+    rendered(&api, &caller, &linked.connection_id, status).await
 }
 
 /// Which connections to list.
@@ -280,7 +292,9 @@ async fn list(
             |pause: &&PauseRow| pause.concerns(&caller.tenant, &row.connection_id, row.provider);
         let held = pauses.iter().filter(concerns);
         let held = held.fold(Paused::default(), |all, pause| all.and(pause.paused));
-        items.push(ConnectionView::of(row, &calendars, held));
+        let mut view = ConnectionView::of(row.clone(), &calendars, held);
+        with_relink_url(&api, &caller, &row, &mut view);
+        items.push(view);
     }
     Ok(Json(Page { items, next: rows.next }))
 }
@@ -318,7 +332,7 @@ async fn get(
     Path(text): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
     let connection = resolve(&api, &caller, &text).await?;
-    rendered(&api, &caller.tenant, &connection, StatusCode::OK).await
+    rendered(&api, &caller, &connection, StatusCode::OK).await
 }
 
 /// Changes password, address or access; the account and every calendar id stay.
@@ -346,7 +360,7 @@ async fn patch(
     let updated = linker.update(&caller.tenant, &connection, update, expected).await;
     updated.map_err(|error| by(row.provider, error))?;
     settle(&api).await;
-    rendered(&api, &caller.tenant, &connection, StatusCode::OK).await
+    rendered(&api, &caller, &connection, StatusCode::OK).await
 }
 
 /// How to take a connection out.
@@ -399,7 +413,7 @@ async fn remove(
         api.hub.desk.cancel_unlinked().await?;
     }
     settle(&api).await;
-    let mut answer = match rendered(&api, &caller.tenant, &connection, StatusCode::ACCEPTED).await {
+    let mut answer = match rendered(&api, &caller, &connection, StatusCode::ACCEPTED).await {
         Ok(answer) => answer.into_response(),
         // Erased already.
         Err(_) => {

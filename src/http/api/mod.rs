@@ -15,6 +15,7 @@ mod holds;
 mod hooks;
 mod ical;
 mod impact;
+mod imports;
 mod keys;
 mod link_sessions;
 mod ops;
@@ -37,6 +38,7 @@ pub(super) fn keyed() -> OpenApiRouter<Api> {
         .merge(keys::router())
         .merge(tenants::router())
         .merge(connections::router())
+        .merge(imports::router())
         .merge(provider_apps::router())
         .merge(link_sessions::router())
         .merge(calendars::router())

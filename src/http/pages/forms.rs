@@ -258,8 +258,11 @@ async fn taken_out(
     api.hub.visits.note(visit, "unlinked", None, None).await?;
     let linker = api.hub.linker.acting(by(visit));
     linker.remove(&visit.row.tenant_id, &connection, removal).await?;
-    if removal.cancel {
-        api.hub.desk.cancel_unlinked().await?;
+    // The desk cancels what is to be cancelled within a second; here it is only sooner.
+    if removal.cancel
+        && let Err(error) = api.hub.desk.cancel_unlinked().await
+    {
+        tracing::warn!(error = &error as &dyn std::error::Error, "Bookings are cancelled later.");
     }
     settle(api).await;
     Ok(())

@@ -24,6 +24,7 @@ use calhub::{
         BusyRow, ConnectionHealth, ConnectionRow, NewChange, Options, PullOutcome,
         RemoteCalendarRow, Sealed, Store,
     },
+    sync::Connectors,
 };
 use connectors::transport::{Settings, Transport};
 use jiff::Timestamp;
@@ -112,6 +113,16 @@ impl TestHub {
         transport: Transport,
         variables: &[(&str, &str)],
     ) -> Self {
+        Self::connected(nth, store, Arc::new(transport), variables).await
+    }
+
+    /// The same with connectors of the caller's.
+    pub async fn connected(
+        nth: u64,
+        store: Store,
+        connectors: Arc<dyn Connectors>,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut all = vec![("CALHUB_BOOTSTRAP_KEY", KEY), ("CALHUB_DATA_DIR", "/nonexistent")];
         all.extend(variables);
         let config = load(&Environment::of(&all), &Overrides::default()).unwrap();
@@ -127,7 +138,7 @@ impl TestHub {
             vault,
             clock: shared_clock,
             entropy: shared_entropy,
-            connectors: Arc::new(transport),
+            connectors,
             traffic: Arc::default(),
         };
         let hub = Arc::new(assemble(config, parts));

@@ -42,10 +42,11 @@ pub enum Kind {
     Conflict,
     /// A row of the outbox.
     Delivery,
+    LinkSession,
 }
 
 impl Kind {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Tenant,
         Self::Key,
         Self::Connection,
@@ -62,6 +63,7 @@ impl Kind {
         Self::BookingExt,
         Self::Conflict,
         Self::Delivery,
+        Self::LinkSession,
     ];
 
     /// A well-formed id of this kind that nobody has.
@@ -73,6 +75,7 @@ impl Kind {
             Self::Calendar | Self::Quarantined => "cal_00000000000070000000000000000000",
             Self::Resource => "res_00000000000070000000000000000000",
             Self::Feed => "fed_00000000000070000000000000000000",
+            Self::LinkSession => "lks_00000000000070000000000000000000",
             Self::Hold => "hld_00000000000070000000000000000000",
             Self::Delivery => {
                 "bkg_00000000000070000000000000000000:cal_00000000000070000000000000000000"
@@ -271,6 +274,8 @@ async fn furnish(
     let path = format!("/v1/resources/{resource}/feeds");
     let feed = ask(Method::POST, &path, json!({}), &[]).await.expect(201);
     let address = url::Url::parse(feed.body["url"].as_str().unwrap()).unwrap().path().to_owned();
+    let session = json!({"connection_id": connection, "login_hint": canary});
+    let session = ask(Method::POST, "/v1/link-sessions", session, &[]).await.expect(201).id();
     let key = json!({"name": canary, "scopes": ["ops"]});
     let key = ask(Method::POST, "/v1/keys", key, &[]).await.expect(201).id();
     let name = json!({"name": canary});
@@ -290,6 +295,7 @@ async fn furnish(
         (Kind::Feed, feed.id()),
         (Kind::Conflict, conflict),
         (Kind::Delivery, delivery),
+        (Kind::LinkSession, session),
     ];
     Side {
         tenant,

@@ -17,7 +17,8 @@ use crate::{
     },
 };
 
-const OPEN: [&str; 5] = ["/docs", "/healthz", "/readyz", "/metrics", "/openapi.json"];
+const OPEN: [&str; 6] =
+    ["/docs", "/healthz", "/readyz", "/metrics", "/openapi.json", "/link/style.css"];
 const HOOK: &str = "/hooks/google/{channel}";
 const FEED: &str = "/feeds/{feed_id}/{secret}";
 
@@ -42,6 +43,9 @@ pub(super) async fn tried(
                 feed(pair, &asking, (&pair.theirs, &pair.ours), found).await;
             }
             ("POST", HOOK) => hook(pair, &asking, found).await,
+            (method, path) if path.starts_with("/link/") || path.starts_with("/oauth/") => {
+                page(pair, (method, path), &asking, found).await;
+            }
             _ => panic!("what is {name}? Say it here"),
         }
     }
@@ -110,6 +114,34 @@ async fn hook(pair: &Pair, asking: &[(String, Vec<(&'static str, String)>)], fou
             let name = format!("POST {HOOK} by {who}");
             found.check(answer.status == 404, || format!("{name}: {}", answer.status));
             found.no_leak(&name, &answer, &[], &pair.ours);
+        }
+    }
+}
+
+/// What lets a browser in stands in an address or in a cookie: no id opens a page, and no key makes a difference.
+async fn page(
+    pair: &Pair,
+    (method, path): (&str, &str),
+    asking: &[(String, Vec<(&'static str, String)>)],
+    found: &mut Findings,
+) {
+    for side in [&pair.ours, &pair.theirs] {
+        let ids = [Kind::LinkSession, Kind::Tenant, Kind::Connection].map(|kind| side.id(kind));
+        let [session, tenant, connection] = ids;
+        let filled = path
+            .replace("{session}", session)
+            .replace("{tenant}", tenant)
+            .replace("{connection}", connection)
+            .replace("{proof}", "9999999999-AAAA");
+        let mut one = Operation::plain(method, &filled);
+        if path.ends_with("/start") {
+            one.query.push(("session".to_owned(), session.to_owned()));
+        }
+        for (who, headers) in asking {
+            let answer = one.send(pair, &borrowed(headers)).await;
+            let name = format!("{method} {path} by {who}");
+            found.check(matches!(answer.status, 403 | 404), || format!("{name}: {}", answer.status));
+            found.no_leak(&name, &answer, &ids, side);
         }
     }
 }

@@ -46,6 +46,8 @@ pub(super) fn operations(document: &Value) -> Vec<Operation> {
             continue;
         }
         let operation = &document["paths"][&path][method.to_lowercase()];
+        // A word, and no id.
+        let concrete = path.replace("{provider}", "google");
         let alternatives = operation["security"].as_array().unwrap();
         let needed = alternatives.iter().map(|one| one["key"][0].as_str().unwrap().to_owned());
         let mut slots = Vec::new();
@@ -67,7 +69,7 @@ pub(super) fn operations(document: &Value) -> Vec<Operation> {
             body: None,
             slots,
             documented: path.clone(),
-            path,
+            path: concrete,
         };
         let schema = operation.pointer("/requestBody/content/application~1json/schema/$ref");
         match schema.and_then(Value::as_str) {
@@ -101,6 +103,8 @@ fn kinds_in_path(path: &str, name: &str) -> Vec<Kind> {
         ("holds", "id") => vec![Kind::Hold, Kind::HoldExt],
         ("bookings", "conflict_id") => vec![Kind::Conflict],
         ("bookings", "id") => vec![Kind::Booking, Kind::BookingExt],
+        ("link-sessions", "id") => vec![Kind::LinkSession],
+        ("provider-apps", "provider") => Vec::new(),
         ("ops", "id") if path.contains("/outbox/") => vec![Kind::Delivery],
         ("ops", "id") if path.contains("/jobs/") => vec![Kind::Job],
         ("ops", "calendar_id") => vec![Kind::Quarantined],
@@ -140,6 +144,17 @@ fn bodies(schema: &str) -> Vec<(Value, Vec<Slot>)> {
                 "password": "p"}),
             vec![],
         )],
+        "NewProviderApp" => vec![(json!({"client_id": "c", "client_secret": "s"}), vec![])],
+        "NewLinkSession" => vec![
+            (
+                json!({"mode": "relink", "connection_id": ""}),
+                vec![slot("/connection_id", &[Kind::Connection, Kind::ConnectionExt])],
+            ),
+            (
+                json!({"mode": "link", "resource_id": ""}),
+                vec![slot("/resource_id", &[Kind::Resource, Kind::ResourceExt])],
+            ),
+        ],
         "ConnectionPatch" => vec![(json!({"metadata": {"x": "y"}}), vec![])],
         "CalendarPatch" => vec![(json!({"time_zone": "Europe/Berlin"}), vec![])],
         "NewKey" => vec![(json!({"name": "k", "scopes": ["availability:read"]}), vec![])],
@@ -241,7 +256,7 @@ fn every_id_is_known(operation: &Operation, properties: &Value, shapes: &[(Value
         .map(|slot| format!("{:?}", slot.place))
         .collect();
     for name in properties.as_object().unwrap().keys() {
-        let is_id = !["external_id", "event_id"].contains(&name.as_str())
+        let is_id = !["external_id", "event_id", "client_id"].contains(&name.as_str())
             && (name.ends_with("_id")
                 || [
                     "resources",

@@ -1,0 +1,8 @@
+//! Linking accounts behind OAuth: imports, access tokens, and the page on which a person does it.
+
+mod browser;
+mod import;
+mod negative;
+mod page;
+mod scene;
+mod tokens;
