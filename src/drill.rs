@@ -116,8 +116,6 @@ pub enum Point {
     BackupWritten,
     /// Everything of a backup is stored, not committed.
     RestoreWritten,
-    /// A provider has given another access token; it is not stored.
-    TokenRenewed,
 }
 
 /// Faults that a drill can put back.

@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use oauth2::{
-    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
-    HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken,
-    RequestTokenError, Scope, StandardTokenResponse, TokenResponse, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EmptyExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardTokenResponse, TokenResponse,
+    TokenUrl,
     basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenType},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -290,9 +291,9 @@ fn refused_by_word(word: &BasicErrorResponseType, of: impl Fn(&str) -> String) -
 }
 
 fn granted(answer: StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>) -> Granted {
-    let scopes = answer.scopes().map(|scopes| {
-        scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
-    });
+    let scopes = answer
+        .scopes()
+        .map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
     Granted {
         access_token: answer.access_token().secret().clone().into(),
         lives: answer.expires_in().unwrap_or(USUAL_LIFE),

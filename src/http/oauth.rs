@@ -56,7 +56,8 @@ async fn start(
         Err(LinkError::NotFound) => not_let_in(&api, &NotLetIn::Ended),
         Err(LinkError::Refused(error)) => {
             tracing::warn!(%error, "Nobody can be sent to Google.");
-            let text = "Connecting to Google is not set up here. Whoever runs this service has to act.";
+            let text =
+                "Connecting to Google is not set up here. Whoever runs this service has to act.";
             message(&api, StatusCode::CONFLICT, "Google cannot be connected", text)
         }
         Err(error) => failed(&api, &error),

@@ -23,10 +23,11 @@ use crate::{
     secrets::SecretsError,
     store::{ConnectionRow, NewChange, StoreError, Tx},
     sync::{
-        Engine, FreshGrant, Lane, Login, Pace, Removal, SyncError, Wakes, allowed_networks, kept_token,
-        login_place, missing, widest,
+        Engine, FreshGrant, Lane, Login, Pace, Removal, SyncError, Wakes, allowed_networks,
+        kept_token, login_place, missing,
         schedule::{LIST_EVERY, next_poll},
         timeline::Happened,
+        widest,
     },
 };
 
@@ -201,7 +202,8 @@ impl Linker {
         };
         let grant = self.fresh_grant(&mut tx, tenant, login, granted).await?;
         drop(tx);
-        let looked = self.look(login.clone(), grant, allow_net.as_deref(), learned, is_access_asked);
+        let looked =
+            self.look(login.clone(), grant, allow_net.as_deref(), learned, is_access_asked);
         let late = |_| Kind::Timeout.error("the provider took too long");
         let pace: Pace = login.pace(known.as_ref().map(|row| &*row.identity));
         let live = self.engine.enter_live(&pace).await.map_err(|error| match error {
@@ -246,7 +248,8 @@ impl Linker {
             Some(grant) => Some(grant.granted().await?),
             None => None,
         };
-        if let (Login::Google { refresh_token, access, .. }, Some(granted)) = (&mut login, &granted) {
+        if let (Login::Google { refresh_token, access, .. }, Some(granted)) = (&mut login, &granted)
+        {
             // Where the provider does not say what was granted, its answers will.
             let scope = granted.scope.as_deref();
             if !is_access_asked && let Some(most) = scope.and_then(widest) {
@@ -254,7 +257,8 @@ impl Linker {
             }
             let lacks = scope.map(|scope| missing(scope, *access)).unwrap_or_default();
             if !lacks.is_empty() {
-                let detail = format!("the grant lacks what this access needs: {}", lacks.join(", "));
+                let detail =
+                    format!("the grant lacks what this access needs: {}", lacks.join(", "));
                 return Err(Kind::MissingScope.error(detail));
             }
             if let Some(token) = &granted.refresh_token {

@@ -211,7 +211,8 @@ impl Visits {
         tenant: &TenantId,
         session: &LinkSessionId,
     ) -> Result<Option<Visit>, LinkError> {
-        let row = self.linker.engine.store.read().await?.link_sessions().get(tenant, session).await?;
+        let row =
+            self.linker.engine.store.read().await?.link_sessions().get(tenant, session).await?;
         Ok(row.and_then(visit))
     }
 
@@ -460,11 +461,14 @@ impl Visits {
         if let Some(lacks) = lacks.filter(|lacks| !lacks.is_empty()) {
             return Err(Unsettled(format!("missing_scope:{}", lacks.join(","))));
         }
-        let refresh_token =
-            granted.refresh_token.clone().ok_or_else(|| Unsettled("no_refresh_token".to_owned()))?;
+        let refresh_token = granted
+            .refresh_token
+            .clone()
+            .ok_or_else(|| Unsettled("no_refresh_token".to_owned()))?;
         let (client_id, access) = (trip.client_id.clone(), trip.access);
         let login = Login::Google { client_id, refresh_token, access };
-        let linker = self.linker.acting(By { actor: visit.row.actor.as_str().into(), request: None });
+        let linker =
+            self.linker.acting(By { actor: visit.row.actor.as_str().into(), request: None });
         match &trip.connection_id {
             Some(connection) => {
                 let grant = Some(NewGrant { login, granted });

@@ -221,8 +221,7 @@ pub enum SealedColumn {
 }
 
 impl SealedColumn {
-    pub const ALL: [Self; 5] =
-        [Self::Login, Self::Answer, Self::Details, Self::Token, Self::App];
+    pub const ALL: [Self; 5] = [Self::Login, Self::Answer, Self::Details, Self::Token, Self::App];
 }
 
 /// One sealed secret and the key of its row within the tenant.

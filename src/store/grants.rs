@@ -89,11 +89,7 @@ impl Grants<'_> {
     }
 
     /// Forgets the access token, which somebody has taken back or replaced.
-    pub async fn drop_token(
-        &mut self,
-        tenant: &TenantId,
-        connection: &ConnectionId,
-    ) -> Result<()> {
+    pub async fn drop_token(&mut self, tenant: &TenantId, connection: &ConnectionId) -> Result<()> {
         let args = [tenant.into(), connection.into()];
         self.0.execute(include_str!("sql/grant_drop.sql"), &args).await?;
         Ok(())

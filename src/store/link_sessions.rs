@@ -174,10 +174,20 @@ impl LinkSessions<'_> {
         Ok(())
     }
 
-    /// Erases the sessions that are about a connection.
+    /// Forgets what sessions know of a connection, and of its person; who has one open is still led back.
     pub async fn erase(&mut self, tenant: &TenantId, connection: &ConnectionId) -> Result<()> {
         let args = [tenant.into(), connection.into()];
-        self.0.execute(include_str!("sql/link_session_erase.sql"), &args).await?;
+        let about: Vec<LinkSessionRow> =
+            self.0.all(include_str!("sql/link_session_about.sql"), &args).await?;
+        for mut row in about {
+            if let Value::Object(asked) = &mut row.asked {
+                for personal in ["login_hint", "external_id"] {
+                    asked.insert(personal.to_owned(), Value::Null);
+                }
+            }
+            let args = [tenant.into(), (&row.session_id).into(), (&row.asked).into()];
+            self.0.execute(include_str!("sql/link_session_blank.sql"), &args).await?;
+        }
         Ok(())
     }
 

@@ -23,10 +23,20 @@ use crate::{
 /// Everything needed to sign in somewhere. Sealed at rest; printing it shows only the provider.
 #[derive(Clone)]
 pub enum Login {
-    Caldav { url: String, username: String, password: SecretString },
-    Ics { url: SecretString },
+    Caldav {
+        url: String,
+        username: String,
+        password: SecretString,
+    },
+    Ics {
+        url: SecretString,
+    },
     /// A grant that a person has given to an OAuth client.
-    Google { client_id: String, refresh_token: SecretString, access: Access },
+    Google {
+        client_id: String,
+        refresh_token: SecretString,
+        access: Access,
+    },
 }
 
 /// By what a conversation with a provider is paced.

@@ -36,7 +36,8 @@ impl Engine {
         };
         let Login::Google { client_id, refresh_token, .. } = login else { return Ok(None) };
         // The provider takes back all that the account has granted to the client.
-        let is_hubs = self.connectors.app(row.provider).is_some_and(|app| app.client_id == client_id);
+        let is_hubs =
+            self.connectors.app(row.provider).is_some_and(|app| app.client_id == client_id);
         if is_hubs && tx.connections().elsewhere(tenant, row.provider, &row.identity).await? > 0 {
             return Ok(None);
         }

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Entropy},
-    drill::{Bug, Point, is_back, reach},
+    drill::{Bug, is_back},
     model::{
         ids::{ConnectionId, TenantId},
         states::Provider,
@@ -141,8 +141,12 @@ impl Wallet {
         }
         let own = self.parts.connectors.app(provider).filter(|app| is_meant(&app.client_id));
         let none = match client_id {
-            None => "there is no OAuth client for this provider, neither the tenant's own nor the hub's",
-            Some(_) => "the OAuth client that this grant was given to is neither the tenant's own nor the hub's",
+            None => {
+                "there is no OAuth client for this provider, neither the tenant's own nor the hub's"
+            }
+            Some(_) => {
+                "the OAuth client that this grant was given to is neither the tenant's own nor the hub's"
+            }
         };
         own.cloned().ok_or_else(|| Kind::WrongClient.error(none).into())
     }
@@ -223,7 +227,6 @@ impl Wallet {
             return Err(Kind::Unauthorized.error("this login is no grant"));
         };
         let granted = oauth.refresh(&app, refresh_token).await?;
-        reach(Point::TokenRenewed).await;
         self.store(whose, owner, refresh_token, &granted).await.map_err(told)
     }
 
@@ -490,11 +493,7 @@ fn is_passing(kind: &Kind) -> bool {
     !matches!(kind, Kind::Unauthorized | Kind::MissingScope)
 }
 
-async fn open_login(
-    vault: &Vault,
-    tx: &mut Tx,
-    row: &ConnectionRow,
-) -> Result<Login, SyncError> {
+async fn open_login(vault: &Vault, tx: &mut Tx, row: &ConnectionRow) -> Result<Login, SyncError> {
     let place = login_place(&row.tenant_id, &row.connection_id);
     let plain = vault.unseal(tx, place, &row.login).await?;
     let corrupt = StoreError::Corrupt { table: "connections", column: "login" };

@@ -39,9 +39,9 @@ pub mod window;
 pub mod words;
 
 pub use clocks::Ahead;
+pub(crate) use connect::Pace;
 pub(crate) use connect::allowed_networks;
 pub use connect::{Connectors, Login};
-pub(crate) use connect::Pace;
 pub(crate) use drain::End;
 pub(crate) use engine::login_place;
 pub use engine::{Engine, Parts, mint_name};

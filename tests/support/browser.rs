@@ -49,11 +49,8 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(60))
-            .build()
-            .unwrap();
+        let client =
+            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap();
         let base = format!("http://127.0.0.1:{port}");
         until("the driver", || async {
             client.get(format!("{base}/status")).send().await.ok().map(|_| ())
@@ -66,7 +63,8 @@ impl Browser {
             "--disable-component-update", "--hide-scrollbars", size, data]});
         // Narrow windows are phones.
         if width < 600 {
-            let metrics = json!({"width": width, "height": height, "pixelRatio": 2.0, "touch": true});
+            let metrics =
+                json!({"width": width, "height": height, "pixelRatio": 2.0, "touch": true});
             options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
         }
         let wanted = json!({"capabilities": {"alwaysMatch": {

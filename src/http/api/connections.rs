@@ -197,8 +197,7 @@ async fn read(
 
 /// Where a person signs in again: told to those who may link accounts, while it is needed.
 fn with_relink_url(api: &Api, caller: &Caller, row: &ConnectionRow, view: &mut ConnectionView) {
-    let is_needed =
-        matches!(row.state, ConnectionState::NeedsReauth | ConnectionState::Revoked);
+    let is_needed = matches!(row.state, ConnectionState::NeedsReauth | ConnectionState::Revoked);
     if is_needed && caller.may(Scope::ConnectionsWrite) {
         view.relink_url = Some(api.hub.visits.again_url(&row.tenant_id, &row.connection_id));
     }

@@ -87,13 +87,14 @@ async fn import(
     let bytes = arrived(body, PATIENCE).await?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Problem::new("invalid_json", "The body is not UTF-8."))?;
-    let is_row = |(_, line): &(usize, &str)| !line.trim().is_empty();
-    let rows: Vec<(usize, &str)> = text.lines().enumerate().filter(is_row).collect();
+    let is_row = |(_, line): &(usize, String)| !line.trim().is_empty();
+    let rows: Vec<(usize, String)> =
+        text.lines().map(str::to_owned).enumerate().filter(is_row).collect();
     if rows.len() > MOST {
         return Err(Problem::new("body_too_large", "Send at most 200 lines at once."));
     }
     let results = futures::stream::iter(rows)
-        .map(|(at, line)| row(&api, &caller, query, at + 1, line))
+        .map(|(at, line)| row(api.clone(), caller.clone(), query, at + 1, line))
         .buffered(AT_ONCE);
     let results: Vec<ImportResult> = results.collect().await;
     settle(&api).await;
@@ -109,11 +110,11 @@ async fn import(
 }
 
 async fn row(
-    api: &Api,
-    caller: &Caller,
+    api: Api,
+    caller: Caller,
     query: ImportQuery,
     at: usize,
-    line: &str,
+    line: String,
 ) -> ImportResult {
     let mut result = ImportResult {
         row: at,
@@ -124,7 +125,7 @@ async fn row(
         detail: None,
         retryable: false,
     };
-    match link(api, caller, query, line, &mut result.external_id).await {
+    match Box::pin(link(&api, &caller, query, &line, &mut result.external_id)).await {
         Ok((status, connection)) => {
             result.status = status;
             result.connection_id = connection.map(|id| id.to_string());

@@ -154,9 +154,8 @@ async fn get(
 
 impl NewLinkSession {
     async fn into_visit(self, api: &Api, caller: &Caller) -> Result<NewVisit, Problem> {
-        let mode = Mode::parse(&self.mode).ok_or_else(|| {
-            Problem::field("/mode", "invalid", "must be link, relink or manage")
-        })?;
+        let mode = Mode::parse(&self.mode)
+            .ok_or_else(|| Problem::field("/mode", "invalid", "must be link, relink or manage"))?;
         let connection = match &self.connection_id {
             Some(text) => Some(resolve(api, caller, text).await?),
             None => None,

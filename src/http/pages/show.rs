@@ -127,7 +127,8 @@ async fn choose(api: &Api, visit: &Visit, saying: Saying<'_>) -> Result<Response
     let base = base(api);
     let session = visit.row.session_id.as_str();
     let connection = known.as_ref().map(|row| row.connection_id.as_str());
-    let google = offers(Provider::Google) && api.hub.visits.has_app(tenant, Provider::Google).await?;
+    let google =
+        offers(Provider::Google) && api.hub.visits.has_app(tenant, Provider::Google).await?;
     let google = google.then(|| start(&base, session, connection));
     let token = api.hub.visits.form_token(visit);
     let reason = saying.trouble.or(visit.row.reason.as_deref());
@@ -138,7 +139,11 @@ async fn choose(api: &Api, visit: &Visit, saying: Saying<'_>) -> Result<Response
         base: &base,
         session,
         token: &token,
-        heading: if known.is_some() { "Sign in to your calendar again" } else { "Connect your calendar" },
+        heading: if known.is_some() {
+            "Sign in to your calendar again"
+        } else {
+            "Connect your calendar"
+        },
         trouble: reason.map(|_| words::trouble(word)),
         lacks: lacks.split(',').filter(|it| !it.is_empty()).map(words::scope).collect(),
         access: words::access(level.unwrap_or(Access::ReadWrite)),
@@ -227,8 +232,7 @@ async fn manage(api: &Api, visit: &Visit, saying: Saying<'_>) -> Result<Response
     let token = api.hub.visits.form_token(visit);
     let (lang, notice) = ("en", saying.notice);
     let back = back(visit, &visit.row.status);
-    let shown =
-        Manage { lang, base: &base, session, token: &token, notice, accounts, back };
+    let shown = Manage { lang, base: &base, session, token: &token, notice, accounts, back };
     Ok(page(StatusCode::OK, &shown))
 }
 

@@ -57,12 +57,12 @@ pub(super) fn trouble(reason: &str) -> &'static str {
         "bad_reply" => {
             "What is at this address is no calendar. Check it: it should be the secret address, not the page that shows the calendar."
         }
-        "blocked_address" => "This address cannot be reached from here. Use a public https address.",
+        "blocked_address" => {
+            "This address cannot be reached from here. Use a public https address."
+        }
         "tls" => "The server has no valid certificate, so it is not safe to connect to it.",
         "dns" => "There is no server of this name. Check the address for typing errors.",
-        "timeout" | "unavailable" => {
-            "The provider did not answer. Try again in a few minutes."
-        }
+        "timeout" | "unavailable" => "The provider did not answer. Try again in a few minutes.",
         "throttled" => "The provider asks to wait. Try again in a few minutes.",
         "calendar_gone" | "gone" | "forbidden" => {
             "The provider says that there is nothing at this address, or that you may not see it."

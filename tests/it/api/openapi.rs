@@ -128,7 +128,7 @@ async fn the_page_loads_nothing_from_anywhere() {
 #[tokio::test]
 async fn what_is_not_built_yet_answers_404() {
     let hub = TestHub::new().await;
-    for path in ["/v1/slots", "/v1/link-sessions", "/v1/nothing", "/nothing"] {
+    for path in ["/v1/slots", "/v1/nothing", "/nothing"] {
         hub.post(path, serde_json::json!({})).await.problem(404, "not_found");
     }
     hub.call(Method::PUT, "/v1/keys", None, &[]).await.problem(405, "method_not_allowed");

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use simulators::{AccountSpec, CalendarSpec, GoogleAccountSpec, GoogleCalendarSpec, GoogleClientSpec, World};
+use simulators::{
+    AccountSpec, CalendarSpec, GoogleAccountSpec, GoogleCalendarSpec, GoogleClientSpec, World,
+};
 
 use crate::support::{
     browser::{Browser, ENTER, SPACE, driver},
@@ -96,7 +98,9 @@ async fn a_google_account_is_linked_by_keys_alone() {
         browser.says("Your calendar is connected").await;
         is_well_made(&browser).await;
         picture(&browser, &format!("{name}-3-connected")).await;
-        browser.tab_to("it.name === 'blocks' && it.closest('label').innerText.includes('work')").await;
+        browser
+            .tab_to("it.name === 'blocks' && it.closest('label').innerText.includes('work')")
+            .await;
         browser.press(&[SPACE]).await;
         browser.tab_to("it.name === 'write_to'").await;
         browser.press(&["\u{e013}"]).await;
@@ -131,7 +135,8 @@ async fn a_caldav_account_is_linked_managed_and_taken_out() {
     browser.go(made["url"].as_str().unwrap()).await;
     browser.says("Connect your calendar").await;
     let address = format!("{}{}", site.simulated, account.path());
-    for (password, says) in [("wrong", "was not accepted"), ("right", "Your calendar is connected")] {
+    for (password, says) in [("wrong", "was not accepted"), ("right", "Your calendar is connected")]
+    {
         browser.write("#caldav-url", &address).await;
         browser.write("#caldav-user", "bea").await;
         browser.write("#caldav-password", password).await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::scene::{CLIENT, SCOPES, Scene, SECRET};
+use super::scene::{CLIENT, SCOPES, SECRET, Scene};
 
 #[tokio::test]
 async fn an_imported_grant_is_read_like_any_account() {
@@ -101,7 +101,8 @@ async fn many_are_imported_with_a_result_a_row() {
         json!({"provider": "google", "refresh_token": token, "external_id": id}).to_string()
     };
     let (ana, bob) = (scene.ana.grant(CLIENT, &SCOPES), bob.grant(CLIENT, &SCOPES));
-    let lines = [row("a", &ana), row("b", "1//dead"), String::new(), "{".to_owned(), row("c", &bob)];
+    let lines =
+        [row("a", &ana), row("b", "1//dead"), String::new(), "{".to_owned(), row("c", &bob)];
     let send = async |query: &str| {
         let request = http::Request::builder()
             .method("POST")

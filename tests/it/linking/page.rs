@@ -23,9 +23,14 @@ async fn a_person_links_a_google_account_and_chooses_calendars() {
     assert!(page.text.contains("Your calendar is connected"), "{}", page.text);
     assert!(page.text.contains("ana@example.com"));
     assert!(page.text.contains("Which calendars tell when Dr. Adler is busy?"));
-    assert!(page.text.contains(
-        "https://platform.example/back?x=1&#38;status=linked&#38;session="
-    ) || page.text.contains("https://platform.example/back?x=1&amp;status=linked&amp;session="), "{}", page.text);
+    assert!(
+        page.text.contains("https://platform.example/back?x=1&#38;status=linked&#38;session=")
+            || page
+                .text
+                .contains("https://platform.example/back?x=1&amp;status=linked&amp;session="),
+        "{}",
+        page.text
+    );
 
     let outcome = scene.outcome(&session).await;
     assert_eq!(outcome["status"], "linked");
@@ -90,7 +95,8 @@ async fn caldav_and_feeds_use_the_same_page() {
     let scene = Scene::new().await;
     let account = scene.world.add_account(simulators::AccountSpec::new("bea", "right"));
     account.add_calendar(simulators::CalendarSpec::new("desk"));
-    let (session, url) = scene.session(json!({"mode": "link", "providers": ["caldav", "ics"]})).await;
+    let (session, url) =
+        scene.session(json!({"mode": "link", "providers": ["caldav", "ics"]})).await;
     let mut bea = scene.person();
     let page = bea.open(&url).await.expect(200);
     assert!(!page.text.contains("Google"), "{}", page.text);
@@ -108,7 +114,11 @@ async fn caldav_and_feeds_use_the_same_page() {
     let fields = form("wrong");
     let fields: Vec<_> = fields.iter().map(|(a, b)| (&**a, &**b)).collect();
     let refused = bea.post(&path, &fields).await.expect(422);
-    assert!(refused.text.contains("The user name or password was not accepted"), "{}", refused.text);
+    assert!(
+        refused.text.contains("The user name or password was not accepted"),
+        "{}",
+        refused.text
+    );
     assert!(!refused.text.contains("wrong"));
     assert_eq!(scene.outcome(&session).await["reason"], "unauthorized");
     let fields = form("right");
@@ -131,7 +141,8 @@ async fn what_is_linked_is_managed_by_whom_it_concerns() {
     assert!(page.text.contains("ana@example.com") && page.text.contains("Sign in again"));
     let token = Person::token(&page.text);
     // Nobody else's account can be named.
-    let other = scene.world.add_google_account(simulators::GoogleAccountSpec::new("bob@example.com"));
+    let other =
+        scene.world.add_google_account(simulators::GoogleAccountSpec::new("bob@example.com"));
     let grant = other.grant(super::scene::CLIENT, &super::scene::SCOPES);
     let body = json!({"provider": "google", "refresh_token": grant});
     let bob = scene.hub.post("/v1/connections", body).await.expect(201).id();

@@ -207,9 +207,8 @@ impl Person<'_> {
     }
 
     pub async fn post(&mut self, url: &str, fields: &[(&str, &str)]) -> Answer {
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
+        let form =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::builder()
             .method("POST")
             .uri(path_of(url))
@@ -232,9 +231,8 @@ impl Person<'_> {
 
     /// Decides on the consent page; answers where Google leads to.
     pub async fn decide(&self, consent: &str, fields: &[(&str, &str)]) -> String {
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
+        let form =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::builder().method("POST").uri(consent);
         let request = request.body(Bytes::from(form)).unwrap();
         let answer = self.scene.world.call(request).await.unwrap();

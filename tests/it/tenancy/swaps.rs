@@ -19,7 +19,9 @@ use crate::support::{
 };
 
 /// Every column of sealed bytes. A new one is added here, or the schema's test below fails.
-const SEALED: [(&str, &str); 4] = [
+const SEALED: [(&str, &str); 6] = [
+    ("grants", "access_token"),
+    ("provider_apps", "secret"),
     ("connections", "login"),
     ("data_keys", "sealed"),
     ("idempotency", "answer"),
@@ -27,8 +29,14 @@ const SEALED: [(&str, &str); 4] = [
 ];
 
 /// Bytes that are no secret: hashes of what is shown once.
-const HASHES: [(&str, &str); 3] =
-    [("api_keys", "hash"), ("feeds", "hash"), ("idempotency", "body_hash")];
+const HASHES: [(&str, &str); 6] = [
+    ("api_keys", "hash"),
+    ("feeds", "hash"),
+    ("idempotency", "body_hash"),
+    ("link_sessions", "browser"),
+    ("link_sessions", "hash"),
+    ("oauth_trips", "hash"),
+];
 
 #[test]
 fn every_column_of_bytes_is_sealed_or_a_hash() {

@@ -140,7 +140,8 @@ async fn page(
         for (who, headers) in asking {
             let answer = one.send(pair, &borrowed(headers)).await;
             let name = format!("{method} {path} by {who}");
-            found.check(matches!(answer.status, 403 | 404), || format!("{name}: {}", answer.status));
+            found
+                .check(matches!(answer.status, 403 | 404), || format!("{name}: {}", answer.status));
             found.no_leak(&name, &answer, &ids, side);
         }
     }

@@ -128,7 +128,9 @@ fn kinds_in_query(path: &str, name: &str) -> Vec<Kind> {
         "after" => Vec::new(),
         "limit" | "state" | "status" | "provider" | "lane" | "types" | "start" | "end" | "as"
         | "remove_events" | "future_bookings" | "kind" | "horizon" | "format" | "since"
-        | "until" | "from" | "to" | "before" | "verb" | "head" => Vec::new(),
+        | "dry_run" | "skip_linked" | "until" | "from" | "to" | "before" | "verb" | "head" => {
+            Vec::new()
+        }
         "subject" => vec![Kind::Calendar, Kind::Connection, Kind::Key],
         _ => panic!("what is ?{name}= of {path}? Say it here"),
     }

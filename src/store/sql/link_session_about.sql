@@ -1,0 +1,5 @@
+SELECT
+    tenant_id, session_id, hash, browser, mode, connection_id, resource_id, asked, actor, status, reason, linked,
+    created_us, expires_us
+FROM link_sessions
+WHERE tenant_id = $1 AND (connection_id = $2 OR linked = $2)
