@@ -172,7 +172,7 @@ impl OAuth {
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
             .request_async(&sender)
             .boxed();
-        asked.await.map(granted).map_err(|error| self.refused(error))
+        asked.await.map(|answer| granted(&answer)).map_err(|error| self.refused(error))
     }
 
     /// Gets another access token.
@@ -186,7 +186,7 @@ impl OAuth {
             (self.client(app), RefreshToken::new(refresh_token.expose_secret().to_owned()));
         let asked: BoxFuture<'_, _> =
             client.exchange_refresh_token(&token).request_async(&sender).boxed();
-        asked.await.map(granted).map_err(|error| self.refused(error))
+        asked.await.map(|answer| granted(&answer)).map_err(|error| self.refused(error))
     }
 
     /// Takes a grant back. One that is dead already is a success.
@@ -290,7 +290,7 @@ fn refused_by_word(word: &BasicErrorResponseType, of: impl Fn(&str) -> String) -
     }
 }
 
-fn granted(answer: StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>) -> Granted {
+fn granted(answer: &StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>) -> Granted {
     let scopes = answer
         .scopes()
         .map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));

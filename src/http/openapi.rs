@@ -23,7 +23,7 @@ use super::{Api, problem::CODES};
 const ABOUT: &str = "calhub reads people's calendars, keeps one answer to \"when is this person busy?\", and serves it \
 with proof: how fresh it is, how far it reaches, and what is unknown. Unknown is never free.";
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("Keys and tenants", "Who may call, for what, and for which tenant."),
     ("Connections and calendars", "Linking accounts and feeds, and what was found behind them."),
     ("Pages", "Where a person links an account; for browsers."),

@@ -217,7 +217,7 @@ impl Engine {
             Ok(way) => way,
             Err(error) => return self.end_of(work, &error),
         };
-        match self.enter(work, &way.login.host()).await? {
+        match self.enter(work, &way.pace).await? {
             Taken::Yes => {}
             Taken::Busy => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
             Taken::Closed(until) => return Ok(End::Again(until, None)),
@@ -230,7 +230,7 @@ impl Engine {
         match self.watch(channels, &subject, base).await {
             Ok(next) => Ok(End::Again(next, None)),
             Err(SyncError::Provider(error)) => {
-                self.obey(&way.login.host(), &error.kind).await?;
+                self.obey(&way.pace, &error.kind).await?;
                 self.not_watched(work, &subject, &error).await
             }
             Err(error) => self.end_of(work, &error),
@@ -386,7 +386,7 @@ impl Engine {
             let subject = self.subject(tenant, &first.calendar_id).await?;
             let way = self.way(&subject, Use::Write).await?;
             let connector = self.connect(&subject.connection, &way)?;
-            let live = self.enter_live(&way.login.host()).await?;
+            let live = self.enter_live(&way.pace).await?;
             for row in &rows {
                 if let Some(channels) = connector.channels() {
                     self.close_channel(channels, row, false).await?;

@@ -149,6 +149,7 @@ fn help_teaches_every_command() {
         "resources",
         "tenants",
         "keys",
+        "provider-apps",
         "bookings",
         "holds",
         "outbox",
@@ -172,7 +173,7 @@ fn help_teaches_every_command() {
         let text = done(dir.path(), &[command, "--help"]);
         assert!(text.contains("Usage:"), "{command}");
     }
-    for later in ["slots"] {
+    for later in ["slots", "explain"] {
         assert!(!help.contains(&format!("  {later} ")), "{later} is promised and not there");
         assert_eq!(run(dir.path(), &[later]).status.code(), Some(2));
     }

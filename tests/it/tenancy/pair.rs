@@ -138,8 +138,8 @@ impl Pair {
         let hub = TestHub::over(bed.store.clone(), transport(&world), &limits).await;
         let ours = hub.key(&["admin"]).await;
         let (other, theirs) = hub.other_tenant().await;
-        let ours = furnish(&hub, &world, hub.tenant.clone(), ours, "canaryours").await;
-        let theirs = furnish(&hub, &world, other, theirs, "canarytheirs").await;
+        let ours = Box::pin(furnish(&hub, &world, hub.tenant.clone(), ours, "canaryours")).await;
+        let theirs = Box::pin(furnish(&hub, &world, other, theirs, "canarytheirs")).await;
         Self { hub, world, ours, theirs, url: bed.url.clone(), engine: bed.engine }
     }
 
