@@ -20,7 +20,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 ///
 /// 204 once the calendar's pull is due for certain, or was already. Whatever does not carry the secret of a channel that
 /// this hub has opened is answered 404, and costs no look at anything.
-#[utoipa::path(post, path = "/hooks/google/{channel}", tag = "Provider hooks",
+#[utoipa::path(post, path = "/hooks/google/{channel}", tag = "Provider hooks", security(()),
     params(("channel" = String, Path, description = "`chn_..`"),
         ("X-Goog-Channel-ID" = String, Header), ("X-Goog-Channel-Token" = String, Header),
         ("X-Goog-Resource-ID" = String, Header), ("X-Goog-Resource-State" = String, Header),
