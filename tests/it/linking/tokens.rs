@@ -145,3 +145,43 @@ async fn a_withdrawn_grant_asks_for_the_person_and_heals() {
     };
     assert_eq!(ids(&healed["calendars"]), ids(&before));
 }
+
+#[tokio::test]
+async fn no_token_and_no_secret_of_a_visit_stands_in_the_database() {
+    on_each_engine(async |bed| {
+        let scene = Scene::on(bed.store.clone()).await;
+        let own = json!({"client_id": "own.apps", "client_secret": "GOCSPX-of-a-tenant"});
+        let path = "/v1/provider-apps/google";
+        scene.hub.call(http::Method::PUT, path, Some(own), &[]).await.expect(200);
+        let refresh = scene.ana.grant(CLIENT, &SCOPES);
+        let asked = json!({"provider": "google", "refresh_token": refresh, "client_id": CLIENT});
+        let id = scene.hub.post("/v1/connections", asked).await.expect(201).id();
+        scene.hub.delete(path).await.expect(204);
+        let (tenant, id) = (scene.hub.tenant.clone(), id.parse().unwrap());
+        let access = scene.hub.hub.engine.access_token(&tenant, &id).await.unwrap();
+        let own = json!({"client_id": "own.apps", "client_secret": "GOCSPX-of-a-tenant"});
+        let (session, url) = scene.session(json!({"mode": "link"})).await;
+        let mut ana = scene.person();
+        ana.open(&url).await.expect(200);
+        let consent = ana.depart(&session).await;
+        let state = url::Url::parse(&consent).unwrap();
+        let state = state.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+        scene.hub.call(http::Method::PUT, path, Some(own), &[]).await.expect(200);
+        let mut words = vec![
+            refresh,
+            access.expose_secret().to_owned(),
+            "GOCSPX-of-a-tenant".to_owned(),
+            url.rsplit('/').next().unwrap().to_owned(),
+            state,
+        ];
+        words.extend(ana.cookies.values().cloned());
+        let hex = |word: &str| word.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let rows = crate::tenancy::pair::dump(&bed.url, bed.engine).await.join("\n");
+        assert!(rows.contains("own.apps") && rows.contains(&session), "the rows are read");
+        let lower = rows.to_lowercase();
+        for word in words {
+            assert!(!rows.contains(&word) && !lower.contains(&hex(&word)), "{word} is there");
+        }
+    })
+    .await;
+}
