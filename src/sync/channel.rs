@@ -173,10 +173,23 @@ impl Engine {
         }
         tx.work().nudge(tenant, Lane::Pull.as_str(), calendar.as_str(), None, due).await?;
         tx.commit().await?;
-        if due <= now {
-            self.ring();
-        }
+        self.ring_at(due, now);
         Ok(Hearing::Nudged)
+    }
+
+    /// Wakes the workers when something is due, and not at their next look.
+    fn ring_at(&self, due: Timestamp, now: Timestamp) {
+        let wait = Duration::try_from(due.duration_since(now)).unwrap_or_default();
+        if wait.is_zero() {
+            return self.ring();
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let bell = self.bell();
+            runtime.spawn(async move {
+                tokio::time::sleep(wait).await;
+                bell.notify_one();
+            });
+        }
     }
 
     /// What a provider must say on a channel. It needs no row: whoever does not know it is refused for nothing.

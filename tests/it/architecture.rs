@@ -10,7 +10,7 @@ const WALLS: [(&[&str], &[&str]); 8] = [
     (&["sqlx"], &["src/store/"]),
     (&["axum"], &["src/http/"]),
     (&["apalis", "apalis_core"], &["src/queue/"]),
-    (&["reqwest"], &["connectors/src/transport/", "src/cli/client.rs"]),
+    (&["reqwest"], &["connectors/src/transport/", "src/cli/client.rs", "src/cli/demo/visitor.rs"]),
     (&["std::env", "env::var", "env::vars", "env::var_os"], &["src/config/"]),
     (
         &["Timestamp::now", "Zoned::now", "SystemTime::now", "Utc::now", "Local::now"],

@@ -4,5 +4,5 @@ mod browser;
 mod import;
 mod negative;
 mod page;
-mod scene;
+pub mod scene;
 mod tokens;

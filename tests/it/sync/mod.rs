@@ -1,5 +1,6 @@
 //! The engine against simulated providers, on both databases, moved by hand.
 
+mod channels;
 mod cutting;
 mod failing;
 mod following;
