@@ -6,7 +6,11 @@ use jiff::{
     Timestamp, ToSpan as _,
     civil::{Date, Time, time},
 };
-use simulators::{AccountSpec, Calendar, CalendarSpec, FeedSpec, World};
+use serde_json::json;
+use simulators::{
+    AccountSpec, Calendar, CalendarSpec, FeedSpec, GoogleAccount, GoogleAccountSpec,
+    GoogleCalendarSpec, GoogleClientSpec, World,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::model::time::tzdb;
@@ -15,6 +19,9 @@ use crate::model::time::tzdb;
 pub(crate) const ZONE: &str = "Europe/Berlin";
 pub(crate) const USER: &str = "anna";
 pub(crate) const PASSWORD: &str = "anna-password";
+pub(crate) const GOOGLE_USER: &str = "ben@example.com";
+pub(crate) const CLIENT_ID: &str = "demo.apps.example";
+pub(crate) const CLIENT_SECRET: &str = "demo-secret";
 const MOVED: &str = "supervision.ics";
 
 /// Simulated providers that answer until this is dropped.
@@ -22,7 +29,10 @@ const MOVED: &str = "supervision.ics";
 pub(crate) struct Cast {
     world: World,
     practice: Calendar,
+    google: GoogleAccount,
     today: Date,
+    /// Where Google is, and its pages.
+    pub(crate) base: String,
     pub(crate) server_url: String,
     pub(crate) feed_url: String,
     serving: JoinHandle<io::Result<()>>,
@@ -50,12 +60,35 @@ impl Cast {
         for (name, lines) in private_events(today) {
             private.put(name, object(name, &lines));
         }
+        world.tune_google(|knobs| knobs.allow_http_push = true);
+        let spec = GoogleAccountSpec::new(GOOGLE_USER).time_zone(ZONE);
+        let google = world.add_google_account(spec);
+        google.add_calendar(GoogleCalendarSpec::new("family"));
         let feed = FeedSpec::new("on-call", feed_body(today));
         let (server_url, feed_url) =
             (format!("{base}{}", anna.path()), format!("{base}{}", feed.path()));
         world.add_feed(feed);
         let serving = tokio::spawn(simulators::serve(world.clone(), listener));
-        Ok(Self { world, practice, today, server_url, feed_url, serving })
+        Ok(Self { world, practice, google, today, base, server_url, feed_url, serving })
+    }
+
+    /// Makes the hub known to Google, as its operator does in Google's console.
+    pub(crate) fn register(&self, hub: &str) {
+        let client = GoogleClientSpec::new(CLIENT_ID, CLIENT_SECRET);
+        self.world.add_google_client(client.redirect_uri(&format!("{hub}/oauth/google/callback")));
+    }
+
+    /// Ben notes something in Google Calendar.
+    pub(crate) fn note(&self, span: (Timestamp, Timestamp)) -> Option<()> {
+        let event = json!({"summary": "Dentist", "start": {"dateTime": span.0}, "end": {"dateTime": span.1}});
+        self.google.primary().insert(event).ok().map(|_| ())
+    }
+
+    /// Ben moves an event in Google Calendar.
+    pub(crate) fn reschedule(&self, event: &str, to: (Timestamp, Timestamp)) -> Option<()> {
+        self.world.advance(std::time::Duration::from_secs(60));
+        let (start, end) = (to.0.to_string(), to.1.to_string());
+        self.google.primary().reschedule(event, &start, &end).ok().map(|_| ())
     }
 
     /// Anna drags the event of a booking to another time, in her own program.

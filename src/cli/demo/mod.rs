@@ -2,8 +2,10 @@
 
 mod booking;
 mod cast;
+mod google;
 mod run;
 mod story;
+mod visitor;
 mod week;
 
 pub(crate) use run::Demo;

@@ -55,12 +55,13 @@ impl Demo {
     pub(crate) async fn run(&self, environment: &Environment) -> anyhow::Result<()> {
         let stop = told_to_stop()?;
         let (dir, _temporary) = self.data_dir()?;
-        let config = self.config(environment, &dir)?;
-        start_logging(&config, environment)?;
         let clock = SystemClock;
         let zone = when::zone(cast::ZONE).map_err(anyhow::Error::msg)?;
         let today = clock.now().to_zoned(zone.clone()).date();
         let cast = Cast::start(clock.now(), today).await.context("the simulators cannot listen")?;
+        let config = self.config(environment, &dir, &cast.base)?;
+        start_logging(&config, environment)?;
+        cast.register(&config.base_url());
         let running = serve::start(config, Role::Serve).await?;
         let base = format!("http://{}", running.address);
         say(&format!("calhub demo: a hub at {base}, its data in {}\n", dir.display()))?;
@@ -102,17 +103,27 @@ impl Demo {
         Ok((dir.clone(), None))
     }
 
-    fn config(&self, environment: &Environment, dir: &std::path::Path) -> anyhow::Result<Config> {
-        let listen =
-            self.listen.map_or_else(|| usual_port_or_any(environment), |at| at.to_string());
+    fn config(
+        &self,
+        environment: &Environment,
+        dir: &std::path::Path,
+        google: &str,
+    ) -> anyhow::Result<Config> {
+        let listen = self.listen.map_or_else(|| usual_port_or_any(environment), taken_port);
         let mut settings = vec![
             ("data_dir", dir.display().to_string()),
+            // The providers of the demo reach it where it listens.
+            ("public_url", format!("http://{listen}")),
             ("listen", listen),
             ("allow_net", "127.0.0.0/8".to_owned()),
+            ("google.client_id", cast::CLIENT_ID.to_owned()),
+            ("google.client_secret", cast::CLIENT_SECRET.to_owned()),
+            ("google.base_url", google.to_owned()),
+            ("google.oauth_base_url", format!("{google}/g")),
         ];
         // A real hub's settings may stand in the environment: the demo must never touch its database.
         settings.push(("database_url", self.database_url.clone().unwrap_or_default()));
-        let unset = ["database_url_file", "kek_file", "public_url"];
+        let unset = ["database_url_file", "kek_file", "google.client_secret_file"];
         settings.extend(unset.map(|name| (name, String::new())));
         if environment.get("CALHUB_LOG_FILTER").is_none() {
             settings.push(("log.filter", "warn".to_owned()));
@@ -127,8 +138,14 @@ fn usual_port_or_any(environment: &Environment) -> String {
     let usual = environment.get("CALHUB_LISTEN").unwrap_or("127.0.0.1:8420");
     match std::net::TcpListener::bind(usual) {
         Ok(_) => usual.to_owned(),
-        Err(_) => "127.0.0.1:0".to_owned(),
+        Err(_) => taken_port(std::net::SocketAddr::from(([127, 0, 0, 1], 0))),
     }
+}
+
+/// The address with a port that is known before anybody listens there.
+fn taken_port(at: std::net::SocketAddr) -> String {
+    let free = std::net::TcpListener::bind(at).and_then(|listener| listener.local_addr());
+    free.unwrap_or(at).to_string()
 }
 
 /// The key that was just made, or the one that the environment had installed.

@@ -75,6 +75,7 @@ impl Stage {
         let calendar = field(practice, "id");
         self.follow_the_move(&calendar, &resource, &before).await?;
         self.book(&calendar, &resource).await?;
+        self.google().await?;
         Ok(Made { resource, calendar })
     }
 
