@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    io::{Read as _, Write as _},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -190,8 +191,21 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver ends its browser with it.
-        let _ = std::process::Command::new("kill").arg(self.driver.id().to_string()).status();
+        // A driver that is killed leaves its browser behind: the session is ended first, without a runtime.
+        let ended = || {
+            let url = url::Url::parse(&self.session).ok()?;
+            let address = (url.host_str()?, url.port()?);
+            let mut stream = std::net::TcpStream::connect(address).ok()?;
+            stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+            let request = format!(
+                "DELETE {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                url.path()
+            );
+            stream.write_all(request.as_bytes()).ok()?;
+            stream.read(&mut [0; 64]).ok()
+        };
+        let _ = ended();
+        let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }
