@@ -127,11 +127,9 @@ impl Engine {
             return Ok(Hearing::Forged);
         }
         let now = self.clock.now();
-        let due = match self.ears.due(&channel, now) {
-            Some(due) => due,
-            None if told.is_greeting => now,
-            None => return Ok(Hearing::Covered),
-        };
+        // A greeting comes once, and what is told next is no burst.
+        let due = if told.is_greeting { Some(now) } else { self.ears.due(&channel, now) };
+        let Some(due) = due else { return Ok(Hearing::Covered) };
         let heard = self.note_told(&channel, told, due, now).await;
         if !matches!(heard, Ok(Hearing::Nudged)) {
             self.ears.forget(&channel);
