@@ -30,12 +30,12 @@ pub trait Tokens: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Kind::Unauthorized`](crate::Kind::Unauthorized) when the grant is dead,
-    /// [`Kind::WrongClient`](crate::Kind::WrongClient) when the OAuth client is refused.
+    /// [`Kind::Unauthorized`] when the grant is dead,
+    /// [`Kind::WrongClient`] when the OAuth client is refused.
     async fn access_token(&self) -> Result<SecretString>;
 
     /// Another token, because the provider answered 401 to this one. Asked at most once a call: what is refused
-    /// again is [`Kind::Unauthorized`](crate::Kind::Unauthorized).
+    /// again is [`Kind::Unauthorized`].
     ///
     /// # Errors
     ///
