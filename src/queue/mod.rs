@@ -165,9 +165,10 @@ impl Drop for Busy {
 
 async fn tick(lanes: Arc<dyn Lanes>, crews: Vec<(&'static str, Vec<Hand>)>) {
     let bell = lanes.bell();
-    loop {
+    for first in (0..crews.len().max(1)).cycle() {
         let due = lanes.due().await;
-        for (lane, crew) in &crews {
+        // Where lanes want the same host, whoever is called first has it: each is, in turn.
+        for (lane, crew) in crews.iter().cycle().skip(first).take(crews.len()) {
             let due = due.iter().find(|(of, _)| of == lane).map_or(0, |(_, rows)| *rows);
             call(crew, due);
         }

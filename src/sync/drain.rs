@@ -114,6 +114,10 @@ impl Engine {
                     return Err(error);
                 }
                 batch.end(&row);
+                // Its host is free: what other lanes want of it need not wait for their next look.
+                if row.host.is_some() {
+                    self.ring();
+                }
             }
             self.give_back_these(batch.rest()).await?;
         }

@@ -275,6 +275,11 @@ async fn strike(hub: &HubProcess, blow: Blow) -> Option<String> {
             return Ok(());
         }
         let text = answer.text().await.map_err(|error| format!("half an answer: {error:?}"))?;
+        // People's pages say it to people.
+        let is_page = blow.path.starts_with("/link/") || blow.path.starts_with("/oauth/");
+        if is_page && kind.as_deref() == Some("text/html; charset=utf-8") {
+            return Ok(());
+        }
         let problem: Value = serde_json::from_str(&text).unwrap_or_default();
         if kind.as_deref() != Some("application/problem+json") || !problem["code"].is_string() {
             return Err(format!("{status} is no problem document: {kind:?} {text}"));
