@@ -21,7 +21,7 @@ use super::{
 };
 use crate::support::{
     engines::{create_database, drop_database, postgres_server},
-    hub::{calhub, free_port},
+    hub::{calhub, free_port, until},
 };
 
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
@@ -121,7 +121,13 @@ async fn a_backup_converges(from: Option<&str>, to: Option<&str>) {
         if from.is_some() { "a hub is running" } else { "another calhub" },
     );
     hub.kill();
-    refused(&ask(&site.home, &["restore", path]), "not empty");
+    // The server hears of a death a moment later.
+    let said = until("the dead hub's sessions end", async || {
+        let output = ask(&site.home, &["restore", path]);
+        let lives = String::from_utf8_lossy(&output.stderr).contains("a hub is running");
+        (!lives).then_some(output)
+    });
+    refused(&said.await, "not empty");
 
     let dir = tempfile::tempdir().unwrap();
     let url_to = match to {
