@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{
-    http::{Method, request::Parts},
+    http::{Method, StatusCode, request::Parts},
     response::Response,
 };
 
@@ -70,8 +70,11 @@ impl Slot {
         Refusal::Overtaken
     }
 
-    /// Takes the key, before a provider is asked.
+    /// Takes the key, before a provider is asked; once, however often one is.
     pub(in crate::http) async fn hold(&self) -> Result<(), Refusal> {
+        if self.is(Stage::Held) {
+            return Ok(());
+        }
         let hub = &self.api.hub;
         let mut tx = hub.store.begin().await?;
         let (owner, now) = (hub.engine.owner(), hub.clock.now());
@@ -104,31 +107,35 @@ impl Slot {
         response: Response,
     ) -> Result<Response, Refusal> {
         let Ok((response, plain)) = read(response).await else { return Err(Refusal::Overtaken) };
-        let sealed = seal(&self.api, tx, &self.key, &plain).await?;
-        let (status, answer) = (i64::from(response.status().as_u16()), sealed.as_bytes());
-        if self.is(Stage::Held) {
-            tx.idempotency().finish(&self.key, status, answer).await?;
-        } else {
-            let now = self.api.hub.clock.now();
-            if !tx.idempotency().keep(&self.key, &self.hash, (status, answer), now).await? {
-                return Err(self.lost());
-            }
-        }
+        self.put(tx, response.status(), &plain).await?;
         *self.stage() = Stage::Kept;
         Ok(response)
+    }
+
+    async fn put(&self, tx: &mut Tx, status: StatusCode, plain: &[u8]) -> Result<(), Refusal> {
+        let sealed = seal(&self.api, tx, &self.key, plain).await?;
+        let answer = (i64::from(status.as_u16()), sealed.as_bytes());
+        if self.is(Stage::Held) {
+            tx.idempotency().finish(&self.key, answer.0, answer.1).await?;
+            return Ok(());
+        }
+        let now = self.api.hub.clock.now();
+        match tx.idempotency().keep(&self.key, &self.hash, answer, now).await? {
+            true => Ok(()),
+            false => Err(self.lost()),
+        }
     }
 
     /// Ends the request: what had no effect is kept now, if it is final; where somebody was quicker, theirs is told.
     pub(super) async fn end(&self, response: Response) -> Result<Response, Problem> {
         let (api, key) = (&self.api, &self.key);
         let stage = *self.stage();
-        let now = api.hub.clock.now();
         match stage {
             Stage::Kept if is_final(&response) => Ok(response),
             // Kept in a transaction that failed is not kept.
             Stage::Kept | Stage::Held => keep(api, key, response).await,
             Stage::Lost => {
-                let mut tx = api.hub.store.glance().await?;
+                let (mut tx, now) = (api.hub.store.glance().await?, api.hub.clock.now());
                 match tx.idempotency().find(key, &self.hash, now).await? {
                     Some(found) => told(api, &mut tx, key, found).await,
                     None => Err(in_progress()),
@@ -137,13 +144,7 @@ impl Slot {
             Stage::Free if is_final(&response) => {
                 let (response, plain) = read(response).await?;
                 let mut tx = api.hub.store.begin().await?;
-                let sealed = seal(api, &mut tx, key, &plain).await;
-                let sealed = sealed.map_err(|error| Problem::shut(error, "idempotency"))?;
-                let status = i64::from(response.status().as_u16());
-                let answer = (status, sealed.as_bytes());
-                if !tx.idempotency().keep(key, &self.hash, answer, now).await? {
-                    return Err(in_progress());
-                }
+                self.put(&mut tx, response.status(), &plain).await?;
                 tx.commit().await?;
                 Ok(response)
             }

@@ -1,5 +1,8 @@
 //! Events that are in a calendar already become bookings: claimed, marked, and otherwise as they are.
 
+use std::time::Duration;
+
+use axum::http::Method;
 use serde_json::{Value, json};
 use simulators::{Act, Fault};
 
@@ -150,6 +153,27 @@ async fn what_cannot_be_a_booking_is_refused_and_left_alone() {
         place.world.clear_faults();
         assert_eq!(place.objects(), before);
         assert_eq!(place.hub.get("/v1/bookings").await.expect(200).body["items"], json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn under_a_key_it_is_taken_over_once_though_the_provider_is_asked_twice() {
+    on_each_engine(async |bed| {
+        let place = Place::new(bed).await;
+        place.calendar.put("theirs.ics", event("theirs", 9, 10));
+        place.sync().await;
+        place.pass(Duration::from_secs(120)).await;
+        let adopt = json!({"calendar_id": place.calendar_id, "event_id": path(&place, "theirs.ics")["event_id"]});
+        let body = json!({"adopt": adopt});
+        let ask = async || {
+            let headers = [("idempotency-key", "once")];
+            place.hub.call(Method::POST, "/v1/bookings", Some(body.clone()), &headers).await
+        };
+        let first = ask().await.expect(201);
+        let again = ask().await.expect(201);
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        assert_eq!(first.text, again.text);
     })
     .await;
 }
