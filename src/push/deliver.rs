@@ -22,7 +22,7 @@ use crate::{
         ids::TenantId,
         states::{ConnectionState, Delivery},
     },
-    store::{AttemptRow, BookingRow, OutboxRow, ResourceRow, StoreError, Taken, Tx, WorkRow},
+    store::{AttemptRow, BookingRow, OutboxRow, ResourceRow, StoreError, Tx, WorkRow},
     sync::{
         ASIDE, End, Engine, Lane, Pace, SyncError, Use,
         schedule::{self, Failure, after},
@@ -95,10 +95,8 @@ impl Engine {
         };
         let resource = template_of(&mut tx, &booking, &row).await?;
         tx.rollback().await?;
-        match self.enter(work, &way.pace).await? {
-            Taken::Yes => {}
-            Taken::Busy => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
-            Taken::Closed(until) => return Ok(End::Again(until, None)),
+        if let Some(aside) = self.steps_aside(work, &way.pace).await? {
+            return Ok(aside);
         }
         let connector = match self.connect(&subject.connection, &way) {
             Ok(connector) => connector,

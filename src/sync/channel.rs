@@ -22,9 +22,9 @@ use super::{
     ending::failure,
     engine::{Engine, Subject},
     error::SyncError,
-    lanes::{ASIDE, Lane},
+    lanes::Lane,
     pausing::Use,
-    schedule::{self, after, expected_max_age},
+    schedule::{self, after, expected_max_age, fraction},
     state::is_pulled,
     timeline::Happened,
 };
@@ -34,7 +34,7 @@ use crate::{
         ids::{CalendarId, ChannelId, ConnectionId, TenantId},
         states::PushState,
     },
-    store::{ChannelRow, StoreError, Taken, Tx, WorkRow},
+    store::{ChannelRow, StoreError, Tx, WorkRow},
 };
 
 /// How often a calendar is polled of whose changes the provider tells: six times a day and a little.
@@ -228,10 +228,8 @@ impl Engine {
             Ok(way) => way,
             Err(error) => return self.end_of(work, &error),
         };
-        match self.enter(work, &way.pace).await? {
-            Taken::Yes => {}
-            Taken::Busy => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
-            Taken::Closed(until) => return Ok(End::Again(until, None)),
+        if let Some(aside) = self.steps_aside(work, &way.pace).await? {
+            return Ok(aside);
         }
         let connector = match self.connect(&subject.connection, &way) {
             Ok(connector) => connector,
@@ -438,10 +436,7 @@ fn hook(base: &Url, provider: &str, channel: &ChannelId) -> Url {
 /// together.
 fn renewal(now: Timestamp, expires_at: Timestamp, entropy: &dyn Entropy) -> Timestamp {
     let life = Duration::try_from(expires_at.duration_since(now)).unwrap_or_default();
-    let mut bytes = [0_u8; 4];
-    entropy.fill(&mut bytes);
-    let chance = f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0);
-    after(now, life.mul_f64(0.5 + 0.2 * chance))
+    after(now, life.mul_f64(0.5 + 0.2 * fraction(entropy)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{
+    connect::Pace,
     drain::End,
     engine::Engine,
     error::SyncError,
@@ -131,10 +132,8 @@ impl Engine {
             Ok(found) => found,
             Err(error) => return self.end_of(row, &error),
         };
-        match self.enter(row, &way.pace).await? {
-            Taken::Yes => {}
-            Taken::Busy => return Ok(End::Again(after(self.clock.now(), ASIDE), None)),
-            Taken::Closed(until) => return Ok(End::Again(until, None)),
+        if let Some(aside) = self.steps_aside(row, &way.pace).await? {
+            return Ok(aside);
         }
         let ask = Ask { full, dry: false, row: Some(row) };
         match self.pull_subject(subject, &way, ask).await {
@@ -143,6 +142,19 @@ impl Engine {
             Err(SyncError::Provider(_)) => Ok(End::Done),
             Err(error) => self.end_of(row, &error),
         }
+    }
+
+    /// Asks for a claimed row's place at its host; when there is none now, answers when the row comes again.
+    pub(crate) async fn steps_aside(
+        &self,
+        row: &WorkRow,
+        pace: &Pace,
+    ) -> Result<Option<End>, StoreError> {
+        Ok(match self.enter(row, pace).await? {
+            Taken::Yes => None,
+            Taken::Busy => Some(End::Again(after(self.clock.now(), ASIDE), None)),
+            Taken::Closed(until) => Some(End::Again(until, None)),
+        })
     }
 
     pub(super) async fn run_list(&self, row: &WorkRow) -> Result<End, StoreError> {

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
-use jiff::{Timestamp, ToSpan as _, civil::time};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     cast::GOOGLE_USER,
-    story::{PATIENCE, PAUSE, Stage},
+    story::{PATIENCE, Stage},
     visitor::Visitor,
 };
 use crate::cli::{session::say, show::field, when};
@@ -81,33 +81,6 @@ impl Stage {
             .into_iter()
             .find(|calendar| field(calendar, "provider_ref") == GOOGLE_USER);
         Ok(field(&own.context("Google lists no calendar of Ben's own")?, "id"))
-    }
-
-    /// An hour of a day to come.
-    fn hour(&self, days: i32, hour: i8) -> anyhow::Result<(Timestamp, Timestamp)> {
-        let day = self.today.saturating_add(days.days());
-        let start = day.to_datetime(time(hour, 0, 0, 0)).to_zoned(self.zone.clone())?.timestamp();
-        Ok((start, start + 1.hour()))
-    }
-
-    /// Waits until something is as it should be.
-    async fn until(
-        &self,
-        path: &[&str],
-        what: &str,
-        is_so: impl Fn(&Value) -> bool,
-    ) -> anyhow::Result<Value> {
-        let waiting = async {
-            loop {
-                let found = self.client.get(path, &[]).await?;
-                if is_so(&found.body) {
-                    return anyhow::Ok(found.body);
-                }
-                tokio::time::sleep(PAUSE).await;
-            }
-        };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
-        waited.with_context(|| format!("waited a minute for {what}"))?
     }
 
     async fn until_busy(&self, resource: &str, span: (Timestamp, Timestamp)) -> anyhow::Result<()> {

@@ -3,7 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
-use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp, ToSpan as _,
+    civil::{Date, time},
+    tz::TimeZone,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -148,6 +152,33 @@ impl Stage {
             }
         }
         say(&format!("\n{}", week::draw(part(&after, resource), self.today, DAYS, &self.zone)))
+    }
+
+    /// An hour of a day to come.
+    pub(super) fn hour(&self, days: i32, hour: i8) -> anyhow::Result<(Timestamp, Timestamp)> {
+        let day = self.today.saturating_add(days.days());
+        let start = day.to_datetime(time(hour, 0, 0, 0)).to_zoned(self.zone.clone())?.timestamp();
+        Ok((start, start + 1.hour()))
+    }
+
+    /// Waits until something is as it should be.
+    pub(super) async fn until(
+        &self,
+        path: &[&str],
+        what: &str,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        let waiting = async {
+            loop {
+                let found = self.client.get(path, &[]).await?;
+                if is_so(&found.body) {
+                    return anyhow::Ok(found.body);
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        waited.with_context(|| format!("waited a minute for {what}"))?
     }
 
     /// Waits for the change of one calendar in the change log.
