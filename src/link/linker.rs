@@ -1,16 +1,14 @@
 //! The use cases: link, update, remove.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use connectors::{
-    Account, Connector, Kind, RemoteCalendar,
-    oauth::{Granted, Tokens},
-};
+use connectors::oauth::Granted;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
     LinkError,
+    check::Checked,
     logins::{merged, whole},
 };
 use crate::{
@@ -22,17 +20,8 @@ use crate::{
     },
     secrets::SecretsError,
     store::{ConnectionRow, NewChange, StoreError, Tx},
-    sync::{
-        Engine, FreshGrant, Lane, Login, Pace, Removal, SyncError, Wakes, allowed_networks,
-        kept_token, login_place, missing,
-        schedule::{LIST_EVERY, next_poll},
-        timeline::Happened,
-        widest,
-    },
+    sync::{Engine, Lane, Login, Removal, SyncError, Wakes, login_place, timeline::Happened},
 };
-
-/// How long a live check may take altogether.
-const PATIENCE: Duration = Duration::from_secs(45);
 
 /// An account to be linked.
 #[derive(Clone, Debug)]
@@ -81,17 +70,6 @@ pub struct Linker {
     pub(super) by: By,
 }
 
-/// A login that the provider has just accepted.
-struct Checked {
-    /// As it is to be kept: a refresh token may have changed.
-    login: Login,
-    connector: Arc<dyn Connector>,
-    /// What a grant's access token is.
-    granted: Option<Granted>,
-    account: Account,
-    calendars: Vec<RemoteCalendar>,
-}
-
 impl Linker {
     pub fn new(engine: Arc<Engine>) -> Self {
         Self { engine, by: By::hub() }
@@ -103,7 +81,7 @@ impl Linker {
         Self { by, ..self.clone() }
     }
 
-    async fn note(
+    pub(super) async fn note(
         &self,
         tx: &mut Tx,
         (tenant, connection): (&TenantId, &ConnectionId),
@@ -184,222 +162,6 @@ impl Linker {
         Ok(self.engine.wallet.app(&mut tx, tenant, provider, client_id).await?.client_id)
     }
 
-    async fn check(
-        &self,
-        tenant: &TenantId,
-        connection: Option<&ConnectionId>,
-        login: &Login,
-        granted: Option<Granted>,
-        learned: Value,
-        is_access_asked: bool,
-    ) -> Result<Checked, LinkError> {
-        let mut tx = self.engine.store.read().await?;
-        self.engine.may_link(&mut tx, tenant, connection, login.provider()).await?;
-        let allow_net = allowed_networks(&mut tx, tenant).await?;
-        let known = match connection {
-            Some(connection) => tx.connections().get(tenant, connection).await?,
-            None => None,
-        };
-        let grant = self.fresh_grant(&mut tx, tenant, login, granted).await?;
-        drop(tx);
-        let looked =
-            self.look(login.clone(), grant, allow_net.as_deref(), learned, is_access_asked);
-        let late = |_| Kind::Timeout.error("the provider took too long");
-        let pace: Pace = login.pace(known.as_ref().map(|row| &*row.identity));
-        let live = self.engine.enter_live(&pace).await.map_err(|error| match error {
-            SyncError::HostClosed(until) => LinkError::Refused(self.engine.told_to_wait(until)),
-            error => error.into(),
-        })?;
-        let outcome = tokio::time::timeout(PATIENCE, looked).await.map_err(late).flatten();
-        live.leave().await;
-        if let Err(error) = &outcome {
-            self.engine.obey(&pace, &error.kind).await?;
-        }
-        Ok(outcome?)
-    }
-
-    /// The grant behind a login, if it is one.
-    async fn fresh_grant(
-        &self,
-        tx: &mut Tx,
-        tenant: &TenantId,
-        login: &Login,
-        granted: Option<Granted>,
-    ) -> Result<Option<Arc<FreshGrant>>, LinkError> {
-        let Login::Google { client_id, refresh_token, .. } = login else { return Ok(None) };
-        let provider = login.provider();
-        let app = self.engine.wallet.app(tx, tenant, provider, Some(client_id)).await?;
-        let unknown = || Kind::WrongClient.error("this hub does not know the provider");
-        let oauth = self.engine.connectors.oauth(provider).ok_or_else(unknown)?;
-        let grant = FreshGrant::new(oauth.clone(), app, refresh_token.clone(), granted);
-        Ok(Some(Arc::new(grant)))
-    }
-
-    /// Asks the provider whether a login works, who it is, and what there is.
-    async fn look(
-        &self,
-        mut login: Login,
-        grant: Option<Arc<FreshGrant>>,
-        allow_net: Option<&[ipnet::IpNet]>,
-        learned: Value,
-        is_access_asked: bool,
-    ) -> connectors::Result<Checked> {
-        let granted = match &grant {
-            Some(grant) => Some(grant.granted().await?),
-            None => None,
-        };
-        if let (Login::Google { refresh_token, access, .. }, Some(granted)) = (&mut login, &granted)
-        {
-            // Where the provider does not say what was granted, its answers will.
-            let scope = granted.scope.as_deref();
-            if !is_access_asked && let Some(most) = scope.and_then(widest) {
-                *access = most;
-            }
-            let lacks = scope.map(|scope| missing(scope, *access)).unwrap_or_default();
-            if !lacks.is_empty() {
-                let detail =
-                    format!("the grant lacks what this access needs: {}", lacks.join(", "));
-                return Err(Kind::MissingScope.error(detail));
-            }
-            if let Some(token) = &granted.refresh_token {
-                refresh_token.clone_from(token);
-            }
-        }
-        let tokens = grant.map(|grant| grant as Arc<dyn Tokens>);
-        let connector = self.engine.connectors.connect(&login, learned, allow_net, tokens)?;
-        let account = connector.account().await?;
-        let calendars = connector.list_calendars().await?;
-        Ok(Checked { login, connector, granted, account, calendars })
-    }
-
-    /// Keeps the access token that came with a grant.
-    async fn keep_token(
-        &self,
-        tx: &mut Tx,
-        tenant: &TenantId,
-        connection: &ConnectionId,
-        checked: &Checked,
-    ) -> Result<(), LinkError> {
-        let Some(granted) = &checked.granted else { return Ok(()) };
-        let engine = &self.engine;
-        let parts = (&*engine.vault, &*engine.clock, &*engine.entropy);
-        let token = kept_token(parts, tx, (tenant, connection), granted).await?;
-        Ok(tx.grants().put(tenant, connection, &token).await?)
-    }
-
-    async fn keep(
-        &self,
-        tenant: &TenantId,
-        asked: &LinkRequest,
-        checked: &Checked,
-    ) -> Result<Linked, LinkError> {
-        let provider = asked.login.provider();
-        let mut tx = self.engine.store.begin().await?;
-        let identity = &checked.account.identity;
-        let existing = tx.connections().by_identity(tenant, provider, identity).await?;
-        let created = existing.is_none();
-        let (connection_id, wakes) = match existing {
-            Some(row) => {
-                let update = LinkUpdate {
-                    access: asked.access,
-                    external_id: asked.external_id.clone().map(Some),
-                    metadata: asked.metadata.clone(),
-                    ..LinkUpdate::default()
-                };
-                let wakes =
-                    self.store_calendars(&mut tx, tenant, &row.connection_id, checked).await?;
-                (self.renew(&mut tx, row, Some(&checked.login), &update, None).await?, wakes)
-            }
-            None => {
-                let made = self.insert(&mut tx, tenant, asked, checked).await?;
-                let wakes = self.store_calendars(&mut tx, tenant, &made, checked).await?;
-                (made, wakes)
-            }
-        };
-        self.keep_token(&mut tx, tenant, &connection_id, checked).await?;
-        let linked = Happened::Linked { is_new: created };
-        self.engine.tell_of_connection(&mut tx, tenant, &connection_id, linked).await?;
-        self.begin_syncing(&mut tx, tenant, &connection_id, checked, wakes).await?;
-        let told = json!({ "provider": provider, "new": created });
-        self.note(&mut tx, (tenant, &connection_id), Verb::ConnectionLinked, told).await?;
-        reach(Point::LinkWritten).await;
-        tx.commit().await?;
-        reach(Point::LinkStored).await;
-        self.engine.ring();
-        tracing::info!(connection.id = %connection_id, provider = provider.as_str(), created, "Linked an account.");
-        Ok(Linked { connection_id, created })
-    }
-
-    async fn insert(
-        &self,
-        tx: &mut Tx,
-        tenant: &TenantId,
-        asked: &LinkRequest,
-        checked: &Checked,
-    ) -> Result<ConnectionId, LinkError> {
-        let engine = &self.engine;
-        let now = engine.clock.now();
-        let connection_id = ConnectionId::mint(&*engine.clock, &*engine.entropy);
-        let place = login_place(tenant, &connection_id);
-        let login = engine.vault.seal(tx, place, &checked.login.to_sealable()).await?;
-        let account = &checked.account;
-        let row = ConnectionRow {
-            tenant_id: tenant.clone(),
-            connection_id: connection_id.clone(),
-            provider: asked.login.provider(),
-            identity: account.identity.clone(),
-            account_label: account.label.clone(),
-            external_id: asked.external_id.clone(),
-            access: asked.access.unwrap_or(usual_access(asked.login.provider())),
-            state: ConnectionState::Syncing,
-            login,
-            learned: Value::Null,
-            metadata: asked.metadata.clone().unwrap_or_else(|| json!({})),
-            last_ok_at: None,
-            last_error: None,
-            failures: 0,
-            revision: 1,
-            created_at: now,
-            touched_at: now,
-        };
-        tx.connections().insert(&row).await?;
-        Ok(connection_id)
-    }
-
-    /// Stores the listing that came with the check: before the connection is written, see `store/locks.rs`.
-    async fn store_calendars(
-        &self,
-        tx: &mut Tx,
-        tenant: &TenantId,
-        connection: &ConnectionId,
-        checked: &Checked,
-    ) -> Result<Wakes, LinkError> {
-        let listing = checked.calendars.clone();
-        let connector = &*checked.connector;
-        Ok(self.engine.store_listing(tx, tenant, connection, connector, listing).await?)
-    }
-
-    /// Has everything read soon.
-    async fn begin_syncing(
-        &self,
-        tx: &mut Tx,
-        tenant: &TenantId,
-        connection: &ConnectionId,
-        checked: &Checked,
-        mut wakes: Wakes,
-    ) -> Result<(), LinkError> {
-        let engine = &self.engine;
-        let now = engine.clock.now();
-        engine.accepted(tx, tenant, connection, checked.connector.learned()).await?;
-        let lane = Lane::List.as_str();
-        let due = next_poll(now, LIST_EVERY, &*engine.entropy);
-        tx.work().put(tenant, lane, connection.as_str(), due).await?;
-        for calendar in tx.calendars().by_connection(tenant, connection).await? {
-            wakes.add(&calendar, Lane::Pull);
-        }
-        Ok(engine.wake(tx, tenant, &wakes).await?)
-    }
-
     /// Changes a connection; a new login is checked live and must be the same account's. The connection
     /// and its calendars keep their ids. `expected` is the revision that the caller has seen.
     ///
@@ -478,7 +240,7 @@ impl Linker {
         Ok(())
     }
 
-    async fn renew(
+    pub(super) async fn renew(
         &self,
         tx: &mut Tx,
         mut row: ConnectionRow,
@@ -558,12 +320,5 @@ impl Linker {
             "after": { "state": row.state },
         });
         self.engine.change(&row.tenant_id, "connection.removing", id, id, body)
-    }
-}
-
-fn usual_access(provider: Provider) -> Access {
-    match provider {
-        Provider::Ics => Access::Read,
-        Provider::Caldav | Provider::Google | Provider::Microsoft => Access::ReadWrite,
     }
 }

@@ -1,4 +1,4 @@
-//! Visits to the hosted page: who may see it, trips to a provider's consent page and back, and what came of them.
+//! Visits to the hosted page, and who may see it.
 //!
 //! Three secrets, none of them stored: the one in the address opens a visit, once; the cookie of the browser that opened
 //! it keeps it; and the `state` of a trip is good for one return. Of each a keyed hash is kept. The verifier of RFC 7636
@@ -7,36 +7,24 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use connectors::{
-    Kind,
-    oauth::{Consent, OAuth},
-};
+use connectors::Kind;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use subtle::ConstantTimeEq;
-use url::Url;
 
-use super::{LinkError, LinkRequest, LinkUpdate, Linker, NewGrant};
+use super::{LinkError, Linker};
 use crate::{
     audit::{Act, By, Verb},
     drill::{Bug, is_back},
     model::{
         ids::{ConnectionId, LinkSessionId, ResourceId, TenantId},
-        states::{Access, ConnectionState, Provider},
+        states::{Access, Provider},
     },
     secrets::mint_secret,
-    store::{LinkSessionRow, OAuthTripRow},
-    sync::{Login, scopes},
+    store::LinkSessionRow,
 };
-
-/// How long a trip to a consent page may take.
-const TRIP: Duration = Duration::from_secs(600);
-/// How long a visit to link again lasts, and how long its address is good.
-const AGAIN: Duration = Duration::from_secs(1800);
-const AGAIN_GOOD_S: i64 = 7 * 86_400;
-const DAY_S: i64 = 86_400;
 
 /// What a visit is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,20 +98,11 @@ impl From<crate::store::StoreError> for NotLetIn {
     }
 }
 
-/// What a provider sent a browser back with.
-#[derive(Debug, Default, Deserialize)]
-pub struct Returned {
-    pub state: Option<SecretString>,
-    pub code: Option<SecretString>,
-    pub error: Option<String>,
-    pub iss: Option<String>,
-}
-
 /// Visits to the page where accounts are linked.
 #[derive(Clone, Debug)]
 pub struct Visits {
-    linker: Linker,
-    base: String,
+    pub(super) linker: Linker,
+    pub(super) base: String,
 }
 
 impl Visits {
@@ -267,12 +246,16 @@ impl Visits {
         }
     }
 
-    fn standing(&self, row: Option<LinkSessionRow>) -> Result<Visit, NotLetIn> {
+    pub(super) fn standing(&self, row: Option<LinkSessionRow>) -> Result<Visit, NotLetIn> {
         let now = self.linker.engine.clock.now();
         row.filter(|row| now < row.expires_at).and_then(visit).ok_or(NotLetIn::Ended)
     }
 
-    fn check(&self, row: &LinkSessionRow, cookie: Option<&SecretString>) -> Result<(), NotLetIn> {
+    pub(super) fn check(
+        &self,
+        row: &LinkSessionRow,
+        cookie: Option<&SecretString>,
+    ) -> Result<(), NotLetIn> {
         let is_it = |cookie: &SecretString| {
             row.browser.as_deref().is_some_and(|kept| kept.ct_eq(&self.browser(row, cookie)).into())
         };
@@ -318,256 +301,10 @@ impl Visits {
         tx.link_sessions().note(tenant, id, status, reason, linked).await?;
         Ok(tx.commit().await?)
     }
-
-    /// Sends a browser to a provider's consent page, to link an account or to link a connection again.
-    ///
-    /// # Errors
-    ///
-    /// When there is no OAuth client.
-    pub async fn depart(
-        &self,
-        visit: &Visit,
-        provider: Provider,
-        connection: Option<&ConnectionId>,
-    ) -> Result<Url, LinkError> {
-        let engine = &self.linker.engine;
-        let tenant = &visit.row.tenant_id;
-        let client_id = self.linker.client(tenant, provider, None).await?;
-        let access = self.access_for(visit, connection).await?;
-        let redirect = self.redirect_uri(provider);
-        let state = mint_secret(&*engine.entropy);
-        let trip = OAuthTripRow {
-            tenant_id: tenant.clone(),
-            session_id: visit.row.session_id.clone(),
-            hash: self.state_hash(&state),
-            provider,
-            client_id,
-            redirect,
-            access,
-            connection_id: connection.cloned(),
-            expires_at: engine.clock.now().saturating_add(TRIP).unwrap_or(Timestamp::MAX),
-        };
-        let mut tx = engine.store.begin().await?;
-        tx.link_sessions().begin_trip(&trip).await?;
-        tx.commit().await?;
-        let consent = Consent {
-            client_id: &trip.client_id,
-            redirect: &address(&trip.redirect)?,
-            scopes: scopes(access),
-            state: &state,
-            verifier: &self.verifier(&state),
-            login_hint: visit.asked.login_hint.as_deref(),
-        };
-        Ok(self.oauth(provider)?.consent_url(&consent))
-    }
-
-    /// What the platform asked for, or what a connection has that is linked again, or all.
-    async fn access_for(
-        &self,
-        visit: &Visit,
-        connection: Option<&ConnectionId>,
-    ) -> Result<Access, LinkError> {
-        let known = match connection {
-            Some(id) => {
-                let mut tx = self.linker.engine.store.read().await?;
-                tx.connections().get(&visit.row.tenant_id, id).await?.map(|row| row.access)
-            }
-            None => None,
-        };
-        Ok(visit.asked.access.or(known).unwrap_or(Access::ReadWrite))
-    }
-
-    fn oauth(&self, provider: Provider) -> Result<&OAuth, LinkError> {
-        let unknown = || Kind::WrongClient.error("this hub does not know the provider");
-        Ok(self.linker.engine.connectors.oauth(provider).ok_or_else(unknown)?)
-    }
-
-    fn state_hash(&self, state: &SecretString) -> Vec<u8> {
-        self.linker.engine.vault.mac("link.state", &[state.expose_secret().as_bytes()]).to_vec()
-    }
-
-    fn verifier(&self, state: &SecretString) -> SecretString {
-        let parts = [state.expose_secret().as_bytes()];
-        URL_SAFE_NO_PAD.encode(self.linker.engine.vault.mac("link.verifier", &parts)).into()
-    }
-
-    /// Takes a browser back from a provider. Its trip is over whatever comes of it, before anything else is looked at.
-    /// Answers the visit, which notes what came of it.
-    ///
-    /// # Errors
-    ///
-    /// [`NotLetIn`] when it was on no trip of this hub, or is another browser.
-    pub async fn arrive(
-        &self,
-        provider: Provider,
-        returned: Returned,
-        cookie_of: impl Fn(&LinkSessionId) -> Option<SecretString>,
-    ) -> Result<Visit, NotLetIn> {
-        let engine = &self.linker.engine;
-        let state = returned.state.clone().ok_or(NotLetIn::Ended)?;
-        let mut tx = engine.store.begin().await?;
-        let trips = tx.link_sessions().take_trips(&self.state_hash(&state)).await?;
-        let trip = trips.into_iter().next().ok_or(NotLetIn::Ended)?;
-        let row = tx.link_sessions().get(&trip.tenant_id, &trip.session_id).await?;
-        tx.commit().await?;
-        let visit = self.standing(row)?;
-        self.check(&visit.row, cookie_of(&trip.session_id).as_ref())?;
-        if engine.clock.now() >= trip.expires_at {
-            self.note(&visit, "open", Some("took_too_long"), None).await?;
-            return Ok(visit);
-        }
-        match self.settle(&visit, provider, &trip, &state, returned).await {
-            Ok(connection) => self.note(&visit, "linked", None, Some(&connection)).await?,
-            Err(Unsettled(reason)) => {
-                tracing::info!(session = %trip.session_id, reason, "An account was not linked.");
-                self.note(&visit, "open", Some(&reason), None).await?;
-            }
-        }
-        Ok(visit)
-    }
-
-    async fn settle(
-        &self,
-        visit: &Visit,
-        provider: Provider,
-        trip: &OAuthTripRow,
-        state: &SecretString,
-        returned: Returned,
-    ) -> Result<ConnectionId, Unsettled> {
-        let oauth = self.oauth(provider)?;
-        // Somebody else's answer, brought to this provider's door.
-        let is_foreign = returned.iss.as_deref().is_some_and(|iss| iss != oauth.issuer());
-        if trip.provider != provider || is_foreign {
-            return Err(Unsettled("mixed_up".to_owned()));
-        }
-        if let Some(error) = &returned.error {
-            return Err(Unsettled(refusal_word(error).to_owned()));
-        }
-        let code = returned.code.ok_or_else(|| Unsettled("no_code".to_owned()))?;
-        let engine = &self.linker.engine;
-        let app = {
-            let mut tx = engine.store.read().await.map_err(LinkError::from)?;
-            let client_id = Some(&*trip.client_id);
-            engine.wallet.app(&mut tx, &trip.tenant_id, provider, client_id).await
-        };
-        let app = app.map_err(LinkError::from)?;
-        let redirect = address(&trip.redirect)?;
-        let granted = oauth.exchange(&app, &redirect, &code, &self.verifier(state)).await;
-        let granted = granted.map_err(|error| match error.kind {
-            Kind::Unauthorized => Unsettled("code_refused".to_owned()),
-            _ => LinkError::Refused(error).into(),
-        })?;
-        let lacks = granted.scope.as_deref().map(|scope| crate::sync::missing(scope, trip.access));
-        if let Some(lacks) = lacks.filter(|lacks| !lacks.is_empty()) {
-            return Err(Unsettled(format!("missing_scope:{}", lacks.join(","))));
-        }
-        let refresh_token = granted
-            .refresh_token
-            .clone()
-            .ok_or_else(|| Unsettled("no_refresh_token".to_owned()))?;
-        let (client_id, access) = (trip.client_id.clone(), trip.access);
-        let login = Login::Google { client_id, refresh_token, access };
-        let linker =
-            self.linker.acting(By { actor: visit.row.actor.as_str().into(), request: None });
-        match &trip.connection_id {
-            Some(connection) => {
-                let grant = Some(NewGrant { login, granted });
-                let update = LinkUpdate { grant, ..LinkUpdate::default() };
-                linker.update(&trip.tenant_id, connection, update, None).await?;
-                Ok(connection.clone())
-            }
-            None => {
-                let asked = LinkRequest {
-                    login,
-                    access: Some(access),
-                    external_id: visit.asked.external_id.clone(),
-                    metadata: None,
-                };
-                let linked = linker.link_granted(&trip.tenant_id, asked, Some(granted)).await?;
-                Ok(linked.connection_id)
-            }
-        }
-    }
-
-    /// An address at which a person links a connection again, the same for a day. It lets nobody link another account,
-    /// and shows nothing but which provider it is about.
-    pub fn again_url(&self, tenant: &TenantId, connection: &ConnectionId) -> String {
-        let now = self.linker.engine.clock.now().as_second();
-        let until = (now + AGAIN_GOOD_S).div_euclid(DAY_S) * DAY_S;
-        let proof = self.again_proof(tenant, connection, until);
-        format!("{}/link/again/{tenant}/{connection}/{until}-{proof}", self.base)
-    }
-
-    fn again_proof(&self, tenant: &TenantId, connection: &ConnectionId, until: i64) -> String {
-        let until = until.to_be_bytes();
-        let parts = [tenant.as_str().as_bytes(), connection.as_str().as_bytes(), &until];
-        URL_SAFE_NO_PAD.encode(self.linker.engine.vault.mac("link.again", &parts))
-    }
-
-    /// Makes a visit for whoever has such an address.
-    ///
-    /// # Errors
-    ///
-    /// [`NotLetIn::Ended`] when the address is none of ours, or too old, or the connection is gone.
-    pub async fn again(
-        &self,
-        tenant: &TenantId,
-        connection: &ConnectionId,
-        proof: &str,
-    ) -> Result<SecretString, NotLetIn> {
-        let engine = &self.linker.engine;
-        let (until, proof) = proof.split_once('-').ok_or(NotLetIn::Ended)?;
-        let until: i64 = until.parse().map_err(|_| NotLetIn::Ended)?;
-        let right = self.again_proof(tenant, connection, until);
-        let is_right: bool = right.as_bytes().ct_eq(proof.as_bytes()).into();
-        if !is_right || engine.clock.now().as_second() >= until {
-            return Err(NotLetIn::Ended);
-        }
-        let row = engine.store.read().await?.connections().get(tenant, connection).await?;
-        if row.is_none_or(|row| row.state == ConnectionState::Removing) {
-            return Err(NotLetIn::Ended);
-        }
-        let new = NewVisit {
-            mode: Mode::Relink,
-            connection: Some(connection.clone()),
-            resource: None,
-            asked: Asked::default(),
-            lasts: AGAIN,
-        };
-        let id = LinkSessionId::mint(&*engine.clock, &*engine.entropy);
-        let by = By { actor: "page".into(), request: None };
-        Ok(self.make(&by, tenant, id, new).await?.1)
-    }
-}
-
-/// Why nothing was linked: a word for the visit.
-struct Unsettled(String);
-
-impl From<LinkError> for Unsettled {
-    fn from(error: LinkError) -> Self {
-        if let LinkError::Store(source) = &error {
-            tracing::error!(error = source as &dyn std::error::Error, "An account was not linked.");
-        }
-        Self(error.code().to_owned())
-    }
-}
-
-/// The provider's word for a refusal in ours.
-fn refusal_word(error: &str) -> &'static str {
-    match error {
-        "access_denied" => "denied",
-        "admin_policy_enforced" | "org_internal" | "consent_required" => "admin_consent_required",
-        _ => "provider_refused",
-    }
 }
 
 fn visit(row: LinkSessionRow) -> Option<Visit> {
     let mode = Mode::parse(&row.mode)?;
     let asked = serde_json::from_value(row.asked.clone()).ok()?;
     Some(Visit { row, mode, asked })
-}
-
-fn address(text: &str) -> Result<Url, LinkError> {
-    let wrong = |_| Kind::Rejected.error("the hub's own address cannot be read");
-    Ok(Url::parse(text).map_err(wrong)?)
 }
