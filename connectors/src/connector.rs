@@ -121,6 +121,19 @@ pub trait Channels: Send + Sync {
     /// [`Kind::Rejected`](crate::Kind::Rejected) when it does not take the address.
     async fn open(&self, calendar: &CalendarRef, wanted: &WantedChannel) -> Result<OpenChannel>;
 
+    /// Has an open channel live on; `None` where the provider can only open another one.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Gone`](crate::Kind::Gone) when there is no such channel any more.
+    async fn renew(
+        &self,
+        _channel: &OpenChannel,
+        _wanted: &WantedChannel,
+    ) -> Result<Option<OpenChannel>> {
+        Ok(None)
+    }
+
     /// Has no more told. A channel that is gone already is a success.
     async fn close(&self, channel: &str, resource: &str) -> Result<()>;
 }
@@ -134,8 +147,9 @@ pub struct WantedChannel {
     pub secret: secrecy::SecretString,
     /// Where notifications go.
     pub address: url::Url,
-    /// How long it is to live; the provider may grant less.
+    /// How long it is to live, from `now` on; the provider may grant less.
     pub lives: Duration,
+    pub now: Timestamp,
 }
 
 /// A channel that the provider has opened.

@@ -58,6 +58,8 @@ pub enum Kind {
     Unauthorized,
     /// The grant is good and lacks a scope that this needs.
     MissingScope,
+    /// An administrator of the account's organisation has to agree before its person can.
+    AdminConsent,
     /// The provider refuses the OAuth client itself: an operator's matter, and no account's.
     WrongClient,
     /// The provider's API is switched off for the OAuth client's project: an operator's matter too.
@@ -133,7 +135,9 @@ impl Kind {
                 Remedy::Reconcile
             }
             (Kind::CalendarGone, _) => Remedy::Rediscover,
-            (Kind::Unauthorized | Kind::MissingScope, _) => Remedy::AskForLogin,
+            (Kind::Unauthorized | Kind::MissingScope | Kind::AdminConsent, _) => {
+                Remedy::AskForLogin
+            }
             (Kind::Forbidden, Verb::Pull) => Remedy::Rediscover,
             (Kind::Forbidden | Kind::Rejected | Kind::NoPush, _) => Remedy::SetAside,
         }
@@ -155,6 +159,7 @@ impl Kind {
             Kind::CalendarGone => "calendar_gone",
             Kind::Unauthorized => "unauthorized",
             Kind::MissingScope => "missing_scope",
+            Kind::AdminConsent => "admin_consent_required",
             Kind::WrongClient => "wrong_client",
             Kind::ApiDisabled => "api_disabled",
             Kind::NoPush => "no_push",

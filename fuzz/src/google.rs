@@ -137,6 +137,7 @@ pub fn google(data: &[u8]) {
                     secret: "secret".into(),
                     address: "https://hub.example/hooks".parse().unwrap(),
                     lives: Duration::from_secs(3600),
+                    now: window.start,
                 };
                 let channels = connector.channels().unwrap();
                 let _ = channels.open(&calendar, &wanted).await;

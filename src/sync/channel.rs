@@ -295,6 +295,7 @@ impl Engine {
             secret: SecretString::from(self.channel_secret(&channel)),
             address: hook(base, provider, &channel),
             lives: LIVES,
+            now: self.clock.now(),
         };
         let at = CalendarRef::new(subject.calendar.provider_ref.clone());
         let opened = channels.open(&at, &wanted).await;

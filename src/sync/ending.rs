@@ -325,6 +325,7 @@ pub(super) fn failure(kind: &Kind) -> Failure {
         | Kind::ApiDisabled
         | Kind::NoPush
         | Kind::MissingScope
+        | Kind::AdminConsent
         | Kind::Unauthorized
         | Kind::Forbidden
         | Kind::CalendarGone

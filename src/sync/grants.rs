@@ -490,7 +490,7 @@ fn lasts(token: &Token, now: Timestamp) -> bool {
 
 /// Whether a failure says nothing about the grant.
 fn is_passing(kind: &Kind) -> bool {
-    !matches!(kind, Kind::Unauthorized | Kind::MissingScope)
+    !matches!(kind, Kind::Unauthorized | Kind::MissingScope | Kind::AdminConsent)
 }
 
 async fn open_login(vault: &Vault, tx: &mut Tx, row: &ConnectionRow) -> Result<Login, SyncError> {

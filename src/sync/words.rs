@@ -33,6 +33,9 @@ pub fn in_words(code: &str) -> &'static str {
         "missing_scope" => {
             "the person did not allow all that this access needs: they must link again and leave every box ticked"
         }
+        "admin_consent_required" => {
+            "an administrator of the account's organisation has to allow this hub's OAuth client, then the person links again"
+        }
         "wrong_client" => {
             "the provider refuses this hub's OAuth client: check its id and secret; no account is at fault"
         }
@@ -88,6 +91,7 @@ mod tests {
             Kind::CalendarGone,
             Kind::Unauthorized,
             Kind::MissingScope,
+            Kind::AdminConsent,
             Kind::WrongClient,
             Kind::ApiDisabled,
             Kind::NoPush,

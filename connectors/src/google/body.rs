@@ -1,16 +1,13 @@
 //! A draft as the JSON of an event: whole, or only what of it replaces something.
 
-use jiff::{
-    Timestamp, ToSpan,
-    civil::Date,
-    tz::{Offset, TimeZone},
-};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
-use super::guests::Invited;
 use crate::{
-    connector::{Draft, DraftTime, WriteKey},
+    connector::{Draft, WriteKey},
+    draft::{Extent, plain},
     event::ItemRef,
+    guests::{Invited, People, Spelling},
 };
 
 /// A new event. What it does not say is as the calendar has it: its reminders, its colour.
@@ -42,24 +39,19 @@ pub(super) fn changes(key: &WriteKey, draft: &Draft, invited: Option<Invited>) -
     if !draft.keeps_words {
         say(&mut event, draft);
     }
-    if !is_silent(draft) {
+    if !draft.is_silent() {
         weigh(&mut event, draft);
     }
     own(&mut event, key, invited);
     event.into()
 }
 
-/// Whether a draft changes nothing that a person sees.
-pub(super) fn is_silent(draft: &Draft) -> bool {
-    draft.keeps_words && draft.keeps_time
-}
-
 /// What tells a person what it is.
 fn say(event: &mut Map<String, Value>, draft: &Draft) {
-    event.insert("summary".into(), json!(text(&draft.title)));
+    event.insert("summary".into(), json!(plain(&draft.title)));
     for (name, words) in [("description", &draft.description), ("location", &draft.location)] {
         if let Some(words) = words {
-            event.insert(name.into(), json!(text(words)));
+            event.insert(name.into(), json!(plain(words)));
         }
     }
     if draft.private {
@@ -85,32 +77,13 @@ fn own(event: &mut Map<String, Value>, key: &WriteKey, invited: Option<Invited>)
     event.insert("extendedProperties".into(), json!({ "private": private }));
 }
 
-/// Start and end. The end lies after the start and is of its kind, as Google demands.
 fn extent(draft: &Draft) -> (Value, Value) {
-    match draft.start {
-        DraftTime::At(start) => {
-            let end = match draft.end {
-                DraftTime::At(end) => end,
-                DraftTime::On(day) => midnight(day).unwrap_or(start),
-            };
-            // Nothing that takes no time is taken.
-            let earliest = start.checked_add(1.minute()).unwrap_or(start);
-            let end = if end > start { end } else { earliest };
+    match draft.extent() {
+        Extent::Timed(start, end) => {
             (clock(start, draft.zone.as_ref()), clock(end, draft.zone.as_ref()))
         }
-        DraftTime::On(start) => {
-            let end = match draft.end {
-                DraftTime::On(end) => end,
-                DraftTime::At(end) => Offset::UTC.to_datetime(end).date(),
-            };
-            let earliest = start.tomorrow().unwrap_or(start);
-            (day(start), day(end.max(earliest)))
-        }
+        Extent::Days(first, until) => (day(first), day(until)),
     }
-}
-
-fn midnight(day: Date) -> Option<Timestamp> {
-    Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 fn clock(at: Timestamp, zone: Option<&TimeZone>) -> Value {
@@ -139,8 +112,22 @@ fn without_other_kind(mut bound: Value) -> Value {
     bound
 }
 
-/// Text for a person: line breaks stay, other control characters go.
-fn text(text: &str) -> String {
-    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-    lines.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect()
+/// The people of a new event.
+pub(super) fn nobody() -> People {
+    People::none(SPELLING)
 }
+
+/// The people of an event that stands there.
+pub(super) fn people(event: &Value) -> People {
+    let marks = event.pointer("/extendedProperties/private/calhubGuests").and_then(Value::as_str);
+    let is_partial = event.get("attendeesOmitted").and_then(Value::as_bool).unwrap_or_default();
+    People::of(SPELLING, event, marks.unwrap_or_default(), is_partial)
+}
+
+const SPELLING: Spelling = Spelling {
+    address_of: |attendee| attendee.get("email").and_then(Value::as_str),
+    attendee: |address, name| match name {
+        Some(name) => json!({ "email": address, "displayName": name }),
+        None => json!({ "email": address }),
+    },
+};

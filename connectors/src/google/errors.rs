@@ -7,9 +7,10 @@ use bytes::Bytes;
 use http::{Response, header};
 use jiff::{Timestamp, civil, tz::TimeZone};
 
-use super::{lenient::Text, wire};
+use super::wire;
 use crate::{
     error::{Error, Kind, RetryAfter, Throttle},
+    lenient::Text,
     transport::{http_date, refusal, retry_after},
 };
 

@@ -1,34 +1,33 @@
-//! Sends requests with the grant's token, and once more with another one where that is refused.
+//! What is sent to Google's API, and what its refusals say.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
-use secrecy::{ExposeSecret, SecretString};
+use http::{Request, Response, StatusCode};
 
 use super::{
     errors::{self, About, refused},
     requests::Api,
 };
 use crate::{
+    bearer::Bearer,
     error::{Error, Kind, Result},
     oauth::Tokens,
-    transport::{Call, Transport},
+    transport::Transport,
 };
 
 const PROVIDER: &str = "google";
 
-/// A transport that knows a grant.
+/// Google's API, with a grant.
 #[derive(Debug)]
 pub(super) struct Session {
-    transport: Transport,
-    tokens: Arc<dyn Tokens>,
+    bearer: Bearer,
     pub(super) api: Api,
 }
 
 impl Session {
     pub(super) fn new(transport: Transport, tokens: Arc<dyn Tokens>, api: Api) -> Self {
-        Self { transport, tokens, api }
+        Self { bearer: Bearer::new(PROVIDER, transport, tokens), api }
     }
 
     /// Sends a request and returns its reply, whatever its status but 401.
@@ -41,14 +40,7 @@ impl Session {
         operation: &'static str,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>> {
-        let call = Call::new(PROVIDER, operation).unpaced();
-        let token = self.tokens.access_token().await?;
-        let reply = self.transport.send(&call, signed(request.clone(), &token)?).await?;
-        if !is_refused(&reply) {
-            return Ok(reply);
-        }
-        let token = self.tokens.instead_of(&token).await?;
-        let reply = self.transport.send(&call, signed(request, &token)?).await?;
+        let reply = self.bearer.send(operation, request, is_refused).await?;
         if is_refused(&reply) {
             let error = refused(&reply, &self.asked(operation), About::Account);
             return Err(Error { kind: Kind::Unauthorized, ..error });
@@ -99,13 +91,4 @@ impl Session {
 
 fn is_refused(reply: &Response<Bytes>) -> bool {
     reply.status() == StatusCode::UNAUTHORIZED && !errors::is_about_address(reply)
-}
-
-fn signed(mut request: Request<Bytes>, token: &SecretString) -> Result<Request<Bytes>> {
-    let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
-    let mut value =
-        value.map_err(|_| Kind::Unauthorized.error("the token can be no part of a request"))?;
-    value.set_sensitive(true);
-    request.headers_mut().insert(header::AUTHORIZATION, value);
-    Ok(request)
 }

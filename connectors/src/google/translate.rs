@@ -7,7 +7,6 @@ use jiff::tz::TimeZone;
 use super::{
     access::Access,
     id,
-    time::{self, Stated},
     wire::{self, Moment, When},
 };
 use crate::{
@@ -17,6 +16,7 @@ use crate::{
         Status, Version,
     },
     ical,
+    rfc3339::{self, Stated},
 };
 
 /// The longest name of a calendar that is kept.
@@ -203,7 +203,7 @@ impl Reading<'_, '_> {
             response: None,
             event_type: EventType::Default,
             sequence: event.sequence.0,
-            stamped: event.updated.get().and_then(time::stated).and_then(Stated::instant),
+            stamped: event.updated.get().and_then(rfc3339::stated).and_then(Stated::instant),
             marker: event.extended_properties.0.0.calhub.get().map(str::to_owned),
         }
     }
@@ -223,8 +223,8 @@ impl Reading<'_, '_> {
     fn moment(&mut self, moment: &Moment<'_>, keep: Keep) -> Option<RemoteTime> {
         let Moment::At(when) = moment else { return None };
         match (when.date_time.get(), when.date.get()) {
-            (Some(text), _) => self.clock(time::stated(text)?, when, keep),
-            (None, Some(text)) => time::date(text).map(RemoteTime::Date),
+            (Some(text), _) => self.clock(rfc3339::stated(text)?, when, keep),
+            (None, Some(text)) => rfc3339::date(text).map(RemoteTime::Date),
             (None, None) => None,
         }
     }

@@ -7,8 +7,10 @@ use serde::{
     de::{MapAccess, SeqAccess},
 };
 
-use super::lenient::{Flag, Number, Shape, Text, Texts, lenient, object};
-use crate::error::{Kind, Result};
+use crate::{
+    error::{Kind, Result},
+    lenient::{Flag, Number, Shape, Text, Texts, lenient, object},
+};
 
 /// `calendar#events`.
 #[derive(Debug, Default, Deserialize)]

@@ -8,7 +8,6 @@ use super::{
     body,
     connector::Google,
     errors::About,
-    guests::{Invited, People},
     id,
     pull::{changes, standing},
     requests::{By, Mail},
@@ -19,6 +18,7 @@ use crate::{
     connector::{CalendarRef, Draft, Versions, WriteKey, Writer, Written},
     error::{Error, Kind, Result},
     event::{Item, ItemRef, Status, Version},
+    guests::Invited,
 };
 
 /// Pages of a search, beyond which nothing is found.
@@ -33,7 +33,7 @@ impl Writer for Google {
         draft: &Draft,
     ) -> Result<Written> {
         let id = id::of_uid(&key.uid);
-        let invited = People::default().with(&draft.guests);
+        let invited = body::nobody().with(&draft.guests);
         let mail = if draft.guests.is_empty() { Mail::Nobody } else { Mail::Guests };
         let event = body::event(&id, key, draft, invited);
         let request = self.session.api.insert(calendar, &event, mail)?;
@@ -93,7 +93,7 @@ impl Writer for Google {
         } else {
             self.invited(calendar, item, expected, draft).await?
         };
-        let is_told = !draft.guests.is_empty() && !body::is_silent(draft);
+        let is_told = !draft.guests.is_empty() && !draft.is_silent();
         let mail = if is_told { Mail::Guests } else { Mail::Nobody };
         let changes = body::changes(key, draft, invited);
         let request = self.session.api.patch(calendar, item, expected, &changes, mail)?;
@@ -120,7 +120,7 @@ impl Writer for Google {
         // Looked at first: whom we have invited is to hear of it, and nobody else is to be mailed.
         let Some(event) = self.people(calendar, item).await? else { return Ok(()) };
         expect(&event, expected)?;
-        let has_guests = !People::read(&event).marks.is_empty();
+        let has_guests = !body::people(&event).marks.is_empty();
         let mail = if has_guests { Mail::Guests } else { Mail::Nobody };
         let request = self.session.api.delete(calendar, item, expected, mail)?;
         let reply = self.session.send("delete", request).await?;
@@ -179,7 +179,7 @@ impl Google {
     ) -> Result<Option<Invited>> {
         let event = self.people(calendar, item).await?.ok_or_else(gone)?;
         expect(&event, expected)?;
-        Ok(People::read(&event).with(&draft.guests))
+        Ok(body::people(&event).with(&draft.guests))
     }
 
     /// Takes out what was made of a second create under another id, where the first one stands.

@@ -11,6 +11,7 @@ fn wanted() -> WantedChannel {
         secret: "told-to-nobody".into(),
         address: "https://hub.example/hooks/google/ch-1".parse().unwrap(),
         lives: Duration::from_secs(604_800),
+        now: "2027-03-01T00:00:00Z".parse().unwrap(),
     }
 }
 

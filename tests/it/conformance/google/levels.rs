@@ -77,6 +77,7 @@ fn wanted(channel: &str) -> WantedChannel {
         secret: "told-to-nobody".into(),
         address: "https://hub.example/hooks/google/1".parse().unwrap(),
         lives: Duration::from_secs(30 * 24 * 3600),
+        now: "2027-03-01T00:00:00Z".parse().unwrap(),
     }
 }
 

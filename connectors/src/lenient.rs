@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// What a value may be made of. Everything else is odd.
-pub(super) trait Shape<'de>: Sized + Default {
+pub(crate) trait Shape<'de>: Sized + Default {
     /// Something else stands there.
     fn odd() -> Self;
 
@@ -80,7 +80,7 @@ impl<'de, T: Shape<'de>> Visitor<'de> for Reading<T> {
     }
 }
 
-pub(super) fn read<'de, T: Shape<'de>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+pub(crate) fn read<'de, T: Shape<'de>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
     from.deserialize_any(Reading(PhantomData))
 }
 
@@ -92,23 +92,23 @@ macro_rules! lenient {
     (@one $name:ident $life:lifetime) => {
         impl<'de: $life, $life> serde::Deserialize<'de> for $name<$life> {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                crate::google::lenient::read::<$name<'de>, D>(from)
+                crate::lenient::read::<$name<'de>, D>(from)
             }
         }
     };
     (@one $name:ident) => {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                crate::google::lenient::read(from)
+                crate::lenient::read(from)
             }
         }
     };
 }
-pub(super) use lenient;
+pub(crate) use lenient;
 
 /// A text that is borrowed from the page wherever nothing in it is escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Text<'a> {
+pub(crate) enum Text<'a> {
     #[default]
     Absent,
     Is(Cow<'a, str>),
@@ -117,15 +117,26 @@ pub(super) enum Text<'a> {
 
 impl Text<'_> {
     /// The text, unless it is empty.
-    pub(super) fn get(&self) -> Option<&str> {
+    pub(crate) fn get(&self) -> Option<&str> {
         match self {
             Text::Is(text) if !text.is_empty() => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn is(&self, word: &str) -> bool {
+    pub(crate) fn is(&self, word: &str) -> bool {
         self.get() == Some(word)
+    }
+}
+
+impl Text<'_> {
+    /// Keeps it beyond the page.
+    pub(crate) fn into_owned(self) -> Text<'static> {
+        match self {
+            Text::Absent => Text::Absent,
+            Text::Is(text) => Text::Is(Cow::Owned(text.into_owned())),
+            Text::Odd => Text::Odd,
+        }
     }
 }
 
@@ -141,7 +152,7 @@ impl<'de> Shape<'de> for Text<'de> {
 
 /// True, or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Flag(pub(super) bool);
+pub(crate) struct Flag(pub(crate) bool);
 
 impl Shape<'_> for Flag {
     fn odd() -> Self {
@@ -155,7 +166,7 @@ impl Shape<'_> for Flag {
 
 /// A number, 0 where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Number(pub(super) i64);
+pub(crate) struct Number(pub(crate) i64);
 
 impl Shape<'_> for Number {
     fn odd() -> Self {
@@ -169,10 +180,10 @@ impl Shape<'_> for Number {
 
 /// A list of texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Texts<'a> {
-    pub(super) texts: Vec<Text<'a>>,
+pub(crate) struct Texts<'a> {
+    pub(crate) texts: Vec<Text<'a>>,
     /// Something that is no list stands there.
-    pub(super) is_odd: bool,
+    pub(crate) is_odd: bool,
 }
 
 impl<'de> Shape<'de> for Texts<'de> {
@@ -192,7 +203,7 @@ impl<'de> Shape<'de> for Texts<'de> {
 lenient![Text<'a>, Texts<'a>, Flag, Number];
 
 /// Reads an object of known fields.
-pub(super) fn object<'de, T, A>(object: A) -> Result<T, A::Error>
+pub(crate) fn object<'de, T, A>(object: A) -> Result<T, A::Error>
 where
     T: Deserialize<'de>,
     A: MapAccess<'de>,

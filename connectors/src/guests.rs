@@ -1,7 +1,7 @@
-//! Who is invited by us, and who by somebody else. Google keeps no mark of ours on a guest, so the event keeps a list:
+//! Who is invited by us, and who by somebody else. Providers keep no mark of ours on a guest, so the event keeps a list:
 //! the first letters of each address's hash.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::connector::Guest;
@@ -11,44 +11,56 @@ const MARK: usize = 8;
 /// Marks of one event: a property holds 1024 letters. Guests beyond are invited all the same, and never taken out again.
 const MOST_MARKS: usize = 1024 / (MARK + 1);
 
+/// How a provider writes an attendee.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spelling {
+    pub(crate) address_of: fn(&Value) -> Option<&str>,
+    /// A guest who has not answered yet, by the bare address.
+    pub(crate) attendee: fn(&str, Option<&str>) -> Value,
+}
+
 /// The people of an event.
-#[derive(Debug, Default)]
-pub(super) struct People {
-    pub(super) attendees: Vec<Value>,
+#[derive(Debug)]
+pub(crate) struct People {
+    spelling: Spelling,
+    pub(crate) attendees: Vec<Value>,
     /// The marks of those whom we have invited.
-    pub(super) marks: Vec<String>,
+    pub(crate) marks: Vec<String>,
     /// Not everybody is shown, so nobody can be changed.
-    pub(super) is_partial: bool,
+    pub(crate) is_partial: bool,
 }
 
 /// The people that an event should have.
 #[derive(Debug, PartialEq)]
-pub(super) struct Invited {
-    pub(super) attendees: Vec<Value>,
-    pub(super) marks: String,
+pub(crate) struct Invited {
+    pub(crate) attendees: Vec<Value>,
+    pub(crate) marks: String,
 }
 
 impl People {
-    pub(super) fn read(event: &Value) -> Self {
-        let marks = event.pointer("/extendedProperties/private/calhubGuests");
-        let marks = marks.and_then(Value::as_str).unwrap_or_default();
+    /// Of an event that is new.
+    pub(crate) fn none(spelling: Spelling) -> Self {
+        Self { spelling, attendees: Vec::new(), marks: Vec::new(), is_partial: false }
+    }
+
+    /// Of an event, with the marks that it keeps.
+    pub(crate) fn of(spelling: Spelling, event: &Value, marks: &str, is_partial: bool) -> Self {
+        let attendees = event.get("attendees").and_then(Value::as_array);
         Self {
-            attendees: event
-                .get("attendees")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default(),
+            spelling,
+            attendees: attendees.cloned().unwrap_or_default(),
             marks: marks.split_ascii_whitespace().map(str::to_owned).collect(),
-            is_partial: event.get("attendeesOmitted").and_then(Value::as_bool).unwrap_or_default(),
+            is_partial,
         }
     }
 
     /// With `guests` and without those whom we had invited before; `None` where that changes nothing. Whoever stays
     /// keeps what they have answered.
-    pub(super) fn with(&self, guests: &[Guest]) -> Option<Invited> {
+    pub(crate) fn with(&self, guests: &[Guest]) -> Option<Invited> {
         if self.is_partial {
             return None;
         }
+        let Spelling { address_of, attendee } = self.spelling;
         let is_wanted =
             |address: &str| guests.iter().any(|guest| is_same(bare(&guest.address), address));
         let is_ours = |address: &str| self.marks.contains(&mark(address));
@@ -67,25 +79,13 @@ impl People {
             }
             marks.push(mark(address));
             if !is_there(address) {
-                attendees.push(attendee(guest));
+                attendees.push(attendee(address, guest.name.as_deref()));
             }
         }
         let is_new = attendees != self.attendees || marks != self.marks;
         marks.truncate(MOST_MARKS);
         is_new.then(|| Invited { attendees, marks: marks.join(" ") })
     }
-}
-
-fn attendee(guest: &Guest) -> Value {
-    let mut one = json!({ "email": bare(&guest.address) });
-    if let (Some(name), Some(one)) = (&guest.name, one.as_object_mut()) {
-        one.insert("displayName".to_owned(), json!(name));
-    }
-    one
-}
-
-fn address_of(attendee: &Value) -> Option<&str> {
-    attendee.get("email").and_then(Value::as_str)
 }
 
 fn bare(address: &str) -> &str {
@@ -104,7 +104,14 @@ fn mark(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    const SPELLING: Spelling = Spelling {
+        address_of: |attendee| attendee.get("email").and_then(Value::as_str),
+        attendee: |address, _| json!({ "email": address }),
+    };
 
     fn guest(address: &str) -> Guest {
         Guest { address: address.into(), name: None }
@@ -112,7 +119,8 @@ mod tests {
 
     #[test]
     fn guests_come_and_go_and_those_of_others_stay() {
-        let first = People::default().with(&[guest("Ana@x.test"), guest("ben@x.test")]).unwrap();
+        let first =
+            People::none(SPELLING).with(&[guest("Ana@x.test"), guest("ben@x.test")]).unwrap();
         assert_eq!(
             first.attendees,
             [json!({"email": "Ana@x.test"}), json!({"email": "ben@x.test"})]
@@ -120,11 +128,8 @@ mod tests {
         let mut attendees = first.attendees.clone();
         attendees[0]["responseStatus"] = json!("accepted");
         attendees.push(json!({"email": "boss@x.test", "organizer": true}));
-        let event = json!({
-            "attendees": attendees,
-            "extendedProperties": {"private": {"calhubGuests": first.marks}},
-        });
-        let people = People::read(&event);
+        let event = json!({ "attendees": attendees });
+        let people = People::of(SPELLING, &event, &first.marks, false);
         assert_eq!(
             people.with(&[guest("ana@X.test"), guest("ben@x.test")]),
             None,
@@ -132,31 +137,28 @@ mod tests {
         );
         let second =
             people.with(&[guest("ana@x.test"), guest("boss@x.test"), guest("cy@x.test")]).unwrap();
-        let emails: Vec<_> = second.attendees.iter().filter_map(address_of).collect();
+        let emails: Vec<_> = second.attendees.iter().filter_map(SPELLING.address_of).collect();
         assert_eq!(emails, ["Ana@x.test", "boss@x.test", "cy@x.test"]);
         assert_eq!(second.attendees[0]["responseStatus"], "accepted");
         assert_eq!(second.marks, [mark("ana@x.test"), mark("cy@x.test")].join(" "));
         // Whom somebody else has invited is not ours to take out.
-        let event = json!({
-            "attendees": second.attendees,
-            "extendedProperties": {"private": {"calhubGuests": second.marks}},
-        });
-        let third = People::read(&event).with(&[]).unwrap();
-        let emails: Vec<_> = third.attendees.iter().filter_map(address_of).collect();
+        let event = json!({ "attendees": second.attendees });
+        let third = People::of(SPELLING, &event, &second.marks, false).with(&[]).unwrap();
+        let emails: Vec<_> = third.attendees.iter().filter_map(SPELLING.address_of).collect();
         assert_eq!((emails, third.marks.as_str()), (vec!["boss@x.test"], ""));
     }
 
     #[test]
     fn nobody_is_changed_where_not_everybody_is_shown() {
-        let people = People::read(&json!({"attendeesOmitted": true, "attendees": []}));
+        let people = People::of(SPELLING, &json!({ "attendees": [] }), "", true);
         assert_eq!(people.with(&[guest("ana@x.test")]), None);
-        assert_eq!(People::default().with(&[]), None);
+        assert_eq!(People::none(SPELLING).with(&[]), None);
     }
 
     #[test]
     fn marks_fit_into_a_property() {
         let many: Vec<Guest> = (0..300).map(|n| guest(&format!("g{n}@x.test"))).collect();
-        let invited = People::default().with(&many).unwrap();
+        let invited = People::none(SPELLING).with(&many).unwrap();
         assert_eq!(invited.attendees.len(), 300);
         assert!(invited.marks.len() <= 1024, "{}", invited.marks.len());
     }

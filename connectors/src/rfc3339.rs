@@ -1,22 +1,22 @@
-//! Times as Google writes them: RFC 3339, with an offset nearly always.
+//! Times as providers write them in JSON: RFC 3339, with or without an offset.
 
 use jiff::{Timestamp, civil, tz::Offset};
 
 /// A wall-clock time, and how far it is from UTC where that is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stated {
-    pub(super) at: civil::DateTime,
-    pub(super) offset_s: Option<i32>,
+pub(crate) struct Stated {
+    pub(crate) at: civil::DateTime,
+    pub(crate) offset_s: Option<i32>,
 }
 
 impl Stated {
-    pub(super) fn instant(self) -> Option<Timestamp> {
+    pub(crate) fn instant(self) -> Option<Timestamp> {
         Offset::from_seconds(self.offset_s?).ok()?.to_timestamp(self.at).ok()
     }
 }
 
-/// Reads `2027-03-08T10:00:00+01:00`; fractions of seconds are dropped, as Google does.
-pub(super) fn stated(text: &str) -> Option<Stated> {
+/// Reads `2027-03-08T10:00:00+01:00`; fractions of seconds are dropped.
+pub(crate) fn stated(text: &str) -> Option<Stated> {
     let (clock, rest) = text.as_bytes().split_at_checked(19)?;
     let [
         y1,
@@ -74,7 +74,7 @@ fn offset(text: &[u8]) -> Option<Option<i32>> {
 }
 
 /// Reads `2027-03-08`.
-pub(super) fn date(text: &str) -> Option<civil::Date> {
+pub(crate) fn date(text: &str) -> Option<civil::Date> {
     let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2] = *text.as_bytes() else { return None };
     date_of(number(&[y1, y2, y3, y4])?, number(&[o1, o2])?, number(&[d1, d2])?)
 }
