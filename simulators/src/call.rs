@@ -3,17 +3,18 @@
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 
 use crate::{
     caldav::{self, Call, Shape},
     control,
-    fault::{Act, Asked, Planted, Spoiling},
+    effect::{after, before},
+    fault::{Act, Asked, Planted},
     feed, google,
     log::Entry,
-    page,
-    reply::{self, Reply},
-    state::{AccountState, CalendarState, State},
+    microsoft, page,
+    reply::Reply,
+    state::State,
     world::World,
 };
 
@@ -93,6 +94,8 @@ impl World {
             return Ok(page::answer(self));
         }
         let (mut entry, acts) = self.arrive(&request);
+        let turn = self.take_turn(&request).await;
+        let handshakes = microsoft::handshakes(self, &request).await;
         let wait: u64 =
             acts.iter().map(|act| if let Act::Latency { ms } = act { *ms } else { 0 }).sum();
         if wait > 0 {
@@ -100,7 +103,8 @@ impl World {
         }
         let now = self.now();
         let mut state = self.state();
-        let mut answer = serve(&mut state, now, &request, &acts);
+        let outside = Outside { is_over: turn.is_over, handshakes: &handshakes };
+        let mut answer = serve(&mut state, now, &request, &acts, &outside);
         if let (Ok(reply), true) = (&mut answer, wait > 0) {
             reply.extensions_mut().insert(Waited(Duration::from_millis(wait)));
         }
@@ -112,10 +116,28 @@ impl World {
             Err(_) => entry.status = None,
         }
         state.log.push(entry);
-        if state.google.has_post() {
+        if state.google.has_post() || state.microsoft.has_post() {
             self.tell_of_post();
         }
+        drop(state);
+        drop(turn);
         answer
+    }
+
+    /// Counts a request among those that its mailbox serves at the same time, and lets others run as the knob says.
+    async fn take_turn(&self, request: &Request<Bytes>) -> Turn {
+        let (lane, is_over, yields) = {
+            let mut state = self.state();
+            let lane = state.microsoft.lane_of(request);
+            let is_over = lane.as_ref().is_some_and(|lane| state.microsoft.enter(lane));
+            let yields = if lane.is_some() { state.microsoft.knobs.yields } else { 0 };
+            (lane, is_over, yields)
+        };
+        let turn = Turn { world: self.clone(), lane, is_over };
+        for _ in 0..yields {
+            tokio::task::yield_now().await;
+        }
+        turn
     }
 
     /// Counts the request and picks the faults that act on it.
@@ -123,19 +145,24 @@ impl World {
         let now = self.now();
         let path = request.uri().path().to_owned();
         let feed = feed::name_in(&path).map(str::to_owned);
-        let is_google = google::is_ours(&path);
-        let report = if is_google {
+        let front = Front::of(&path);
+        let is_dav = front == Front::Dav;
+        let report = if front == Front::Google {
             google::method_of(request).map(str::to_owned)
+        } else if front == Front::Microsoft {
+            microsoft::method_of(request).map(str::to_owned)
         } else {
             caldav::xml::Element::parse(request.body()).map(|root| root.name)
         };
         let mut state = self.state();
         state.requests += 1;
         let n = state.requests;
-        let (account, client) = if is_google {
-            state.google.asker(request)
-        } else {
-            (caldav::Place::of(&path).user.or_else(|| caldav::claimed_user(request)), None)
+        let (account, client) = match front {
+            Front::Google => state.google.asker(request),
+            Front::Microsoft => state.microsoft.asker(request),
+            Front::Dav => {
+                (caldav::Place::of(&path).user.or_else(|| caldav::claimed_user(request)), None)
+            }
         };
         let asked = Asked {
             account: account.as_deref(),
@@ -152,9 +179,13 @@ impl World {
             n,
             at: now,
             path: feed.as_ref().map_or(path, |name| format!("/ics/{name}")),
-            account: account.filter(|user| is_google || state.accounts.contains_key(user)),
+            account: account.filter(|user| !is_dav || state.accounts.contains_key(user)),
             client,
-            query: is_google.then(|| google::loggable(request)).flatten(),
+            query: match front {
+                Front::Google => google::loggable(request),
+                Front::Microsoft => microsoft::loggable(request),
+                Front::Dav => None,
+            },
             feed,
             method: request.method().as_str().to_owned(),
             depth: header(request, "depth"),
@@ -167,6 +198,27 @@ impl World {
         };
         (entry, acts)
     }
+}
+
+/// A request's place among those that a mailbox serves at the same time, given back however the request ends.
+struct Turn {
+    world: World,
+    lane: Option<String>,
+    is_over: bool,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(lane) = self.lane.take() {
+            self.world.state().microsoft.leave(&lane);
+        }
+    }
+}
+
+/// What was found out about a request before it is served.
+struct Outside<'a> {
+    is_over: bool,
+    handshakes: &'a [microsoft::Handshake],
 }
 
 const CONDITIONS: [&str; 3] = ["if-none-match", "if-modified-since", "if-match"];
@@ -182,47 +234,84 @@ fn sent_bytes(reply: &Reply) -> usize {
     }
 }
 
+/// Whose paths a request asks for; feeds are with the CalDAV servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Front {
+    Google,
+    Microsoft,
+    Dav,
+}
+
+impl Front {
+    fn of(path: &str) -> Self {
+        if google::is_ours(path) {
+            return Self::Google;
+        }
+        if microsoft::is_ours(path) { Self::Microsoft } else { Self::Dav }
+    }
+}
+
 fn serve(
     state: &mut State,
     now: jiff::Timestamp,
     request: &Request<Bytes>,
     acts: &[Act],
+    outside: &Outside<'_>,
 ) -> Result<Reply, Cut> {
     let origin = origin(request);
     let path = request.uri().path();
-    let is_feed = feed::name_in(path).is_some();
-    let is_google = google::is_ours(path);
+    let front = Front::of(path);
     let shape = Shape {
         is_doubled: acts.contains(&Act::DuplicateRows),
         is_reversed: acts.contains(&Act::ReorderRows),
         is_empty: acts.contains(&Act::EmptyRows),
         is_halved: acts.contains(&Act::HalfRows),
     };
-    let user = if is_google { state.google.asker(request).0 } else { None };
+    state.google.seed = state.seed;
+    state.microsoft.seed = state.seed;
+    let user = match front {
+        Front::Google => state.google.asker(request).0,
+        Front::Microsoft => state.microsoft.asker(request).0,
+        Front::Dav => None,
+    };
     let user =
         user.or_else(|| caldav::Place::of(path).user).or_else(|| caldav::claimed_user(request));
     for act in acts {
-        let early = if is_google {
-            state.google.seed = state.seed;
-            state.google.before(user.as_deref(), now, act)
-        } else {
-            before(state, now, user.as_deref(), act)
+        let early = match front {
+            Front::Google => state.google.before(user.as_deref(), now, act),
+            Front::Microsoft => state.microsoft.before(user.as_deref(), now, act),
+            Front::Dav => before(state, now, user.as_deref(), act),
         };
         if let Some(early) = early {
             return early;
         }
     }
-    let mut reply = if is_feed {
-        feed::answer(state, now, request)
-    } else if is_google {
-        google(state, now, request, shape, &origin)
-    } else {
-        caldav::answer(&mut Call { state, now, origin, request, shape, user: String::new() })
+    let mut reply = match front {
+        Front::Google => google(state, now, request, shape, &origin),
+        Front::Microsoft => microsoft(state, now, request, shape, (&origin, outside)),
+        Front::Dav if feed::name_in(path).is_some() => feed::answer(state, now, request),
+        Front::Dav => {
+            caldav::answer(&mut Call { state, now, origin, request, shape, user: String::new() })
+        }
     };
     for act in acts {
         reply = after(reply, act)?;
     }
     Ok(reply)
+}
+
+fn microsoft(
+    state: &mut State,
+    now: jiff::Timestamp,
+    request: &Request<Bytes>,
+    shape: Shape,
+    (origin, outside): (&str, &Outside<'_>),
+) -> Reply {
+    let Outside { is_over, handshakes } = *outside;
+    let around = microsoft::Around { now, n: state.requests, origin, shape, is_over, handshakes };
+    let reply = microsoft::answer(&mut state.microsoft, &around, request);
+    state.outbox.append(&mut state.microsoft.mails);
+    reply
 }
 
 fn google(
@@ -232,7 +321,6 @@ fn google(
     shape: Shape,
     origin: &str,
 ) -> Reply {
-    state.google.seed = state.seed;
     let around = google::Around { now, n: state.requests, origin, shape };
     let reply = google::answer(&mut state.google, &around, request);
     state.outbox.append(&mut state.google.mails);
@@ -243,133 +331,4 @@ fn origin(request: &Request<Bytes>) -> String {
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     let host = header(request, "host").or(authority).unwrap_or_else(|| "localhost".into());
     format!("{}://{host}", request.uri().scheme_str().unwrap_or("http"))
-}
-
-/// What a fault does before the front sees the request; an answer here is final.
-fn before(
-    state: &mut State,
-    now: jiff::Timestamp,
-    user: Option<&str>,
-    act: &Act,
-) -> Option<Result<Reply, Cut>> {
-    if let Some(account) = user.and_then(|user| state.accounts.get_mut(user)) {
-        meddle(account, now, act);
-    }
-    if *act == Act::DropBefore {
-        return Some(Err(Cut::BeforeApply));
-    }
-    if let Act::Status { status, retry_after_s, body } = act {
-        return Some(Ok(failure(*status, *retry_after_s, body)));
-    }
-    if let Act::RateLimit { retry_after_s, .. } = act {
-        return Some(Ok(failure(429, Some(*retry_after_s), "")));
-    }
-    None
-}
-
-/// Changes the truth under a request, as another client or the provider would.
-fn meddle(account: &mut AccountState, now: jiff::Timestamp, act: &Act) {
-    let form = account.profile().write.etag;
-    let calendars = &mut account.calendars;
-    match act {
-        Act::ExpireCursors => calendars.values_mut().for_each(CalendarState::expire_cursors),
-        Act::RevokePassword => account.revoked = true,
-        Act::ForeignEdit { calendar, name, body } => {
-            let body = Bytes::copy_from_slice(body.as_bytes());
-            calendars.get_mut(calendar).map(|found| found.store(name, body, form, now));
-        }
-        Act::ForeignDelete { calendar, name } => {
-            calendars.get_mut(calendar).map(|found| found.remove(name, now));
-        }
-        Act::RoleChange { calendar, access } => {
-            if let Some(found) = calendars.get_mut(calendar) {
-                found.spec.access = *access;
-                found.property_edits += 1;
-            }
-        }
-        Act::CalendarGone { calendar, status } => {
-            if let Some(found) = calendars.get_mut(calendar) {
-                found.gone = Some(*status);
-            }
-        }
-        Act::Latency { .. }
-        | Act::DropBefore
-        | Act::DropAfterApply
-        | Act::Status { .. }
-        | Act::StatusAfterApply { .. }
-        | Act::RateLimit { .. }
-        | Act::Body { .. }
-        | Act::TruncateBody { .. }
-        | Act::DuplicateRows
-        | Act::ReorderRows
-        | Act::EmptyRows
-        | Act::HalfRows
-        | Act::Spoil { .. }
-        | Act::StripHeader { .. } => {}
-    }
-}
-
-fn failure(status: u16, retry_after_s: Option<u64>, body: &str) -> Reply {
-    let mut reply =
-        reply::body(status, "text/plain; charset=utf-8", Bytes::copy_from_slice(body.as_bytes()));
-    if let Some(seconds) = retry_after_s {
-        reply.headers_mut().insert("retry-after", seconds.into());
-    }
-    reply
-}
-
-/// What a fault does to the answer of a request that took effect.
-fn after(mut reply: Reply, act: &Act) -> Result<Reply, Cut> {
-    match act {
-        Act::DropAfterApply => return Err(Cut::AfterApply),
-        Act::StatusAfterApply { status } => return Ok(reply::status(*status)),
-        Act::Body { body, content_type } => {
-            return Ok(reply::body(
-                StatusCode::OK.as_u16(),
-                content_type,
-                Bytes::copy_from_slice(body.as_bytes()),
-            ));
-        }
-        Act::TruncateBody { keep } => {
-            reply.extensions_mut().insert(Delivery::Cut { keep: *keep });
-        }
-        Act::StripHeader { name } => {
-            reply.headers_mut().remove(name.as_str());
-        }
-        Act::Spoil { how } => return Ok(spoilt(reply, *how)),
-        Act::Latency { .. }
-        | Act::DropBefore
-        | Act::Status { .. }
-        | Act::DuplicateRows
-        | Act::ReorderRows
-        | Act::EmptyRows
-        | Act::HalfRows
-        | Act::ExpireCursors
-        | Act::RevokePassword
-        | Act::RateLimit { .. }
-        | Act::ForeignEdit { .. }
-        | Act::ForeignDelete { .. }
-        | Act::RoleChange { .. }
-        | Act::CalendarGone { .. } => {}
-    }
-    Ok(reply)
-}
-
-fn spoilt(reply: Reply, how: Spoiling) -> Reply {
-    let (mut parts, body) = reply.into_parts();
-    let text = String::from_utf8_lossy(&body);
-    let body = match how {
-        Spoiling::Half => body.slice(..body.len() / 2),
-        Spoiling::Utf16 => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-        Spoiling::Latin1 => {
-            body.iter().map(|byte| if *byte == b'e' { 0xE9 } else { *byte }).collect()
-        }
-        Spoiling::FalseGzip => {
-            let gzip = http::HeaderValue::from_static("gzip");
-            parts.headers.insert(http::header::CONTENT_ENCODING, gzip);
-            body
-        }
-    };
-    parts.headers.insert(http::header::CONTENT_LENGTH, body.len().into());
-    Reply::from_parts(parts, body)
 }

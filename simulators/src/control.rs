@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     account::{Account, Calendar},
     fault::Fault,
-    google,
+    google, microsoft,
     profile::Profile,
     reply::{self, Reply},
     seed::{AccountSeed, CalendarSeed, EventSeed, FeedSeed, Seed, tuned},
@@ -59,7 +59,7 @@ pub(crate) fn answer(world: &World, request: &Request<Bytes>) -> Reply {
         return reply::body(
             200,
             "text/plain; charset=utf-8",
-            Bytes::from(format!("{ROUTES}\n{}", google::ROUTES)),
+            Bytes::from(format!("{ROUTES}\n{}\n{}", google::ROUTES, microsoft::ROUTES)),
         );
     }
     match route(world, request) {
@@ -82,6 +82,7 @@ fn route(world: &World, request: &Request<Bytes>) -> Outcome {
     let body = request.body();
     match (request.method().as_str(), segments.as_slice()) {
         (verb, ["google", rest @ ..]) => google::control(world, verb, rest, body),
+        (verb, ["microsoft", rest @ ..]) => microsoft::control(world, verb, rest, body),
         ("GET", ["truth"]) => Ok(truth(world)),
         ("GET", ["dump"]) => Ok(serde_json::to_value(world.dump())?),
         ("POST", ["seed"]) => sow(world, &serde_json::from_slice(body)?),
@@ -167,7 +168,7 @@ fn truth(world: &World) -> Value {
             )
         })
         .collect();
-    json!({ "now": world.now(), "accounts": accounts, "feeds": feeds, "google": world.google_truth() })
+    json!({ "now": world.now(), "accounts": accounts, "feeds": feeds, "google": world.google_truth(), "microsoft": world.microsoft_truth() })
 }
 
 fn add_account(world: &World, seed: AccountSeed) -> Outcome {

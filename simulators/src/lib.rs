@@ -1,4 +1,4 @@
-//! Calendar providers as programs: CalDAV dialects and feeds over HTTP, with faults on demand.
+//! Calendar providers as programs: Google, Microsoft, CalDAV dialects and feeds over HTTP, with faults on demand.
 //!
 //! A [`World`] holds the truth. Tests build it, act in it as the person in the vendor's own program, call it in
 //! process ([`World::call`]) or over sockets ([`serve()`]), and read its request log. The crate shares no code with the
@@ -26,16 +26,24 @@ mod caldav;
 mod call;
 mod control;
 mod dialects;
+mod effect;
 mod fault;
 mod feed;
 pub mod google;
 mod ics;
 mod log;
+pub mod microsoft;
+mod oauth;
 mod page;
+mod post;
 pub mod profile;
+mod query;
+mod quota;
 mod reply;
+mod rule;
 pub mod seed;
 mod serve;
+mod shape;
 mod span;
 mod spec;
 mod state;
@@ -48,9 +56,14 @@ pub use crate::{
     feed::{Content, Feed, FeedKnobs, FeedSpec, Gzip, Validators, giant_event, large_feed, nested},
     google::{
         GoogleAccount, GoogleAccountSpec, GoogleCalendar, GoogleCalendarSpec, GoogleClientSpec,
-        GoogleKnobs, Notification, Publishing, Role, Violation,
+        GoogleKnobs, Notification, Publishing, Role,
     },
-    log::{Entry, Mail},
+    log::{Entry, Mail, Violation},
+    microsoft::{
+        MicrosoftAccount, MicrosoftAccountSpec, MicrosoftCalendar, MicrosoftCalendarSpec,
+        MicrosoftClientSpec, MicrosoftKnobs, MicrosoftNotification, Subscription,
+    },
+    post::Receiver,
     profile::Profile,
     seed::{BadSeed, Seed},
     serve::serve,

@@ -44,3 +44,15 @@ pub struct Mail {
     pub method: String,
     pub uid: String,
 }
+
+/// A request or an answer that departs from the published description of the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The number of the request in the log.
+    pub n: u64,
+    /// The method, as the log names it.
+    pub method: String,
+    /// `request` or `response`.
+    pub side: &'static str,
+    pub what: String,
+}

@@ -9,6 +9,7 @@ use crate::{
     caldav::xml::escape,
     google, ics,
     log::Entry,
+    microsoft,
     reply::{self, Reply},
     world::World,
 };
@@ -32,6 +33,7 @@ pub(crate) fn answer(world: &World) -> Reply {
         account_section(&account, &mut html);
     }
     google::section(world, &mut html);
+    microsoft::section(world, &mut html);
     feeds_section(world, &mut html);
     log_section(&world.log(), &mut html);
     reply::body(200, "text/html; charset=utf-8", Bytes::from(html))

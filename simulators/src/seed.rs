@@ -14,6 +14,7 @@ use crate::{
     fault::Fault,
     feed::{FeedKnobs, FeedSpec},
     google::GoogleSeed,
+    microsoft::MicrosoftSeed,
     profile::Profile,
     spec::{AccountSpec, CalendarSpec, Resource},
     state::{AccountState, CalendarState},
@@ -40,6 +41,8 @@ pub struct Seed {
     pub feeds: Vec<FeedSeed>,
     #[serde(skip_serializing_if = "GoogleSeed::is_empty")]
     pub google: GoogleSeed,
+    #[serde(skip_serializing_if = "MicrosoftSeed::is_empty")]
+    pub microsoft: MicrosoftSeed,
     pub faults: Vec<Fault>,
 }
 
@@ -160,6 +163,7 @@ impl World {
             });
         }
         self.sow_google(&seed.google)?;
+        self.sow_microsoft(&seed.microsoft)?;
         for fault in &seed.faults {
             self.fault(fault.clone());
         }
@@ -226,6 +230,7 @@ impl World {
             accounts: state.accounts.values().map(AccountSeed::of).collect(),
             feeds: state.feeds.values().map(|feed| FeedSeed::of(&feed.spec)).collect(),
             google: state.google.dump(),
+            microsoft: state.microsoft.dump(),
             faults: state.faults.iter().map(|planted| planted.fault.clone()).collect(),
         }
     }

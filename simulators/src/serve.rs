@@ -29,7 +29,7 @@ use tokio::{
 
 use crate::{
     call::{Cut, Delivery},
-    google,
+    post,
     world::World,
 };
 
@@ -55,7 +55,7 @@ impl World {
 /// When the listener fails.
 pub async fn serve(world: World, listener: TcpListener) -> io::Result<()> {
     let service = world.router().into_make_service_with_connect_info::<Scissors>();
-    let delivering = google::deliver(world);
+    let delivering = post::deliver(world);
     tokio::select! {
         served = async { axum::serve(Cuttable(listener), service).await } => served,
         () = delivering => Ok(()),

@@ -12,6 +12,7 @@ use crate::{
     google::Google,
     ics,
     log::{Entry, Mail},
+    microsoft::Microsoft,
     profile::{EtagForm, Profile, TokenForm},
     spec::{AccountSpec, CalendarSpec, Resource},
 };
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub(crate) accounts: BTreeMap<String, AccountState>,
     pub(crate) feeds: BTreeMap<String, FeedState>,
     pub(crate) google: Google,
+    pub(crate) microsoft: Microsoft,
     pub(crate) faults: Vec<Planted>,
     pub(crate) log: Vec<Entry>,
     pub(crate) outbox: Vec<Mail>,
@@ -268,5 +270,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
+    })
+}
+
+/// FNV-1a: a mark that repeats.
+pub(crate) fn mark(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }

@@ -13,6 +13,7 @@ use crate::{
     account::Account,
     fault::{Fault, Planted},
     log::{Entry, Mail},
+    post::Receiver,
     spec::AccountSpec,
     state::{AccountState, State},
 };
@@ -69,6 +70,7 @@ struct Inner {
     ahead: Mutex<SignedDuration>,
     state: Mutex<State>,
     post: tokio::sync::Notify,
+    receiver: Mutex<Option<Arc<dyn Receiver>>>,
 }
 
 impl World {
@@ -86,6 +88,7 @@ impl World {
                 ahead: Mutex::new(SignedDuration::ZERO),
                 state,
                 post: tokio::sync::Notify::new(),
+                receiver: Mutex::default(),
             }),
         }
     }
@@ -122,6 +125,15 @@ impl World {
     /// Waits until there may be notifications to be sent.
     pub(crate) async fn pushed(&self) {
         self.inner.post.notified().await;
+    }
+
+    /// Gives what the world posts to `receiver` instead of a socket.
+    pub fn set_receiver(&self, receiver: Arc<dyn Receiver>) {
+        *self.inner.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+    }
+
+    pub(crate) fn receiver(&self) -> Option<Arc<dyn Receiver>> {
+        self.inner.receiver.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sets the seed of faults that act by chance.

@@ -8,10 +8,10 @@ use super::{
     channel::{Channel, Notification},
     knobs::GoogleKnobs,
     spec::{GoogleAccountSpec, GoogleCalendarSpec, GoogleClientSpec, Role},
-    state::{CalendarState, Entry, Google, Person, Violation},
+    state::{CalendarState, Entry, Google, Person},
     truth, when,
 };
-use crate::{state::State, world::World};
+use crate::{log::Violation, state::State, world::World};
 
 /// A Google account of a world.
 #[derive(Clone, Debug)]

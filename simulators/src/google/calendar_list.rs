@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    cursor::{Cursor, Kind, mark},
-    query::Query,
+    cursor::{Cursor, Kind},
     refusal::Refusal,
     route::{Answer, Ask, Outcome},
     spec::Role,
     state::{CalendarState, Entry, Google},
 };
+use crate::{query::Query, state::mark};
 
 pub(crate) fn answer(ask: &Ask<'_>, google: &mut Google) -> Outcome {
     match ask.method {

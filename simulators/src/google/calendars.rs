@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    cursor::mark,
     refusal::Refusal,
     route::{Answer, Ask, Outcome},
     spec::{GoogleCalendarSpec, Role},
     state::{CalendarState, Google},
     when,
 };
+use crate::state::mark;
 
 pub(crate) fn answer(ask: &Ask<'_>, google: &mut Google) -> Outcome {
     if ask.method == "calendars.insert" {

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{query::Query, refusal::Refusal, state::Google};
-use crate::state::digest;
+use super::{refusal::Refusal, state::Google};
+use crate::{query::Query, state::digest};
 
 /// A channel that a client opened.
 #[derive(Clone, Debug, Serialize)]

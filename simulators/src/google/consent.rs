@@ -5,15 +5,12 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use bytes::Bytes;
 use http::Request;
 use jiff::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{
-    query::Query,
-    state::{Code, Google},
-    token::later,
-};
+use super::state::{Code, Google};
 use crate::{
     caldav::xml::escape,
+    oauth::{self, HEAD, html, later},
+    query::Query,
     reply::{self, Reply},
 };
 
@@ -104,13 +101,9 @@ impl<'a> Wanted<'a> {
 
     /// The client's address with an answer; the state comes back as it was sent.
     fn back(&self, values: &[(&str, &str)]) -> String {
-        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let state = self.state.as_deref().map(|state| ("state", state));
-        let all = state.iter().chain(values);
-        let pairs: Vec<String> =
-            all.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        let joint = if self.redirect_uri.contains('?') { '&' } else { '?' };
-        format!("{}{joint}{}", self.redirect_uri, pairs.join("&"))
+        let all: Vec<(&str, &str)> = state.into_iter().chain(values.iter().copied()).collect();
+        oauth::back(&self.redirect_uri, &all)
     }
 }
 
@@ -139,10 +132,7 @@ fn allow(google: &mut Google, wanted: &Wanted<'_>, form: &Query, now: Timestamp)
         return reply::redirect(302, &wanted.back(&[("error", "access_denied")]));
     }
     let code = format!("4/{}", google.secret("code"));
-    let challenge = wanted.query.get("code_challenge").map(|challenge| {
-        let method = wanted.query.get("code_challenge_method").unwrap_or("plain");
-        (method.to_owned(), challenge.to_owned())
-    });
+    let challenge = oauth::challenge(wanted.query);
     let told = scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     let kept = Code {
         email,
@@ -186,29 +176,6 @@ fn explained(scope: &str) -> Option<&'static str> {
         "calendar.settings" | "calendar.settings.readonly" => "View your calendar settings",
         _ => return None,
     })
-}
-
-const HEAD: &str = "<!doctype html><html lang=en><meta charset=utf-8>\
-<meta name=viewport content='width=device-width,initial-scale=1'><title>Sign in</title><style>\
-body{font:16px/1.5 system-ui,sans-serif;max-width:30rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}\
-fieldset{border:1px solid #bbb;border-radius:.5rem;margin:1rem 0;padding:.5rem 1rem}\
-h1{font-size:1.5rem;line-height:1.25;overflow-wrap:anywhere}\
-label{display:block;padding:.35rem 0}button{font:inherit;padding:.5rem 1.25rem;margin-right:.75rem;border-radius:.5rem;\
-border:1px solid #1a56b0;background:#fff;color:#1a56b0}#allow{background:#1a56b0;color:#fff}\
-button:focus-visible,input:focus-visible{outline:3px solid #f0a000;outline-offset:2px}.quiet{color:#555}\
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}button{background:#181818;color:#9cf}}\
-</style>";
-
-fn html(status: u16, body: String) -> Reply {
-    let mut reply = reply::body(status, "text/html; charset=utf-8", Bytes::from(body));
-    reply::set(&mut reply, "cache-control", "no-store");
-    reply::set(&mut reply, "referrer-policy", "no-referrer");
-    reply::set(
-        &mut reply,
-        "content-security-policy",
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    );
-    reply
 }
 
 fn error_page(error: &str, text: &str) -> Reply {

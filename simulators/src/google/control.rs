@@ -83,7 +83,7 @@ pub(crate) fn route(world: &World, verb: &str, segments: &[&str], body: &[u8]) -
 }
 
 fn account(world: &World, email: &str) -> Result<GoogleAccount, Refused> {
-    let email = super::query::decoded(&email.replace('+', "%2B"));
+    let email = crate::query::decoded(&email.replace('+', "%2B"));
     world.google_account(&email).ok_or(Refused::NoSuchThing)
 }
 

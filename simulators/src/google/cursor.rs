@@ -4,6 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 
 use super::refusal::Refusal;
+use crate::state::mark;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -24,13 +25,6 @@ pub(crate) struct Cursor {
     /// The last change when the listing began: what its sync token will stand for.
     pub(crate) began: u64,
     pub(crate) issued_s: i64,
-}
-
-/// FNV-1a: a mark that repeats.
-pub(crate) fn mark(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 impl Cursor {

@@ -7,13 +7,15 @@ use serde_json::Value;
 
 use super::{
     desk::Desk,
-    query::Query,
     refusal::Refusal,
     route::method_of,
     spec::{GoogleCalendarSpec, Role},
     state::Google,
 };
-use crate::{call::Cut, fault::Act, reply::Reply, spec::Access};
+use crate::{
+    query::Query,
+    {call::Cut, fault::Act, reply::Reply, spec::Access},
+};
 
 /// The query of a call of the API. What came with an OAuth request stays out, as do tokens.
 pub(crate) fn loggable(request: &Request<Bytes>) -> Option<String> {

@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    cursor::{Cursor, Kind, mark},
+    cursor::{Cursor, Kind},
     expand,
-    query::Query,
     refusal::Refusal,
     spec::Role,
     state::{CalendarState, Google, Row, text},
     view::View,
     when::{self, When},
 };
+use crate::{query::Query, state::mark};
 
 /// What may not be asked together with a sync token.
 const NOT_WITH_SYNC: [&str; 8] = [

@@ -23,14 +23,11 @@ mod knobs;
 mod list;
 mod page;
 mod person;
-mod push;
-mod query;
 mod quota;
 mod read;
 mod refusal;
 mod removal;
 mod route;
-mod rule;
 mod schema;
 mod seed;
 mod series;
@@ -50,14 +47,13 @@ pub use self::{
     refusal::Refusal,
     seed::{GoogleAccountSeed, GoogleCalendarSeed, GoogleSeed, GrantSeed},
     spec::{GoogleAccountSpec, GoogleCalendarSpec, GoogleClientSpec, Publishing, Role},
-    state::Violation,
 };
 pub(crate) use self::{
     control::{ROUTES, route as control},
     fault::loggable,
     page::section,
-    push::deliver,
     route::{Around, answer, is_ours, method_of},
+    seed::placed,
     state::Google,
 };
 

@@ -1,48 +1,10 @@
 //! Quotas: how much a user and a project may ask in any minute.
 
-use std::collections::VecDeque;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{knobs::Throttling, refusal::Refusal, state::Google};
 
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
-
-/// What was spent in the last minute.
-#[derive(Debug, Default)]
-pub(crate) struct Window {
-    spent: VecDeque<(Timestamp, u32)>,
-    sum: u32,
-    /// The most that was asked for in any minute, also what was refused.
-    pub(crate) peak: u32,
-    pub(crate) refused: u64,
-}
-
-impl Window {
-    fn forget(&mut self, now: Timestamp) {
-        while let Some((at, units)) = self.spent.front()
-            && now.duration_since(*at) >= MINUTE
-        {
-            self.sum -= units;
-            self.spent.pop_front();
-        }
-    }
-
-    fn has_room(&mut self, units: u32, limit: u32, now: Timestamp) -> bool {
-        self.forget(now);
-        let wanted = self.sum.saturating_add(units);
-        self.peak = self.peak.max(wanted);
-        if wanted > limit {
-            self.refused += 1;
-        }
-        wanted <= limit
-    }
-
-    fn spend(&mut self, units: u32, now: Timestamp) {
-        self.sum += units;
-        self.spent.push_back((now, units));
-    }
-}
 
 impl Google {
     /// Takes the units of a call out of both budgets, or refuses it.
@@ -60,9 +22,13 @@ impl Google {
         let project_limit = of_project.unwrap_or(self.knobs.project_per_minute);
         let (user, project) = (format!("{client}/{email}"), client.to_owned());
         let user_fits =
-            self.quota.entry(user.clone()).or_default().has_room(units, user_limit, now);
-        let project_fits =
-            self.quota.entry(project.clone()).or_default().has_room(units, project_limit, now);
+            self.quota.entry(user.clone()).or_default().has_room(units, user_limit, MINUTE, now);
+        let project_fits = self.quota.entry(project.clone()).or_default().has_room(
+            units,
+            project_limit,
+            MINUTE,
+            now,
+        );
         match (user_fits, project_fits) {
             (false, _) => {
                 return Err(self.throttled("userRateLimitExceeded", "User Rate Limit Exceeded"));

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    cursor::{Cursor, Kind, mark},
+    cursor::{Cursor, Kind},
     expand,
     list::asked_zone,
     refusal::Refusal,
@@ -14,6 +14,7 @@ use super::{
     view::{self, View},
     when::{self, When},
 };
+use crate::state::mark;
 
 /// An instance with its original start and its span.
 type Instance = (Timestamp, (Timestamp, Timestamp), Value);

@@ -11,15 +11,16 @@ use super::{
     consent,
     desk::Desk,
     fields,
-    query::{Query, decoded},
     refusal::Refusal,
     schema::{self, Method},
     spec::Role,
-    state::{Google, Violation},
+    state::Google,
     view::View,
 };
 use crate::{
     caldav::Shape,
+    log::Violation,
+    query::{Query, decoded},
     reply::{self, Reply},
 };
 

@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 use super::{
     refusal::Refusal,
-    rule::Rule,
     when::{self, When},
 };
+use crate::rule::Rule;
 
 pub(crate) type Event = Map<String, Value>;
 

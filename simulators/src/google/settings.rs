@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    cursor::mark,
     refusal::Refusal,
     route::{Answer, Ask, Outcome},
     state::Google,
 };
+use crate::state::mark;
 
 impl Ask<'_> {
     pub(crate) fn settings(&self, google: &mut Google, verb: &str) -> Outcome {

@@ -6,18 +6,16 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     channel::{Channel, Letter},
     knobs::GoogleKnobs,
-    quota::Window,
     series::{Event, Series},
     spec::{GoogleAccountSpec, GoogleClientSpec, Role},
     when,
 };
-use crate::{fault::scatter, state::digest};
+use crate::{fault::scatter, log::Violation, quota::Window, state::digest};
 
 #[derive(Debug, Default)]
 pub(crate) struct Google {
@@ -45,18 +43,6 @@ pub(crate) struct Google {
     pub(crate) seed: u64,
     serial: u64,
     last_etag: i64,
-}
-
-/// A request or an answer that departs from the published description of the API.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Violation {
-    /// The number of the request in the log.
-    pub n: u64,
-    /// The method, as the discovery document names it.
-    pub method: String,
-    /// `request` or `response`.
-    pub side: &'static str,
-    pub what: String,
 }
 
 #[derive(Debug)]

@@ -1,23 +1,21 @@
 //! The token endpoint, revocation, user information, and grants as they live and die.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
 use bytes::Bytes;
 use http::Request;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::{
-    query::{Query, decoded},
     spec::{GoogleClientSpec, Publishing},
     state::{Access, Code, Google, Grant},
 };
-use crate::reply::{self, Reply};
+use crate::{
+    oauth::{self, answer, credentials, later, proves},
+    query::Query,
+    reply::Reply,
+};
 
 /// A refusal of the token endpoint.
 struct TokenError {
@@ -40,34 +38,8 @@ impl TokenError {
     }
 }
 
-pub(crate) fn answer(status: u16, body: &Value) -> Reply {
-    let bytes = Bytes::from(body.to_string());
-    let mut reply = reply::body(status, "application/json; charset=utf-8", bytes);
-    reply::set(&mut reply, "cache-control", "no-store");
-    reply
-}
-
-pub(crate) fn later(now: Timestamp, seconds: u32) -> Timestamp {
-    let span = SignedDuration::try_from(Duration::from_secs(seconds.into()));
-    span.ok().and_then(|span| now.checked_add(span).ok()).unwrap_or(Timestamp::MAX)
-}
-
 fn scopes_text(scopes: &BTreeSet<String>) -> String {
     scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
-}
-
-/// The client's id and secret, from the form or from the header.
-fn credentials(request: &Request<Bytes>, form: &Query) -> (String, String) {
-    let basic = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    let basic = basic.and_then(|value| value.strip_prefix("Basic ")).and_then(|coded| {
-        let text = String::from_utf8(STANDARD.decode(coded).ok()?).ok()?;
-        let (id, secret) = text.split_once(':')?;
-        Some((decoded(id), decoded(secret)))
-    });
-    basic.unwrap_or_else(|| {
-        let told = |name: &str| form.get(name).unwrap_or_default().to_owned();
-        (told("client_id"), told("client_secret"))
-    })
 }
 
 impl Google {
@@ -123,7 +95,7 @@ impl Google {
             self.codes.get_mut(form.get("code").unwrap_or_default()).ok_or_else(malformed)?;
         let is_good = code.client == client.client_id
             && Some(code.redirect_uri.as_str()) == form.get("redirect_uri")
-            && proves(code, form.get("code_verifier"));
+            && proves(code.challenge.as_ref(), form.get("code_verifier"));
         if std::mem::replace(&mut code.is_used, true) || code.expires_at <= now || !is_good {
             return Err(TokenError::new("invalid_grant", "Bad Request"));
         }
@@ -294,12 +266,7 @@ impl Google {
 
     /// Who speaks with an access token.
     pub(crate) fn bearer(&self, request: &Request<Bytes>) -> Option<&Access> {
-        let header = request.headers().get("authorization")?.to_str().ok()?;
-        let (scheme, token) = header.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return None;
-        }
-        self.access.get(token.trim())
+        self.access.get(oauth::bearer(request)?)
     }
 
     /// `GET /g/userinfo`.
@@ -344,21 +311,6 @@ impl Google {
                 fields.insert("nonce".into(), json!(nonce));
             }
         }
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let head = part(&json!({ "alg": "RS256", "kid": "simulated", "typ": "JWT" }));
-        let signed = format!("{head}.{}", part(&claims));
-        let signature = URL_SAFE_NO_PAD.encode(Sha256::digest(signed.as_bytes()));
-        format!("{signed}.{signature}")
-    }
-}
-
-fn proves(code: &Code, verifier: Option<&str>) -> bool {
-    let Some((method, challenge)) = &code.challenge else { return true };
-    let Some(verifier) = verifier.filter(|text| (43..=128).contains(&text.len())) else {
-        return false;
-    };
-    match method.as_str() {
-        "S256" => URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes())) == *challenge,
-        _ => verifier == challenge,
+        oauth::id_token(&claims)
     }
 }

@@ -9,5 +9,6 @@ mod faults;
 mod feeds;
 mod google;
 mod logins;
+mod microsoft;
 mod reports;
 mod sockets;

@@ -1,0 +1,13 @@
+//! Microsoft as its clients meet it.
+
+mod api;
+mod delta;
+mod limits;
+mod notices;
+mod oauth;
+mod reading;
+mod rounds;
+mod subscriptions;
+mod writing;
+
+pub use api::{Api, event, weekly};
