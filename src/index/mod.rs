@@ -5,6 +5,7 @@
 
 mod busy;
 mod facts;
+mod fresh;
 mod packed;
 pub mod query;
 mod rows;

@@ -4,6 +4,7 @@
 //! So a pass may be late, repeated or interrupted, and the next one is right all the same.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc,
@@ -17,6 +18,7 @@ use tokio::sync::Mutex;
 
 use super::{
     Busy, Index, Packed,
+    fresh::{Followed, Look},
     rows::{
         as_busy, base_us, is_live, login_of, policy_of, resource_snapshot, snapshot, taken_since,
     },
@@ -29,15 +31,13 @@ use crate::{
         ids::{CalendarId, ConnectionId, ResourceId, TenantId},
     },
     store::{
-        CalendarRow, ChangeFilter, ClaimRow, ConnectionFilter, ConnectionRow, LinkRow, LogCursor,
-        Store, StoreError, TenantRow, Tx,
+        CalendarRow, ChangeFilter, ClaimRow, ConnectionFilter, ConnectionRow, Engine, LinkRow,
+        LogCursor, Store, StoreError, TenantRow, Tx,
     },
 };
 
 /// How often the store is asked when nothing rings.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Freshness is asked for with this overlap: a slow transaction may commit an earlier mark.
-const OVERLAP: SignedDuration = SignedDuration::from_secs(30);
 const PAGE: i64 = 500;
 /// What nobody asked for in so long, or twice that, is laid to rest.
 const REST_EVERY: SignedDuration = SignedDuration::from_mins(10);
@@ -53,12 +53,14 @@ pub struct Tail {
     place: Mutex<Option<Place>>,
     /// Counts the passes that were begun.
     begun: AtomicU64,
+    /// How often the store's bell had rung before the last pass that ended well began.
+    heard: AtomicU64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Place {
     cursor: LogCursor,
-    asked: Timestamp,
+    followed: Followed,
     /// When what nobody asked for was last laid to rest.
     rested: Timestamp,
     /// Which pass came to stand here.
@@ -79,7 +81,8 @@ struct Touched {
 
 impl Tail {
     pub fn new(store: Store, index: Arc<Index>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, index, clock, place: Mutex::new(None), begun: AtomicU64::new(0) }
+        let (begun, heard) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { store, index, clock, place: Mutex::new(None), begun, heard }
     }
 
     /// Brings the index up to what is committed now; the first call loads everything. Many who ask at once share a
@@ -91,22 +94,35 @@ impl Tail {
             return Ok(());
         }
         let pass = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        let rung = *self.store.bell().borrow();
         let asked = self.clock.now();
-        let cursor = match &*place {
-            None => self.load().await?,
-            Some(before) => match self.pass(before).await {
-                Err(StoreError::CursorExpired) => self.load().await?,
-                other => other?,
+        let passed = match &*place {
+            None => None,
+            Some(before) => match self.pass(before, asked).await {
+                Err(StoreError::CursorExpired) => None,
+                passed => Some(passed?),
             },
         };
-        reach(if place.is_none() { Point::IndexLoaded } else { Point::IndexPassed }).await;
-        self.index.advance(cursor.to_string(), asked);
-        let mut rested = place.as_ref().map_or(asked, |before| before.rested);
-        if asked.duration_since(rested).abs() >= REST_EVERY {
+        let place = match (passed, &mut *place) {
+            (Some((cursor, look)), Some(place)) => {
+                reach(Point::IndexPassed).await;
+                place.followed.keep(look);
+                place.cursor = cursor;
+                place.pass = pass;
+                place
+            }
+            (_, place) => {
+                let cursor = self.load().await?;
+                reach(Point::IndexLoaded).await;
+                place.insert(Place { cursor, followed: Followed::new(asked), rested: asked, pass })
+            }
+        };
+        self.index.advance(place.cursor.to_string(), asked);
+        self.heard.store(rung, Ordering::SeqCst);
+        if asked.duration_since(place.rested).abs() >= REST_EVERY {
             self.index.rest().await;
-            rested = asked;
+            place.rested = asked;
         }
-        *place = Some(Place { cursor, asked, rested, pass });
         Ok(())
     }
 
@@ -115,10 +131,12 @@ impl Tail {
         let mut bell = self.store.bell();
         let mut failing = false;
         loop {
-            bell.mark_unchanged();
             let passed = tokio::time::timeout(PATIENCE, self.catch_up()).await;
             match passed {
-                Err(_) => tracing::error!("The store does not answer the busy index."),
+                Err(_) => {
+                    failing = true;
+                    tracing::error!("The store does not answer the busy index.");
+                }
                 Ok(Ok(())) => failing = false,
                 Ok(Err(error)) if !failing => {
                     failing = true;
@@ -129,11 +147,21 @@ impl Tail {
                 }
                 Ok(Err(_)) => {}
             }
-            let _ = tokio::time::timeout(LOOK_EVERY, bell.changed()).await;
+            if failing {
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
+            // Who wrote may have made the pass already.
+            let news = bell.wait_for(|rung| *rung != self.heard.load(Ordering::SeqCst));
+            let _ = tokio::time::timeout(LOOK_EVERY, news).await;
         }
     }
 
-    async fn pass(&self, before: &Place) -> Result<LogCursor, StoreError> {
+    async fn pass(
+        &self,
+        before: &Place,
+        asked: Timestamp,
+    ) -> Result<(LogCursor, Look), StoreError> {
         let mut tx = self.store.read().await?;
         let mut touched = Touched::default();
         let mut cursor = before.cursor.clone();
@@ -148,26 +176,26 @@ impl Tail {
                 break;
             }
         }
-        if !is_back(Bug::OnlyBelowOldest) {
+        let holds_back = self.store.engine() == Engine::Postgres;
+        if holds_back && !is_back(Bug::OnlyBelowOldest) {
             note_ahead(&mut tx, &cursor, &mut touched).await?;
         }
-        let since = before.asked.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN);
-        let fresh = tx.calendars().touched_since(since).await?;
-        for row in &fresh {
+        let look = before.followed.look(&mut tx, asked).await?;
+        for row in &look.rows {
             touched.connections.insert((row.tenant_id.clone(), row.connection_id.clone()));
             touched
                 .calendars
                 .entry((row.tenant_id.clone(), row.calendar_id.clone()))
                 .or_insert(false);
         }
-        let mut known: HashMap<CalendarId, CalendarRow> =
-            fresh.into_iter().map(|row| (row.calendar_id.clone(), row)).collect();
+        let known: HashMap<&CalendarId, &CalendarRow> =
+            look.rows.iter().map(|row| (&row.calendar_id, row)).collect();
         self.renew_tenants(&mut tx, &mut touched).await?;
         self.renew_connections(&mut tx, &mut touched).await?;
         for ((tenant, calendar), with_busy) in &touched.calendars {
             let fed = self.index.read(tenant, |part| part.resources_of(calendar));
             let is_there = self
-                .renew_calendar(&mut tx, tenant, calendar, *with_busy, known.remove(calendar))
+                .renew_calendar(&mut tx, tenant, calendar, *with_busy, known.get(calendar).copied())
                 .await?;
             // Its links went with it.
             if !is_there {
@@ -183,7 +211,7 @@ impl Tail {
             self.index.remove(tenant);
         }
         tx.rollback().await?;
-        Ok(cursor)
+        Ok((cursor, look))
     }
 
     /// A tenant's policy is under every resource of it.
@@ -244,11 +272,11 @@ impl Tail {
         tenant: &TenantId,
         calendar: &CalendarId,
         with_busy: bool,
-        known: Option<CalendarRow>,
+        known: Option<&CalendarRow>,
     ) -> Result<bool, StoreError> {
         let row = match known {
-            Some(row) => Some(row),
-            None => tx.calendars().get(tenant, calendar).await?,
+            Some(row) => Some(Cow::Borrowed(row)),
+            None => tx.calendars().get(tenant, calendar).await?.map(Cow::Owned),
         };
         let Some(row) = row else {
             self.index.change(tenant, |part| part.remove_calendar(calendar));
@@ -396,7 +424,7 @@ impl Tail {
     }
 }
 
-/// Notes what is committed beyond `cursor` too: some transaction of the server may run for long, and a calendar's
+/// Notes what is committed beyond `cursor` too: on PostgreSQL some transaction of the server may run for long, and a calendar's
 /// freshness, which is read under the same snapshot, must never be newer here than its busy time.
 async fn note_ahead(
     tx: &mut Tx,

@@ -26,6 +26,8 @@ use crate::sync::{Drains, Engine};
 
 /// How often the rows are asked what is due.
 const TICK: Duration = Duration::from_secs(1);
+/// How long after that they are not asked again, however often it rings.
+const REST: Duration = Duration::from_millis(5);
 /// How long running drains may take to end after a shutdown was asked for.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -172,6 +174,7 @@ async fn tick(lanes: Arc<dyn Lanes>, crews: Vec<(&'static str, Vec<Hand>)>) {
             let due = due.iter().find(|(of, _)| of == lane).map_or(0, |(_, rows)| *rows);
             call(crew, due);
         }
+        tokio::time::sleep(REST).await;
         // Either way the rows are asked again; the bell only makes it sooner.
         let _ = tokio::time::timeout(TICK, bell.notified()).await;
     }
