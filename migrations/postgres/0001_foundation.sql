@@ -162,6 +162,7 @@ CREATE TABLE resources (
     PRIMARY KEY (tenant_id, resource_id)
 );
 CREATE UNIQUE INDEX resources_by_external_id ON resources (tenant_id, external_id);
+CREATE INDEX resources_by_write_to ON resources (tenant_id, write_to) WHERE write_to IS NOT NULL;
 
 CREATE TABLE resource_calendars (
     tenant_id   TEXT NOT NULL,
@@ -238,8 +239,9 @@ CREATE TABLE work (
     host           TEXT,
     PRIMARY KEY (tenant_id, lane, subject)
 );
-CREATE INDEX work_by_due ON work (lane, due_us);
-CREATE INDEX work_by_turn ON work (lane, tenant_id, due_us);
+-- By whether it is sound: very many rows that are due must not hide the few that failed, nor the other way round.
+CREATE INDEX work_by_due ON work (lane, (COALESCE(last_error, 'put_off') = 'put_off'), due_us);
+CREATE INDEX work_by_turn ON work (lane, tenant_id, (COALESCE(last_error, 'put_off') = 'put_off'), due_us);
 CREATE INDEX work_by_lease ON work (lane, lease_until_us) WHERE lease_until_us IS NOT NULL;
 
 -- Politeness towards hosts, shared by all hubs and by all tenants: a row names a host only by a keyed hash.

@@ -16,6 +16,7 @@ CREATE TABLE claims (
     CHECK (start_us < end_us),
     CONSTRAINT claims_do_not_overlap EXCLUDE USING gist (tenant_id WITH =, resource_id WITH =, seat WITH =, int8range(start_us, end_us) WITH &&)
 );
+CREATE INDEX claims_by_expiry ON claims (tenant_id, resource_id, expires_us) WHERE expires_us IS NOT NULL;
 
 CREATE TABLE holds (
     tenant_id   TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,
@@ -147,6 +148,7 @@ CREATE TABLE conflicts (
     FOREIGN KEY (tenant_id, booking_id) REFERENCES bookings ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars ON DELETE CASCADE
 );
+CREATE INDEX conflicts_by_calendar ON conflicts (tenant_id, calendar_id);
 CREATE UNIQUE INDEX conflicts_by_pair ON conflicts (tenant_id, booking_id, pair);
 CREATE INDEX conflicts_to_settle ON conflicts (found_us) WHERE state = 'open' AND policy <> 'flag';
 

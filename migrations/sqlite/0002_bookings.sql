@@ -13,6 +13,7 @@ CREATE TABLE claims (
     CHECK (start_us < end_us)
 ) WITHOUT ROWID;
 CREATE INDEX claims_by_time ON claims (tenant_id, resource_id, seat, start_us, end_us);
+CREATE INDEX claims_by_expiry ON claims (tenant_id, resource_id, expires_us) WHERE expires_us IS NOT NULL;
 
 -- Those of a seat never overlap, so only the last one that begins before the end can be in the way.
 CREATE TRIGGER claims_do_not_overlap BEFORE INSERT ON claims
@@ -161,6 +162,7 @@ CREATE TABLE conflicts (
     FOREIGN KEY (tenant_id, booking_id) REFERENCES bookings ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars ON DELETE CASCADE
 );
+CREATE INDEX conflicts_by_calendar ON conflicts (tenant_id, calendar_id);
 CREATE UNIQUE INDEX conflicts_by_pair ON conflicts (tenant_id, booking_id, pair);
 CREATE INDEX conflicts_to_settle ON conflicts (found_us) WHERE state = 'open' AND policy <> 'flag';
 

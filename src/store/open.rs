@@ -226,7 +226,7 @@ async fn open_sqlite(url: &str, options: &Options) -> Result<(Pools, Option<File
     if url.contains(":memory:") || url.contains("mode=memory") {
         let only = pool().max_connections(1).idle_timeout(None).max_lifetime(None);
         let only = only.connect_with(connect).await?;
-        SQLITE_MIGRATIONS.run(&only).await.map_err(StoreError::Migration)?;
+        prepare_sqlite(&only).await?;
         return Ok((Pools::Sqlite { writer: only.clone(), readers: only }, None));
     }
     let pool = || {
@@ -239,11 +239,17 @@ async fn open_sqlite(url: &str, options: &Options) -> Result<(Pools, Option<File
     let connect = connect.journal_mode(SqliteJournalMode::Wal);
     let lock = options.exclusive.then(|| take_file(connect.get_filename())).transpose()?;
     let writer = pool().max_connections(1).connect_with(connect.clone()).await?;
-    SQLITE_MIGRATIONS.run(&writer).await.map_err(StoreError::Migration)?;
+    prepare_sqlite(&writer).await?;
     let readers = pool()
         .max_connections(options.connections.max(1))
         .connect_lazy_with(connect.read_only(true));
     Ok((Pools::Sqlite { writer, readers }, lock))
+}
+
+async fn prepare_sqlite(pool: &SqlitePool) -> Result<()> {
+    SQLITE_MIGRATIONS.run(pool).await.map_err(StoreError::Migration)?;
+    sqlx::raw_sql(include_str!("sql/planner_hints.sqlite.sql")).execute(pool).await?;
+    Ok(())
 }
 
 /// Takes the database file for this process by a lock on a file beside it.

@@ -71,11 +71,12 @@ pub enum Share {
 }
 
 impl Share {
-    fn number(self) -> i64 {
+    /// Of rows that are sound, of rows that are not, or of both.
+    fn sound(self) -> &'static [bool] {
         match self {
-            Self::All => 0,
-            Self::Sound => 1,
-            Self::Failing => 2,
+            Self::All => &[true, false],
+            Self::Sound => &[true],
+            Self::Failing => &[false],
         }
     }
 }
@@ -243,7 +244,8 @@ impl Work<'_> {
             include_str!("sql/work_claim.postgres.sql"),
         );
         let Claiming { share, owner, limit, lease, now, last } = *ask;
-        let args = [lane.into(), now.into(), last.into(), limit.into(), share.number().into()];
+        let sound = json_array(share.sound());
+        let args = [lane.into(), now.into(), last.into(), limit.into(), sound.into()];
         let mut found: Vec<Candidate> = self.0.all(CANDIDATES, &args).await?;
         let hosts: Vec<&str> = found.iter().filter_map(|row| row.host.as_deref()).collect();
         if !hosts.is_empty() {
@@ -373,7 +375,7 @@ impl Work<'_> {
             include_str!("sql/work_due.postgres.sql"),
         );
         let drains =
-            drains.iter().map(|(lane, share)| json!({"lane": lane, "share": share.number()}));
+            drains.iter().map(|(lane, share)| json!({"lane": lane, "sound": share.sound()}));
         let drains = json_array(&drains.collect::<Vec<_>>());
         self.0.values(SQL, &[drains.into(), now.into()]).await
     }

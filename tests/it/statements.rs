@@ -3,9 +3,11 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use calhub::store::Engine;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqlSafeStr, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, Connection, Executor, PgConnection, Row as _, SqlSafeStr, SqliteConnection,
+};
 
-use crate::support::engines::on_each_engine;
+use crate::support::engines::{on_each_engine, on_sqlite};
 
 /// The tables whose rows belong to tenants.
 const TENANT_TABLES: &[&str] = &[
@@ -86,6 +88,7 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("oauth_trip_take.sql", "the state is all that a browser brings back"),
     ("outbox_spans.sql", "loads the index"),
     ("pause_all.sql", "numbers for operators; an instance key lists everybody's"),
+    ("planner_hints.sqlite.sql", "describes the tables to the planner"),
     ("provider_requests_forget.sql", "prunes old counts"),
     ("provider_requests_spread.sql", "numbers for operators"),
     ("resource_all.sql", "loads the index"),
@@ -111,6 +114,54 @@ const ACROSS_TENANTS: &[(&str, &str)] = &[
     ("work_due.sqlite.sql", "a lane serves every tenant"),
     ("work_take_over.postgres.sql", "a hub that starts again takes up what it had begun"),
     ("work_take_over.sqlite.sql", "the only hub takes up what its predecessor left"),
+];
+
+/// Statements that read a whole table or everything of a tenant, and why they may. All others take as long with a million rows
+/// as with a thousand.
+const READ_EVERYTHING: &[(&str, &str)] = &[
+    ("audit_list.sql", "a page, in order"),
+    ("audit_list_all.sql", "a page, in order"),
+    ("audit_tail.sql", "what is unsealed is few"),
+    ("busy_unexpandable.sql", "by an index of the few that are"),
+    ("calendar_quarantined.sql", "by an index of the few that are"),
+    ("census_connections.sql", "counts, once a scrape"),
+    ("census_drift.sql", "counts, once a scrape"),
+    ("census_failing.sql", "by an index of the few that are"),
+    ("census_held.sqlite.sql", "by an index of the few that are"),
+    ("census_quarantined.sql", "by an index of the few that are"),
+    ("census_unexpandable.sql", "by an index of the few that are"),
+    ("change_blank.sqlite.sql", "somebody unlinks"),
+    ("change_erase.sql", "somebody unlinks"),
+    ("change_first_since.sqlite.sql", "prunes the log, and ends at the first it keeps"),
+    ("channel_list.sql", "a page, in order"),
+    ("conflict_to_settle.sql", "by an index of the few that are"),
+    ("data_key_latest.sqlite.sql", "a tenant has one or two"),
+    ("data_key_uses.sql", "before a key is dropped"),
+    ("drift_calendars.sql", "the round of a reconciliation"),
+    ("host_closed.sql", "hosts are few"),
+    ("host_forget.sqlite.sql", "hosts are few"),
+    ("host_take_over.sqlite.sql", "once a start"),
+    ("host_turn_back.sql", "the clock was set back"),
+    ("host_turn_back_leases.sql", "the clock was set back"),
+    ("idempotency_erase.sqlite.sql", "a tenant is erased"),
+    ("idempotency_take_over.sqlite.sql", "once a start"),
+    ("key_admins.sqlite.sql", "a tenant's keys are few"),
+    ("link_session_about.sql", "what is open is few, and ends"),
+    ("migrations_applied.sql", "migrations are few"),
+    ("pause_all.sql", "pauses are few"),
+    ("pause_erase.sql", "pauses are few"),
+    ("pause_of_tenant.sql", "pauses are few"),
+    ("provider_requests_forget.sql", "prunes old counts"),
+    ("provider_requests_spread.sql", "counts, once a scrape"),
+    ("restore_calendars.sql", "a database is restored"),
+    ("restore_channels.sql", "a database is restored"),
+    ("restore_idempotency.sql", "a database is restored"),
+    ("restore_work.sql", "a database is restored"),
+    ("tenant_count.sql", "asks whether a database is empty"),
+    ("tenant_delete.sql", "a tenant is erased"),
+    ("work_counts.sqlite.sql", "counts, once a scrape"),
+    ("work_take_over.sqlite.sql", "once a start"),
+    ("work_turn_back.sql", "the clock was set back"),
 ];
 
 fn directory() -> PathBuf {
@@ -190,6 +241,56 @@ fn every_statement_on_a_tenants_rows_names_the_tenant() {
     }
     let stale: Vec<_> = allowed.keys().filter(|name| !all.contains_key(**name)).collect();
     assert!(stale.is_empty(), "allowed but gone: {stale:?}");
+}
+
+/// How SQLite would run a statement, a step a line.
+async fn plan(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
+    let parameters = (1..20).rev().find(|n| sql.contains(&format!("${n}"))).unwrap_or(0);
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")).into_sql_str();
+    let mut query = sqlx::query(explain);
+    for _ in 0..parameters {
+        query = query.bind(None::<String>);
+    }
+    query.fetch_all(conn).await.unwrap().iter().map(|row| row.get("detail")).collect()
+}
+
+#[tokio::test]
+async fn no_statement_reads_everything_of_a_tenant_on_sqlite() {
+    on_sqlite(async |bed| {
+        let mut conn = SqliteConnection::connect(&bed.url).await.unwrap();
+        let tables: Vec<String> =
+            sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table'")
+                .fetch_all(&mut conn)
+                .await
+                .unwrap();
+        let reads_everything = |step: &String| {
+            let is_scan = step.strip_prefix("SCAN ").is_some_and(|rest| {
+                let table = rest.split(' ').next().unwrap_or(rest);
+                tables.iter().any(|name| name == table && name != "sqlite_sequence")
+            });
+            let is_wide = ["(tenant_id=?)", "(lane=?)"].iter().any(|bound| step.ends_with(bound));
+            is_scan || is_wide && !step.starts_with("SEARCH tenants ")
+        };
+        let allowed: BTreeMap<_, _> = READ_EVERYTHING.iter().copied().collect();
+        let mut faults = Vec::new();
+        for (name, sql) in statements() {
+            if name.ends_with(".postgres.sql") || name == "planner_hints.sqlite.sql" {
+                continue;
+            }
+            let steps = plan(&mut conn, &sql).await;
+            let wide: Vec<_> = steps.into_iter().filter(reads_everything).collect();
+            if wide.is_empty() == allowed.contains_key(name.as_str()) {
+                faults.push(format!("{name}: {wide:?}"));
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        let claims = fs::read_to_string(directory().join("sql/claim_of_resource.sql")).unwrap();
+        sqlx::query("DELETE FROM sqlite_stat1").execute(&mut conn).await.unwrap();
+        let mut unhinted = SqliteConnection::connect(&bed.url).await.unwrap();
+        let steps = plan(&mut unhinted, &claims).await;
+        assert!(steps.iter().any(reads_everything), "the hints are not needed any more: {steps:?}");
+    })
+    .await;
 }
 
 /// While a table has no statistics, PostgreSQL plans the subquery as a loop over all rows for each of its names.

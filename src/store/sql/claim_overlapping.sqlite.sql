@@ -1,4 +1,5 @@
--- Claims of a seat never overlap: of each seat, all that begin in the span, and the last one before it.
+-- Claims of a seat never overlap: of each seat, all that begin in the span, and the last one before it. CROSS keeps the
+-- seats in front, where the planner would rather read every claim of the tenant.
 WITH RECURSIVE seats (resource_id, seat, capacity) AS (
     SELECT resource_id, 0, capacity FROM resources
     WHERE tenant_id = $1 AND resource_id IN (SELECT value FROM json_each($2))
@@ -7,7 +8,7 @@ WITH RECURSIVE seats (resource_id, seat, capacity) AS (
 )
 SELECT claims.resource_id, claims.claim_id, claims.seat, claims.start_us, claims.end_us, claims.expires_us
 FROM seats
-JOIN claims
+CROSS JOIN claims
     ON claims.tenant_id = $1
     AND claims.resource_id = seats.resource_id
     AND claims.seat = seats.seat

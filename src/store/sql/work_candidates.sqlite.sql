@@ -1,6 +1,6 @@
 -- Tenants take turns, from the one after $3: each gives its longest due rows, so that one with very many
--- keeps no other waiting. What talks to a host that is busy or closed is passed over. $5 asks for all (0), for
--- what did not fail last time (1), or for what did (2).
+-- keeps no other waiting. What talks to a host that is busy or closed is passed over. $5 asks for
+-- what did not fail last time, for what did, or for both.
 WITH RECURSIVE round AS (
     SELECT (
         SELECT tenant_id FROM work WHERE lane = $1 AND tenant_id > $3 ORDER BY tenant_id LIMIT 1
@@ -25,7 +25,7 @@ found AS MATERIALIZED (
         FROM work
         LEFT JOIN hosts ON hosts.host = work.host
         WHERE work.tenant_id = round.tenant_id AND work.lane = $1 AND work.due_us <= $2
-            AND ($5 = 0 OR (COALESCE(work.last_error, 'put_off') = 'put_off') = ($5 = 1))
+            AND (COALESCE(work.last_error, 'put_off') = 'put_off') IN (SELECT value FROM json_each($5))
             AND (work.lease_until_us IS NULL OR work.lease_until_us <= $2)
             AND (hosts.busy_until_us IS NULL OR hosts.busy_until_us <= $2)
             AND (hosts.closed_until_us IS NULL OR hosts.closed_until_us <= $2)

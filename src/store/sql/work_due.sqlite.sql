@@ -6,10 +6,8 @@ SELECT (
         FROM work
         LEFT JOIN hosts ON hosts.host = work.host
         WHERE work.lane = drains.value ->> 'lane' AND work.due_us <= $2
-            AND (
-                drains.value ->> 'share' = 0
-                OR (COALESCE(work.last_error, 'put_off') = 'put_off') = (drains.value ->> 'share' = 1)
-            )
+            AND (COALESCE(work.last_error, 'put_off') = 'put_off')
+                IN (SELECT value FROM json_each(drains.value ->> 'sound'))
             AND (work.lease_until_us IS NULL OR work.lease_until_us <= $2)
             AND (hosts.busy_until_us IS NULL OR hosts.busy_until_us <= $2)
             AND (hosts.closed_until_us IS NULL OR hosts.closed_until_us <= $2)
