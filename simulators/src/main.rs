@@ -13,7 +13,7 @@ use simulators::{
 };
 use tokio::net::TcpListener;
 
-/// Behaves as calendar servers: Google, CalDAV dialects and iCalendar feeds, with faults on demand.
+/// Behaves as calendar servers: Google, Microsoft, CalDAV dialects and iCalendar feeds, with faults on demand.
 ///
 /// Everything lives in memory. Open the printed address in a browser to see the accounts, calendars and feeds, and
 /// ADDRESS/_sim/ for the control API, with which you edit events as their owner would, script faults (lost answers,
@@ -28,8 +28,9 @@ struct Options {
     /// Seed file to sow; may be given more than once.
     #[arg(long, value_name = "FILE.json")]
     seed: Vec<PathBuf>,
-    /// Sow the built-in demo: the CalDAV account `anna` (password `anna-secret`), one feed, and the Google account
-    /// `ana@example.com` with the OAuth client `demo-client.apps.example` (secret `demo-secret`).
+    /// Sow the built-in demo: the CalDAV account `anna` (password `anna-secret`), one feed, the Google account
+    /// `ana@example.com` with the OAuth client `demo-client.apps.example` (secret `demo-secret`), and the Microsoft account
+    /// `lea@contoso.example` with the app `00000000-0000-4000-8000-000000000001` (secret `demo-secret`).
     #[arg(long)]
     demo: bool,
     /// Sow the built-in oddities: the CalDAV account `odd` (password `odd-secret`) with events that are hard to read.
@@ -38,6 +39,9 @@ struct Options {
     /// Redirect URI that every OAuth client of the seeds may use as well; may be given more than once.
     #[arg(long, value_name = "URI")]
     google_redirect_uri: Vec<String>,
+    /// Redirect URI that every app registration of the seeds may use as well; may be given more than once.
+    #[arg(long, value_name = "URI")]
+    microsoft_redirect_uri: Vec<String>,
     /// Print the built-in demo seed, as a pattern for your own, and stop.
     #[arg(long)]
     print_demo: bool,
@@ -111,9 +115,14 @@ fn sow(world: &World, options: &Options) -> Result<()> {
     }
     // Nobody has a trusted certificate here.
     world.tune_google(|knobs| knobs.allow_http_push = true);
+    world.tune_microsoft(|knobs| knobs.allow_http_push = true);
     for mut client in world.google_clients() {
         client.redirect_uris.extend(options.google_redirect_uri.iter().cloned());
         world.add_google_client(client);
+    }
+    for mut client in world.microsoft_clients() {
+        client.redirect_uris.extend(options.microsoft_redirect_uri.iter().cloned());
+        world.add_microsoft_client(client);
     }
     Ok(())
 }
@@ -125,6 +134,13 @@ fn announce(world: &World, address: SocketAddr) -> Result<()> {
     }
     for account in world.google_accounts() {
         say(format_args!("  google {}", account.email()))?;
+    }
+    for account in world.microsoft_accounts() {
+        say(format_args!("  microsoft {}", account.email()))?;
+    }
+    if !world.microsoft_clients().is_empty() {
+        say(format_args!("  graph  http://{address}/v1.0"))?;
+        say(format_args!("  login  http://{address}/common"))?;
     }
     if !world.google_clients().is_empty() {
         say(format_args!("  hub    --google-base-url http://{address}"))?;

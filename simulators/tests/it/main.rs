@@ -10,5 +10,6 @@ mod feeds;
 mod google;
 mod logins;
 mod microsoft;
+mod python;
 mod reports;
 mod sockets;

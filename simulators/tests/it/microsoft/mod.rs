@@ -5,8 +5,10 @@ mod delta;
 mod limits;
 mod notices;
 mod oauth;
+mod official;
 mod reading;
 mod rounds;
+mod serving;
 mod subscriptions;
 mod writing;
 
