@@ -134,7 +134,7 @@ fn allow(ms: &mut Microsoft, wanted: &Wanted<'_>, form: &Query, now: Timestamp) 
     let needs_admin = ms.people.get(&email).is_some_and(|person| person.spec.needs_admin);
     let has_admin = ms.clients.get(&wanted.client).is_some_and(|client| client.admin_consented);
     if needs_admin && !has_admin {
-        return error_page(TokenError(90_094));
+        return approval_page(wanted);
     }
     if let Some(code @ (50_057 | 53_003 | 53_000)) =
         ms.people.get(&email).and_then(|person| person.spec.refuses)
@@ -177,17 +177,30 @@ pub(crate) fn explained(scope: &str) -> Option<&'static str> {
     })
 }
 
-pub(crate) fn error_page(error: TokenError) -> Reply {
-    let title = if error.0 == 90_094 {
-        "Need admin approval"
-    } else {
-        "Sorry, but we're having trouble signing you in."
-    };
+/// The person may not agree alone; all they can do is go back to the app.
+fn approval_page(wanted: &Wanted<'_>) -> Reply {
+    let error = TokenError(90_094);
+    let description = error.description();
+    let state = wanted.query.get("state").map(|state| ("state", state));
+    let values = [("error", error.word()), ("error_description", description.as_str())];
+    let values: Vec<(&str, &str)> = values.into_iter().chain(state).collect();
     html(
         400,
         format!(
-            "{HEAD}<main><h1>{}</h1><p>{}<p class=quiet>Error: <code id=error>AADSTS{}</code> <code>{}</code></main></html>",
-            escape(title),
+            "{HEAD}<main><h1>Need admin approval</h1><p>{}\
+            <p><a id=return href='{}'>Return to the application without granting consent</a></main></html>",
+            escape(&description),
+            escape(&oauth::back(&wanted.redirect_uri, &values))
+        ),
+    )
+}
+
+pub(crate) fn error_page(error: TokenError) -> Reply {
+    html(
+        400,
+        format!(
+            "{HEAD}<main><h1>Sorry, but we're having trouble signing you in.</h1><p>{}\
+            <p class=quiet>Error: <code id=error>AADSTS{}</code> <code>{}</code></main></html>",
             escape(&error.description()),
             error.0,
             error.word()

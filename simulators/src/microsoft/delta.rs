@@ -213,6 +213,9 @@ fn whole(item: &Item, cursor: &Cursor, knobs: &MicrosoftKnobs, view: &View) -> V
     let full = |day| {
         let mut event = view.event(item, day);
         event.insert("@odata.type".into(), json!("#microsoft.graph.event"));
+        if !knobs.delta_tells_transactions {
+            event.remove("transactionId");
+        }
         Value::Object(event)
     };
     let mut rows = vec![full(None)];

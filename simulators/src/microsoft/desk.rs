@@ -238,6 +238,7 @@ impl<'a> Desk<'a> {
         if time.is_none() && recurrence.is_none() {
             return Ok(());
         }
+        let before = (item.span.clone(), rule_of(item));
         if let Some(time) = time {
             (item.span, item.zone, item.end_zone) = (time.span, time.zone, time.end_zone);
             item.told_zone = None;
@@ -252,8 +253,10 @@ impl<'a> Desk<'a> {
         if let Some(series) = &item.series {
             item.span = series.first().map_or_else(|| item.span.clone(), |day| series.span(day));
         }
-        item.exceptions.clear();
-        item.cancelled.clear();
+        if before != (item.span.clone(), rule_of(item)) {
+            item.exceptions.clear();
+            item.cancelled.clear();
+        }
         Ok(())
     }
 
@@ -315,6 +318,10 @@ impl<'a> Desk<'a> {
             self.ms.mails.push(Mail { account, to: to.to_owned(), method, uid: uid.to_owned() });
         }
     }
+}
+
+fn rule_of(item: &Item) -> Option<Value> {
+    item.series.as_ref().map(|series| series.recurrence.clone())
 }
 
 /// A recurrence whose first day is yet to be told.

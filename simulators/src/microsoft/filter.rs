@@ -93,9 +93,10 @@ fn condition(text: &str) -> Result<Condition, Refusal> {
 }
 
 impl Condition {
-    pub(crate) fn holds(
+    /// Whether an event fulfils it; the event is written only where it is looked at.
+    pub(crate) fn holds<'a>(
         &self,
-        event: &Event,
+        event: impl FnOnce() -> &'a Event,
         properties: &std::collections::BTreeMap<String, Value>,
     ) -> bool {
         match self {
@@ -104,6 +105,7 @@ impl Condition {
             }),
             Self::Compare { path, operator, literal } => {
                 let mut names = path.split('/');
+                let event = event();
                 let first = names.next().and_then(|name| event.get(name));
                 let found = names.try_fold(first.unwrap_or(&Value::Null), |at, name| at.get(name));
                 compares(found.unwrap_or(&Value::Null), operator, literal)

@@ -93,6 +93,8 @@ pub struct MicrosoftKnobs {
     pub occurrences_first: bool,
     /// The chance that a row of a delta comes twice.
     pub duplicate_rows: u32,
+    /// Whole rows of a delta carry the `transactionId`.
+    pub delta_tells_transactions: bool,
     /// Changes outside the window are told as `@removed`.
     pub tells_strangers: bool,
     pub series_removal: SeriesRemoval,
@@ -176,6 +178,7 @@ impl Default for MicrosoftKnobs {
             ignores_parameters: false,
             occurrences_first: false,
             duplicate_rows: 0,
+            delta_tells_transactions: true,
             tells_strangers: true,
             series_removal: SeriesRemoval::default(),
             bumps: 1,

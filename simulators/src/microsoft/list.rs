@@ -73,8 +73,8 @@ impl Wanted {
             return true;
         }
         let plain = View { zone: super::zones::Zone::utc(), ..self.view.clone() };
-        let event = plain.event(item, day);
-        self.conditions.iter().all(|one| one.holds(&event, item.properties(day)))
+        let event = std::cell::LazyCell::new(|| plain.event(item, day));
+        self.conditions.iter().all(|one| one.holds(|| &event, item.properties(day)))
     }
 }
 

@@ -10,6 +10,7 @@ mod reading;
 mod rounds;
 mod serving;
 mod subscriptions;
+mod times;
 mod writing;
 
 pub use api::{Api, event, weekly};

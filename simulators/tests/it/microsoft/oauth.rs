@@ -285,6 +285,7 @@ async fn an_administrator_agrees_for_those_who_may_not() {
             && refused.text.contains("Need admin approval")
             && refused.text.contains("AADSTS90094")
     );
+    assert!(refused.text.contains("?error=access%5Fdenied&amp;error_description=AADSTS90094%3A"));
     let path = format!(
         "/strict.example/v2.0/adminconsent?client_id={CLIENT}&redirect_uri={CALLBACK}&state=s2&scope=Calendars.Read"
     );

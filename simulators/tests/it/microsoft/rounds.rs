@@ -150,3 +150,14 @@ async fn a_link_grows_old() {
     api.world.advance(Duration::from_secs(600));
     assert_eq!(api.get(&link).await.status, 410);
 }
+
+#[tokio::test]
+async fn rows_may_keep_the_transaction_to_themselves() {
+    let api = Api::new().await;
+    let mut body = event("Booking");
+    body["transactionId"] = serde_json::json!("b-1");
+    api.create(body).await;
+    assert_eq!(api.first_round().await.0[0]["transactionId"], "b-1");
+    api.world.tune_microsoft(|knobs| knobs.delta_tells_transactions = false);
+    assert!(api.first_round().await.0[0].get("transactionId").is_none());
+}

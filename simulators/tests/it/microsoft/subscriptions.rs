@@ -257,3 +257,13 @@ async fn a_revoked_grant_takes_its_subscriptions_along() {
     let told = api.world.take_microsoft_notifications();
     assert_eq!(told[0].body["value"][0]["lifecycleEvent"], "subscriptionRemoved");
 }
+
+#[tokio::test]
+async fn a_subscription_in_a_batch_is_validated_as_well() {
+    let (api, ear) = listening().await;
+    let one = json!({ "id": "1", "method": "POST", "url": "/subscriptions", "headers": { "Content-Type": "application/json" },
+        "body": wanted(&api) });
+    let answer = api.post("$batch", json!({ "requests": [one] })).await;
+    assert_eq!(answer.json["responses"][0]["status"], 201, "{}", answer.text);
+    assert_eq!(ear.asked.lock().unwrap().len(), 2);
+}
