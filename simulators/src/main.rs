@@ -139,8 +139,8 @@ fn announce(world: &World, address: SocketAddr) -> Result<()> {
         say(format_args!("  microsoft {}", account.email()))?;
     }
     if !world.microsoft_clients().is_empty() {
-        say(format_args!("  graph  http://{address}/v1.0"))?;
-        say(format_args!("  login  http://{address}/common"))?;
+        say(format_args!("  hub    --microsoft-base-url http://{address}"))?;
+        say(format_args!("         --microsoft-oauth-base-url http://{address}"))?;
     }
     if !world.google_clients().is_empty() {
         say(format_args!("  hub    --google-base-url http://{address}"))?;
