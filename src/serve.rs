@@ -159,7 +159,7 @@ pub async fn start(config: Config, role: Role) -> Result<Running, ServeError> {
         ..Settings::default()
     };
     let transport = Transport::over_network(settings).map_err(ServeError::Transport)?;
-    let providers = Providers::new(transport, &config.google);
+    let providers = Providers::new(transport, &config.google, &config.microsoft);
     let hub = Arc::new(assemble(
         config,
         Parts { store, vault, clock, entropy, connectors: Arc::new(providers), traffic },

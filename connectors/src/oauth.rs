@@ -16,10 +16,12 @@ use oauth2::{
     basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenType},
 };
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
     error::{Error, Kind, Result},
+    microsoft,
     transport::{Call, Transport, refusal},
 };
 
@@ -47,13 +49,31 @@ pub trait Tokens: fmt::Debug + Send + Sync {
 const USUAL_LIFE: Duration = Duration::from_secs(3600);
 
 /// Where a provider's OAuth server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Endpoints {
     pub authorize: Url,
     pub token: Url,
-    pub revoke: Url,
+    /// `None` where grants can only be taken back by the person.
+    pub revoke: Option<Url>,
     /// How it names itself in `iss`, where it does (RFC 9207).
-    pub issuer: String,
+    pub issuer: Option<String>,
+    /// What a consent page is asked besides.
+    pub consent: &'static [(&'static str, &'static str)],
+    /// Sorts refusals of the token endpoint that say more than RFC 6749 has words for.
+    pub sorts: fn(&[u8]) -> Option<Error>,
+}
+
+/// Where an OAuth client is registered, at a provider that has several such places. What is not said is as the operator
+/// of the hub has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Realm {
+    /// One of the provider's clouds, by its word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<String>,
+    /// The directory of people who may sign in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
 }
 
 impl Endpoints {
@@ -64,18 +84,38 @@ impl Endpoints {
             None => Self {
                 authorize: fixed("https://accounts.google.com/o/oauth2/v2/auth"),
                 token: fixed("https://oauth2.googleapis.com/token"),
-                revoke: fixed("https://oauth2.googleapis.com/revoke"),
-                issuer: "https://accounts.google.com".to_owned(),
+                revoke: Some(fixed("https://oauth2.googleapis.com/revoke")),
+                issuer: Some("https://accounts.google.com".to_owned()),
+                consent: GOOGLES,
+                sorts: |_| None,
             },
             Some(base) => Self {
                 authorize: below(base, "o/oauth2/v2/auth"),
                 token: below(base, "token"),
-                revoke: below(base, "revoke"),
-                issuer: base.as_str().trim_end_matches('/').to_owned(),
+                revoke: Some(below(base, "revoke")),
+                issuer: Some(base.as_str().trim_end_matches('/').to_owned()),
+                consent: GOOGLES,
+                sorts: |_| None,
             },
         }
     }
+
+    /// Microsoft's for a directory, under the root of a cloud's sign-in server or of a stand-in. It takes no grant back,
+    /// and does not name itself where it sends people back.
+    pub fn microsoft(authority: &Url, directory: &str) -> Self {
+        Self {
+            authorize: below(authority, &format!("{directory}/oauth2/v2.0/authorize")),
+            token: below(authority, &format!("{directory}/oauth2/v2.0/token")),
+            revoke: None,
+            issuer: None,
+            consent: &[("response_mode", "query"), ("prompt", "select_account")],
+            sorts: microsoft::at_token,
+        }
+    }
 }
+
+/// A refresh token, and a new one each time.
+const GOOGLES: &[(&str, &str)] = &[("access_type", "offline"), ("prompt", "consent")];
 
 fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
@@ -88,6 +128,7 @@ fn below(base: &Url, path: &str) -> Url {
 pub struct App {
     pub client_id: String,
     pub secret: SecretString,
+    pub realm: Realm,
 }
 
 /// What a person is asked for.
@@ -126,12 +167,17 @@ impl OAuth {
         Self { provider, endpoints, transport }
     }
 
-    /// How the server names itself in `iss`.
-    pub fn issuer(&self) -> &str {
-        &self.endpoints.issuer
+    /// Whether `iss` names this server; one that never names itself is named by nobody.
+    pub fn is_issuer(&self, iss: &str) -> bool {
+        self.endpoints.issuer.as_deref() == Some(iss)
     }
 
-    /// Where a person is sent to consent: code flow, PKCE by S256, offline, and with a new refresh token each time.
+    /// Whether grants can be taken back here.
+    pub fn revokes(&self) -> bool {
+        self.endpoints.revoke.is_some()
+    }
+
+    /// Where a person is sent to consent: code flow, PKCE by S256, and what its server needs to give a refresh token.
     pub fn consent_url(&self, consent: &Consent<'_>) -> Url {
         let auth = AuthUrl::from_url(self.endpoints.authorize.clone());
         let redirect = RedirectUrl::from_url(consent.redirect.clone());
@@ -143,9 +189,10 @@ impl OAuth {
         let mut request = client
             .authorize_url(move || CsrfToken::new(state))
             .add_scopes(consent.scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
-            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
-            .add_extra_param("access_type", "offline")
-            .add_extra_param("prompt", "consent");
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        for (name, value) in self.endpoints.consent {
+            request = request.add_extra_param(*name, *value);
+        }
         if let Some(hint) = consent.login_hint {
             request = request.add_extra_param("login_hint", hint);
         }
@@ -189,17 +236,18 @@ impl OAuth {
         asked.await.map(|answer| granted(&answer)).map_err(|error| self.refused(error))
     }
 
-    /// Takes a grant back. One that is dead already is a success.
+    /// Takes a grant back. One that is dead already is a success, and so is one that nobody takes back.
     ///
     /// # Errors
     ///
     /// When the server cannot be asked.
     pub async fn revoke(&self, token: &SecretString) -> Result<()> {
+        let Some(address) = &self.endpoints.revoke else { return Ok(()) };
         // The form is written by hand: the crate allows revocation over https alone, and simulators have none.
         let body = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token.expose_secret())
             .finish();
-        let request = http::Request::post(self.endpoints.revoke.as_str())
+        let request = http::Request::post(address.as_str())
             .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Bytes::from(body))
             .map_err(|error| Kind::Rejected.error("no such address").caused_by(error))?;
@@ -224,6 +272,11 @@ impl OAuth {
         let call = Call::new(self.provider, operation).unpaced();
         let reply = self.transport.send(&call, request.map(Bytes::from)).await?;
         let status = reply.status();
+        if !status.is_success()
+            && let Some(error) = (self.endpoints.sorts)(reply.body())
+        {
+            return Err(error.with_status(status.as_u16()));
+        }
         if status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429) {
             return Err(refusal(&reply, &format!("the sign-in server of {}", self.provider)));
         }

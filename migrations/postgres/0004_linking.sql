@@ -3,6 +3,9 @@ CREATE TABLE provider_apps (
     tenant_id  TEXT NOT NULL REFERENCES tenants ON DELETE CASCADE,
     provider   TEXT NOT NULL,
     client_id  TEXT NOT NULL,
+    -- Where it is registered, at a provider that has several such places.
+    cloud      TEXT,
+    directory  TEXT,
     -- Sealed for (tenant, provider, `provider_apps.secret`).
     secret     BYTEA NOT NULL,
     touched_us BIGINT NOT NULL,

@@ -37,6 +37,12 @@ enum Verb {
         /// A file that holds its secret, `-` for standard input
         #[arg(long, value_name = "FILE")]
         client_secret_file: String,
+        /// Of Microsoft's: global, us_gov, us_gov_dod or china
+        #[arg(long)]
+        cloud: Option<String>,
+        /// Of Microsoft's: common, organizations, consumers, or the id or domain of one directory
+        #[arg(long)]
+        directory: Option<String>,
     },
     /// Show the client, without its secret
     Show {
@@ -76,9 +82,15 @@ impl Ask for ProviderApps {
 
     async fn ask(&self, session: &Session) -> anyhow::Result<()> {
         match &self.verb {
-            Verb::Set { provider, client_id, client_secret_file } => {
+            Verb::Set { provider, client_id, client_secret_file, cloud, directory } => {
                 let secret = password(client_secret_file)?;
-                let body = json!({"client_id": client_id, "client_secret": secret.expose_secret()});
+                let mut body =
+                    json!({"client_id": client_id, "client_secret": secret.expose_secret()});
+                for (name, stated) in [("cloud", cloud), ("directory", directory)] {
+                    if let (Some(stated), Some(body)) = (stated, body.as_object_mut()) {
+                        body.insert(name.to_owned(), json!(stated));
+                    }
+                }
                 let path = ["v1", "provider-apps", provider.as_str()];
                 let answer = session.client.put(&path, &body).await?;
                 session.print(&answer, card)
@@ -102,6 +114,8 @@ fn card(app: &Value) -> String {
         ("provider", "provider"),
         ("client id", "client_id"),
         ("redirect address", "redirect_uri"),
+        ("cloud", "cloud"),
+        ("directory", "directory"),
         ("updated", "updated_at"),
     ];
     show::fields(&rows, app)

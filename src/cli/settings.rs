@@ -50,7 +50,7 @@ pub(crate) struct Settings {
     apps: Apps,
 }
 
-/// OAuth clients of the operator's. The names of Microsoft's are reserved; this release does not use them.
+/// OAuth clients of the operator's.
 #[derive(Clone, Debug, Default, Args)]
 struct Apps {
     /// The OAuth client for linking Google accounts (CALHUB_GOOGLE_CLIENT_ID)

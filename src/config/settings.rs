@@ -92,6 +92,11 @@ pub struct OAuthApp {
     pub base_url: Option<Url>,
     #[serde(deserialize_with = "optional_url")]
     pub oauth_base_url: Option<Url>,
+    /// Of Microsoft's: the cloud that the client is registered in, and the directory of those who may sign in.
+    #[serde(default)]
+    pub cloud: String,
+    #[serde(default)]
+    pub directory: String,
 }
 
 impl Config {

@@ -77,12 +77,12 @@ impl Linker {
         login: &Login,
         granted: Option<Granted>,
     ) -> Result<Option<Arc<FreshGrant>>, LinkError> {
-        let Login::Google { client_id, refresh_token, .. } = login else { return Ok(None) };
-        let provider = login.provider();
-        let app = self.engine.wallet.app(tx, tenant, provider, Some(client_id)).await?;
+        let Login::OAuth(given) = login else { return Ok(None) };
+        let (provider, client_id) = (given.provider, Some(given.client_id.as_str()));
+        let app = self.engine.wallet.app(tx, tenant, provider, client_id).await?;
         let unknown = || Kind::WrongClient.error("this hub does not know the provider");
-        let oauth = self.engine.connectors.oauth(provider).ok_or_else(unknown)?;
-        let grant = FreshGrant::new(oauth.clone(), app, refresh_token.clone(), granted);
+        let oauth = self.engine.connectors.oauth(provider, &given.realm).ok_or_else(unknown)?;
+        let grant = FreshGrant::new(oauth, app, given.refresh_token.clone(), granted);
         Ok(Some(Arc::new(grant)))
     }
 
@@ -99,21 +99,22 @@ impl Linker {
             Some(grant) => Some(grant.granted().await?),
             None => None,
         };
-        if let (Login::Google { refresh_token, access, .. }, Some(granted)) = (&mut login, &granted)
-        {
+        if let (Login::OAuth(grant), Some(granted)) = (&mut login, &granted) {
             // Where the provider does not say what was granted, its answers will.
             let scope = granted.scope.as_deref();
-            if !is_access_asked && let Some(most) = scope.and_then(widest) {
-                *access = most;
+            let most = scope.and_then(|scope| widest(grant.provider, scope));
+            if !is_access_asked && let Some(most) = most {
+                grant.access = most;
             }
-            let lacks = scope.map(|scope| missing(scope, *access)).unwrap_or_default();
+            let (provider, access) = (grant.provider, grant.access);
+            let lacks = scope.map(|scope| missing(provider, scope, access)).unwrap_or_default();
             if !lacks.is_empty() {
                 let detail =
                     format!("the grant lacks what this access needs: {}", lacks.join(", "));
                 return Err(Kind::MissingScope.error(detail));
             }
             if let Some(token) = &granted.refresh_token {
-                refresh_token.clone_from(token);
+                grant.refresh_token.clone_from(token);
             }
         }
         let tokens = grant.map(|grant| grant as Arc<dyn Tokens>);

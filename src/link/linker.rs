@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use connectors::oauth::Granted;
+use connectors::oauth::{Granted, Realm};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -117,8 +117,8 @@ impl Linker {
             let is_access_asked = asked.access.is_some();
             self.check(tenant, None, &asked.login, granted, Value::Null, is_access_asked).await?
         };
-        if let Login::Google { access, .. } = &checked.login {
-            asked.access = Some(*access);
+        if let Login::OAuth(grant) = &checked.login {
+            asked.access = Some(grant.access);
         }
         reach(Point::LinkChecked).await;
         match self.keep(tenant, &asked, &checked).await {
@@ -147,7 +147,7 @@ impl Linker {
         Ok(found.map(|row| row.connection_id))
     }
 
-    /// The id of the OAuth client that a tenant's grants are given to, or of the one that is named.
+    /// The OAuth client that a tenant's grants are given to, or the one that is named: its id, and where it is registered.
     ///
     /// # Errors
     ///
@@ -157,9 +157,10 @@ impl Linker {
         tenant: &TenantId,
         provider: Provider,
         client_id: Option<&str>,
-    ) -> Result<String, LinkError> {
+    ) -> Result<(String, Realm), LinkError> {
         let mut tx = self.engine.store.read().await?;
-        Ok(self.engine.wallet.app(&mut tx, tenant, provider, client_id).await?.client_id)
+        let app = self.engine.wallet.app(&mut tx, tenant, provider, client_id).await?;
+        Ok((app.client_id, app.realm))
     }
 
     /// Changes a connection; a new login is checked live and must be the same account's. The connection
@@ -257,7 +258,7 @@ impl Linker {
             tx.connections().set_login(&row.tenant_id, &row.connection_id, &login).await?;
         }
         row.access = match login {
-            Some(Login::Google { access, .. }) => *access,
+            Some(Login::OAuth(grant)) => grant.access,
             _ => update.access.unwrap_or(row.access),
         };
         if let Some(external_id) = &update.external_id {

@@ -3,7 +3,10 @@
 use secrecy::ExposeSecret;
 
 use super::{LinkError, LinkUpdate};
-use crate::{model::states::Provider, sync::Login};
+use crate::{
+    model::states::Provider,
+    sync::{Grant, Login},
+};
 
 /// The login that an update states as a whole, where the stored one does not open; `None` when it states none.
 pub(super) fn whole(provider: Provider, update: &LinkUpdate) -> Result<Option<Login>, LinkError> {
@@ -40,18 +43,15 @@ pub(super) fn merged(old: &Login, update: &LinkUpdate) -> Result<Option<Login>, 
         Login::Ics { .. } if username.is_some() => Err(LinkError::DoesNotFit("username")),
         Login::Ics { .. } if password.is_some() => Err(LinkError::DoesNotFit("password")),
         Login::Ics { .. } => Ok(url.clone().map(|url| Login::Ics { url })),
-        Login::Google { .. } if url.is_some() => Err(LinkError::DoesNotFit("url")),
-        Login::Google { .. } if username.is_some() => Err(LinkError::DoesNotFit("username")),
-        Login::Google { .. } if password.is_some() => Err(LinkError::DoesNotFit("password")),
+        Login::OAuth(_) if url.is_some() => Err(LinkError::DoesNotFit("url")),
+        Login::OAuth(_) if username.is_some() => Err(LinkError::DoesNotFit("username")),
+        Login::OAuth(_) if password.is_some() => Err(LinkError::DoesNotFit("password")),
         // More access than was agreed to needs another grant, and less is told to the connector: either is checked.
-        Login::Google { client_id, refresh_token: old_token, access } => {
-            let new_access = update.access.unwrap_or(*access);
-            let changes = refresh_token.is_some() || new_access != *access;
-            Ok(changes.then(|| Login::Google {
-                client_id: client_id.clone(),
-                refresh_token: refresh_token.as_ref().unwrap_or(old_token).clone(),
-                access: new_access,
-            }))
+        Login::OAuth(old) => {
+            let access = update.access.unwrap_or(old.access);
+            let changes = refresh_token.is_some() || access != old.access;
+            let refresh_token = refresh_token.as_ref().unwrap_or(&old.refresh_token).clone();
+            Ok(changes.then(|| Login::OAuth(Grant { refresh_token, access, ..old.clone() })))
         }
     }
 }

@@ -21,6 +21,7 @@ pub use linker::{LinkRequest, LinkUpdate, Linked, Linker, NewGrant};
 pub use trips::Returned;
 pub use visits::{Asked, Mode, NewVisit, NotLetIn, Visit, Visits};
 
-pub use connectors::{Error as Refusal, Kind, RetryAfter};
+pub use connectors::{Error as Refusal, Kind, RetryAfter, oauth::Realm};
 
-pub use crate::sync::Login;
+pub(crate) use crate::sync::is_cloud;
+pub use crate::sync::{Grant, Login};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use connectors::{
     Kind,
-    oauth::{Consent, OAuth},
+    oauth::{Consent, OAuth, Realm},
 };
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -21,7 +21,7 @@ use crate::{
     },
     secrets::mint_secret,
     store::OAuthTripRow,
-    sync::{Login, scopes},
+    sync::{Grant, Login, refusal_word, scopes},
 };
 
 /// How long a trip to a consent page may take.
@@ -33,6 +33,7 @@ pub struct Returned {
     pub state: Option<SecretString>,
     pub code: Option<SecretString>,
     pub error: Option<String>,
+    pub error_description: Option<String>,
     pub iss: Option<String>,
 }
 
@@ -50,7 +51,7 @@ impl Visits {
     ) -> Result<Url, LinkError> {
         let engine = &self.linker.engine;
         let tenant = &visit.row.tenant_id;
-        let client_id = self.linker.client(tenant, provider, None).await?;
+        let (client_id, realm) = self.linker.client(tenant, provider, None).await?;
         let access = self.access_for(visit, connection).await?;
         let redirect = self.redirect_uri(provider);
         let state = mint_secret(&*engine.entropy);
@@ -71,12 +72,12 @@ impl Visits {
         let consent = Consent {
             client_id: &trip.client_id,
             redirect: &address(&trip.redirect)?,
-            scopes: scopes(access),
+            scopes: scopes(provider, access),
             state: &state,
             verifier: &self.verifier(&state),
             login_hint: visit.asked.login_hint.as_deref(),
         };
-        Ok(self.oauth(provider)?.consent_url(&consent))
+        Ok(self.oauth(provider, &realm)?.consent_url(&consent))
     }
 
     /// What the platform asked for, or what a connection has that is linked again, or all.
@@ -95,9 +96,9 @@ impl Visits {
         Ok(visit.asked.access.or(known).unwrap_or(Access::ReadWrite))
     }
 
-    fn oauth(&self, provider: Provider) -> Result<&OAuth, LinkError> {
+    fn oauth(&self, provider: Provider, realm: &Realm) -> Result<OAuth, LinkError> {
         let unknown = || Kind::WrongClient.error("this hub does not know the provider");
-        Ok(self.linker.engine.connectors.oauth(provider).ok_or_else(unknown)?)
+        Ok(self.linker.engine.connectors.oauth(provider, realm).ok_or_else(unknown)?)
     }
 
     fn state_hash(&self, state: &SecretString) -> Vec<u8> {
@@ -152,16 +153,9 @@ impl Visits {
         state: &SecretString,
         returned: Returned,
     ) -> Result<ConnectionId, Unsettled> {
-        let oauth = self.oauth(provider)?;
-        // Somebody else's answer, brought to this provider's door.
-        let is_foreign = returned.iss.as_deref().is_some_and(|iss| iss != oauth.issuer());
-        if trip.provider != provider || is_foreign {
+        if trip.provider != provider {
             return Err(Unsettled("mixed_up".to_owned()));
         }
-        if let Some(error) = &returned.error {
-            return Err(Unsettled(refusal_word(error).to_owned()));
-        }
-        let code = returned.code.ok_or_else(|| Unsettled("no_code".to_owned()))?;
         let engine = &self.linker.engine;
         let app = {
             let mut tx = engine.store.read().await.map_err(LinkError::from)?;
@@ -169,13 +163,24 @@ impl Visits {
             engine.wallet.app(&mut tx, &trip.tenant_id, provider, client_id).await
         };
         let app = app.map_err(LinkError::from)?;
+        let oauth = self.oauth(provider, &app.realm)?;
+        // Somebody else's answer, brought to this provider's door.
+        if returned.iss.as_deref().is_some_and(|iss| !oauth.is_issuer(iss)) {
+            return Err(Unsettled("mixed_up".to_owned()));
+        }
+        if let Some(error) = &returned.error {
+            let description = returned.error_description.as_deref();
+            return Err(Unsettled(refusal_word(provider, error, description).to_owned()));
+        }
+        let code = returned.code.ok_or_else(|| Unsettled("no_code".to_owned()))?;
         let redirect = address(&trip.redirect)?;
         let granted = oauth.exchange(&app, &redirect, &code, &self.verifier(state)).await;
         let granted = granted.map_err(|error| match error.kind {
             Kind::Unauthorized => Unsettled("code_refused".to_owned()),
             _ => LinkError::Refused(error).into(),
         })?;
-        let lacks = granted.scope.as_deref().map(|scope| crate::sync::missing(scope, trip.access));
+        let lacks = granted.scope.as_deref();
+        let lacks = lacks.map(|scope| crate::sync::missing(provider, scope, trip.access));
         if let Some(lacks) = lacks.filter(|lacks| !lacks.is_empty()) {
             return Err(Unsettled(format!("missing_scope:{}", lacks.join(","))));
         }
@@ -183,8 +188,8 @@ impl Visits {
             .refresh_token
             .clone()
             .ok_or_else(|| Unsettled("no_refresh_token".to_owned()))?;
-        let (client_id, access) = (trip.client_id.clone(), trip.access);
-        let login = Login::Google { client_id, refresh_token, access };
+        let (client_id, realm, access) = (app.client_id, app.realm, trip.access);
+        let login = Login::OAuth(Grant { provider, client_id, realm, refresh_token, access });
         let linker =
             self.linker.acting(By { actor: visit.row.actor.as_str().into(), request: None });
         match &trip.connection_id {
@@ -217,15 +222,6 @@ impl From<LinkError> for Unsettled {
             tracing::error!(error = source as &dyn std::error::Error, "An account was not linked.");
         }
         Self(error.code().to_owned())
-    }
-}
-
-/// The provider's word for a refusal in ours.
-fn refusal_word(error: &str) -> &'static str {
-    match error {
-        "access_denied" => "denied",
-        "admin_policy_enforced" | "org_internal" | "consent_required" => "admin_consent_required",
-        _ => "provider_refused",
     }
 }
 

@@ -88,6 +88,34 @@ impl Event {
         }
     }
 
+    /// The same with its days and floating times in a zone.
+    #[must_use]
+    pub fn moored(&self, zone: &Zone) -> Self {
+        let moor = |moment: &Moment| match moment {
+            Moment::Date(date) => {
+                Moment::Zoned(date.to_datetime(civil::Time::midnight()), zone.clone())
+            }
+            Moment::Floating(at) => Moment::Zoned(*at, zone.clone()),
+            Moment::Zoned(..) | Moment::Utc(_) => moment.clone(),
+        };
+        let last = |length: &Length| match length {
+            Length::Days(days) => Length::Nominal { days: *days, seconds: 0 },
+            Length::Until(end) => Length::Until(moor(end)),
+            Length::Nominal { .. } => length.clone(),
+        };
+        let extra =
+            |extra: &Extra| Extra { at: moor(&extra.at), length: extra.length.as_ref().map(last) };
+        let replaces = |it: &Replaces| Replaces { at: moor(&it.at), ..it.clone() };
+        Self {
+            start: moor(&self.start),
+            length: last(&self.length),
+            replaces: self.replaces.as_ref().map(replaces),
+            rdates: self.rdates.iter().map(extra).collect(),
+            exdates: self.exdates.iter().map(moor).collect(),
+            ..self.clone()
+        }
+    }
+
     pub fn is_unplaced(&self) -> bool {
         self.rules.first().is_some_and(|rule| rule == UNPLACED)
     }

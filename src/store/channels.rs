@@ -94,6 +94,30 @@ impl Channels<'_> {
         Ok(self.0.execute(include_str!("sql/channel_opened.sql"), &args).await? > 0)
     }
 
+    /// Notes how long it lives by now.
+    pub async fn renewed(
+        &mut self,
+        tenant: &TenantId,
+        channel: &ChannelId,
+        (expires_at, renew_at): (Timestamp, Timestamp),
+    ) -> Result<()> {
+        let args = [tenant.into(), channel.into(), expires_at.into(), renew_at.into()];
+        self.0.execute(include_str!("sql/channel_renewed.sql"), &args).await?;
+        Ok(())
+    }
+
+    /// Has it renewed at another time.
+    pub async fn renew_at(
+        &mut self,
+        tenant: &TenantId,
+        channel: &ChannelId,
+        at: Timestamp,
+    ) -> Result<()> {
+        let args = [tenant.into(), channel.into(), at.into()];
+        self.0.execute(include_str!("sql/channel_renew_at.sql"), &args).await?;
+        Ok(())
+    }
+
     /// Notes that it is to be closed; what it tells from now on changes nothing.
     pub async fn closing(&mut self, tenant: &TenantId, channel: &ChannelId) -> Result<()> {
         let args = [tenant.into(), channel.into()];

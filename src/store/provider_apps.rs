@@ -15,6 +15,9 @@ pub struct ProviderAppRow {
     pub tenant_id: TenantId,
     pub provider: Provider,
     pub client_id: String,
+    /// Where it is registered, at a provider that has several such places.
+    pub cloud: Option<String>,
+    pub directory: Option<String>,
     /// Sealed for (tenant, provider, `provider_apps.secret`).
     pub secret: Sealed,
     pub touched_at: Timestamp,
@@ -28,6 +31,8 @@ impl Stored for ProviderAppRow {
             tenant_id: columns.get("tenant_id")?,
             provider: columns.get("provider")?,
             client_id: columns.get("client_id")?,
+            cloud: columns.get("cloud")?,
+            directory: columns.get("directory")?,
             secret: columns.get("secret")?,
             touched_at: columns.get("touched_us")?,
         })
@@ -53,6 +58,8 @@ impl ProviderApps<'_> {
             (&row.client_id).into(),
             (&row.secret).into(),
             row.touched_at.into(),
+            row.cloud.as_deref().into(),
+            row.directory.as_deref().into(),
         ];
         self.0.execute(include_str!("sql/provider_app_put.sql"), &args).await?;
         Ok(())

@@ -12,7 +12,7 @@ use super::{
     error::SyncError,
     lanes::Lane,
     plan::{SeriesPlan, Step, cut, diff},
-    pull::{covered, owner_zone},
+    pull::covered,
     save::ROWS,
     schedule::{ADVANCE_EVERY, next_poll},
     window,
@@ -46,8 +46,8 @@ impl Engine {
             return self.end_advance(&subject, Vec::new(), None, row, next).await;
         }
         let stated = &subject.calendar;
-        let zone = owner_zone(stated.time_zone_set.as_deref().or(stated.time_zone.as_deref()));
-        let frame = Frame::new(window::at(now), zone);
+        let zone = stated.time_zone_set.as_deref().or(stated.time_zone.as_deref());
+        let frame = Frame::stated(window::at(now), zone);
         let steps = self.rebuilt(&subject, &frame).await?;
         reach(Point::AdvanceRead).await;
         let last = self.put_all_but_last(&subject, row, cut(steps, ROWS)).await?;

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use connectors::{CalendarRef, Channels, Kind, Verb, WantedChannel};
+use connectors::{CalendarRef, Channels, Kind, OpenChannel, Verb, WantedChannel};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use subtle::ConstantTimeEq;
@@ -90,10 +90,19 @@ pub struct Told<'a> {
     /// The secret that the channel was opened with.
     pub secret: &'a str,
     pub resource: &'a str,
-    /// Grows; repeated or older ones are nobody's news.
-    pub number: i64,
+    /// Grows; repeated or older ones are nobody's news. `None` where the provider does not count.
+    pub number: Option<i64>,
     /// The first message of a channel, which tells of nothing but itself.
     pub is_greeting: bool,
+}
+
+/// What a provider says of a channel itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It stops telling unless the channel is renewed.
+    Ending,
+    /// It has taken the channel out.
+    Removed,
 }
 
 /// What became of a notification.
@@ -151,7 +160,8 @@ impl Engine {
         if !is_ours {
             return Ok(Hearing::Forged);
         }
-        if !row.is_live() || told.number <= row.number {
+        let number = told.number.unwrap_or_else(|| row.number.saturating_add(1));
+        if !row.is_live() || number <= row.number {
             return Ok(Hearing::Covered);
         }
         let (tenant, calendar) = (&row.tenant_id, &row.calendar_id);
@@ -161,7 +171,7 @@ impl Engine {
             return Ok(Hearing::Unknown);
         };
         tx.calendars().heard(tenant, calendar, now).await?;
-        tx.channels().heard(tenant, channel, told.number, now).await?;
+        tx.channels().heard(tenant, channel, number, now).await?;
         if seen.push != PushState::Healthy {
             let of = (tenant, &seen.connection_id, calendar);
             let told = self.tell_of_calendar(&mut tx, of, Happened::Push { is_heard: true }).await;
@@ -172,6 +182,54 @@ impl Engine {
         tx.work().nudge(tenant, Lane::Pull.as_str(), calendar.as_str(), None, due).await?;
         tx.commit().await?;
         self.ring_at(due, now);
+        Ok(Hearing::Nudged)
+    }
+
+    /// Whether a provider has been asked to open this channel and has not answered yet: only then is there anything to
+    /// prove to it.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn is_opening(&self, channel: &str) -> Result<bool, StoreError> {
+        let Ok(channel) = channel.parse::<ChannelId>() else { return Ok(false) };
+        let row = self.store.glance().await?.channels().find(&channel).await?;
+        Ok(row.is_some_and(|row| row.state == "opening"))
+    }
+
+    /// Hears what becomes of a channel itself: it is looked after soon. Changes may have been missed where it is gone.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; the provider is to tell again.
+    pub async fn hear_fate(&self, told: Told<'_>, fate: Fate) -> Result<Hearing, StoreError> {
+        let Ok(channel) = told.channel.parse::<ChannelId>() else { return Ok(Hearing::Forged) };
+        let expected = self.channel_secret(&channel);
+        if !bool::from(expected.as_bytes().ct_eq(told.secret.as_bytes())) {
+            return Ok(Hearing::Forged);
+        }
+        let Some(row) = self.store.glance().await?.channels().find(&channel).await? else {
+            return Ok(Hearing::Unknown);
+        };
+        if row.resource.as_deref().is_some_and(|resource| resource != told.resource) {
+            return Ok(Hearing::Forged);
+        }
+        let (tenant, calendar, now) = (&row.tenant_id, &row.calendar_id, self.clock.now());
+        let mut tx = self.store.begin().await?;
+        tx.calendars().lock(calendar).await?;
+        if tx.calendars().get(tenant, calendar).await?.is_none() {
+            return Ok(Hearing::Unknown);
+        }
+        match fate {
+            Fate::Ending => tx.channels().renew_at(tenant, &channel, now).await?,
+            Fate::Removed => tx.channels().delete(tenant, &channel).await?,
+        }
+        if fate == Fate::Removed {
+            tx.work().nudge(tenant, Lane::Pull.as_str(), calendar.as_str(), None, now).await?;
+        }
+        tx.work().nudge(tenant, Lane::Watch.as_str(), calendar.as_str(), None, now).await?;
+        tx.commit().await?;
+        self.ring();
         Ok(Hearing::Nudged)
     }
 
@@ -261,7 +319,17 @@ impl Engine {
         };
         // The last one that was opened; ids grow.
         let Some(good) = rows.iter().rev().find(is_good) else {
-            self.open_channel(channels, subject, base).await?;
+            let lives = |row: &&ChannelRow| {
+                row.state == "open" && row.expires_at.is_some_and(|expires_at| now < expires_at)
+            };
+            let old = rows.iter().rev().find(lives);
+            let is_renewed = match old {
+                Some(old) => self.renew_channel(channels, subject, base, old).await?,
+                None => false,
+            };
+            if !is_renewed {
+                self.open_channel(channels, subject, base).await?;
+            }
             return Ok(after(now, OVERLAP));
         };
         let mut next = good.renew_at.unwrap_or(now);
@@ -277,6 +345,56 @@ impl Engine {
         Ok(next)
     }
 
+    fn wanted(&self, subject: &Subject, base: &Url, channel: &ChannelId) -> WantedChannel {
+        WantedChannel {
+            channel: channel.to_string(),
+            secret: SecretString::from(self.channel_secret(channel)),
+            address: hook(base, subject.connection.provider.as_str(), channel),
+            lives: LIVES,
+            now: self.clock.now(),
+        }
+    }
+
+    /// Has a channel live on; `false` where the provider only opens new ones, or this one is gone.
+    async fn renew_channel(
+        &self,
+        channels: &dyn Channels,
+        subject: &Subject,
+        base: &Url,
+        row: &ChannelRow,
+    ) -> Result<bool, SyncError> {
+        let (Some(resource), Some(expires_at)) = (row.resource.clone(), row.expires_at) else {
+            return Ok(false);
+        };
+        let (tenant, channel) = (&row.tenant_id, &row.channel_id);
+        let open = OpenChannel { resource, expires_at };
+        let renewed = channels.renew(&open, &self.wanted(subject, base, channel)).await;
+        let now = self.clock.now();
+        match renewed {
+            Ok(Some(renewed)) => {
+                let renew_at = renewal(now, renewed.expires_at, &*self.entropy);
+                let mut tx = self.store.begin().await?;
+                let ends = (renewed.expires_at, renew_at);
+                tx.channels().renewed(tenant, channel, ends).await?;
+                tx.commit().await?;
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(error) if error.kind == Kind::Gone => {
+                // What has changed since it ended nobody has told.
+                let (lane, calendar) = (Lane::Pull.as_str(), row.calendar_id.as_str());
+                let mut tx = self.store.begin().await?;
+                tx.calendars().lock(&row.calendar_id).await?;
+                tx.channels().delete(tenant, channel).await?;
+                tx.work().nudge(tenant, lane, calendar, None, now).await?;
+                tx.commit().await?;
+                self.ring();
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     async fn open_channel(
         &self,
         channels: &dyn Channels,
@@ -289,14 +407,7 @@ impl Engine {
         tx.calendars().get(tenant, calendar).await?.ok_or(SyncError::Gone)?;
         tx.channels().insert(tenant, &channel, calendar, self.clock.now()).await?;
         tx.commit().await?;
-        let provider = subject.connection.provider.as_str();
-        let wanted = WantedChannel {
-            channel: channel.to_string(),
-            secret: SecretString::from(self.channel_secret(&channel)),
-            address: hook(base, provider, &channel),
-            lives: LIVES,
-            now: self.clock.now(),
-        };
+        let wanted = self.wanted(subject, base, &channel);
         let at = CalendarRef::new(subject.calendar.provider_ref.clone());
         let opened = channels.open(&at, &wanted).await;
         let now = self.clock.now();

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use connectors::{
     Connector,
-    oauth::{App, OAuth, Tokens},
+    oauth::{App, OAuth, Realm, Tokens},
 };
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
@@ -23,20 +23,20 @@ use crate::{
 /// Everything needed to sign in somewhere. Sealed at rest; printing it shows only the provider.
 #[derive(Clone)]
 pub enum Login {
-    Caldav {
-        url: String,
-        username: String,
-        password: SecretString,
-    },
-    Ics {
-        url: SecretString,
-    },
-    /// A grant that a person has given to an OAuth client.
-    Google {
-        client_id: String,
-        refresh_token: SecretString,
-        access: Access,
-    },
+    Caldav { url: String, username: String, password: SecretString },
+    Ics { url: SecretString },
+    OAuth(Grant),
+}
+
+/// A grant that a person has given to an OAuth client.
+#[derive(Clone)]
+pub struct Grant {
+    pub provider: Provider,
+    pub client_id: String,
+    /// Where the client is registered.
+    pub realm: Realm,
+    pub refresh_token: SecretString,
+    pub access: Access,
 }
 
 /// By what a conversation with a provider is paced.
@@ -54,7 +54,17 @@ pub(crate) struct Pace {
 enum Kept {
     Caldav { url: String, username: String, password: String },
     Ics { url: String },
-    Google { client_id: String, refresh_token: String, access: Access },
+    Google(KeptGrant),
+    Microsoft(KeptGrant),
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptGrant {
+    client_id: String,
+    #[serde(default)]
+    realm: Realm,
+    refresh_token: String,
+    access: Access,
 }
 
 impl fmt::Debug for Login {
@@ -68,7 +78,7 @@ impl Login {
         match self {
             Self::Caldav { .. } => Provider::Caldav,
             Self::Ics { .. } => Provider::Ics,
-            Self::Google { .. } => Provider::Google,
+            Self::OAuth(grant) => grant.provider,
         }
     }
 
@@ -77,9 +87,13 @@ impl Login {
     pub(crate) fn pace(&self, identity: Option<&str>) -> Pace {
         match self {
             Self::Caldav { .. } | Self::Ics { .. } => Pace { place: self.host(), project: None },
-            Self::Google { client_id, refresh_token, .. } => Pace {
-                place: format!("google {}", identity.unwrap_or(refresh_token.expose_secret())),
-                project: Some(format!("google client {client_id}")),
+            Self::OAuth(Grant { provider, client_id, refresh_token, .. }) => Pace {
+                place: format!(
+                    "{} {}",
+                    provider.as_str(),
+                    identity.unwrap_or(refresh_token.expose_secret())
+                ),
+                project: Some(format!("{} client {client_id}", provider.as_str())),
             },
         }
     }
@@ -89,7 +103,7 @@ impl Login {
         let address = match self {
             Self::Caldav { url, .. } => url.as_str(),
             Self::Ics { url } => url.expose_secret(),
-            Self::Google { .. } => "google",
+            Self::OAuth(grant) => grant.provider.as_str(),
         };
         let host = url::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned));
         host.unwrap_or_else(|| {
@@ -107,11 +121,7 @@ impl Login {
                 password: password.expose_secret().to_owned(),
             },
             Self::Ics { url } => Kept::Ics { url: url.expose_secret().to_owned() },
-            Self::Google { client_id, refresh_token, access } => Kept::Google {
-                client_id: client_id.clone(),
-                refresh_token: refresh_token.expose_secret().to_owned(),
-                access: *access,
-            },
+            Self::OAuth(grant) => grant.kept(),
         };
         Zeroizing::new(serde_json::to_vec(&kept).expect("plain strings always serialise"))
     }
@@ -123,10 +133,38 @@ impl Login {
                 Self::Caldav { url, username, password: password.into() }
             }
             Kept::Ics { url } => Self::Ics { url: url.into() },
-            Kept::Google { client_id, refresh_token, access } => {
-                Self::Google { client_id, refresh_token: refresh_token.into(), access }
-            }
+            Kept::Google(kept) => Self::OAuth(kept.open(Provider::Google)),
+            Kept::Microsoft(kept) => Self::OAuth(kept.open(Provider::Microsoft)),
         })
+    }
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Grant({})", self.provider.as_str())
+    }
+}
+
+impl Grant {
+    fn kept(&self) -> Kept {
+        let kept = KeptGrant {
+            client_id: self.client_id.clone(),
+            realm: self.realm.clone(),
+            refresh_token: self.refresh_token.expose_secret().to_owned(),
+            access: self.access,
+        };
+        if self.provider == Provider::Microsoft {
+            Kept::Microsoft(kept)
+        } else {
+            Kept::Google(kept)
+        }
+    }
+}
+
+impl KeptGrant {
+    fn open(self, provider: Provider) -> Grant {
+        let Self { client_id, realm, refresh_token, access } = self;
+        Grant { provider, client_id, realm, refresh_token: refresh_token.into(), access }
     }
 }
 
@@ -146,8 +184,8 @@ pub trait Connectors: fmt::Debug + Send + Sync {
         tokens: Option<Arc<dyn Tokens>>,
     ) -> connectors::Result<Arc<dyn Connector>>;
 
-    /// Where people sign in at a provider, if it is by OAuth.
-    fn oauth(&self, provider: Provider) -> Option<&OAuth>;
+    /// Where people sign in at a provider, if it is by OAuth, to a client that is registered there.
+    fn oauth(&self, provider: Provider, realm: &Realm) -> Option<OAuth>;
 
     /// The operator's own OAuth client at a provider.
     fn app(&self, provider: Provider) -> Option<&App>;

@@ -23,6 +23,7 @@ use crate::{
         event::Event,
         interval::Span,
         recurrence::{Budget, Trouble, expand_events},
+        time::{Zone, resolve_zone},
     },
     push::origin_of,
     store::{BusyRow, EventRow},
@@ -35,13 +36,23 @@ pub struct Frame {
     pub window: Span,
     /// The owner's zone, for floating and all-day times.
     pub zone: TimeZone,
+    /// A zone that is stated for them in a name that nobody knows: then they are uncertain.
+    pub unknown: Option<Zone>,
     pub allowance: Arc<Allowance>,
 }
 
 impl Frame {
     /// A frame with a whole allowance.
     pub fn new(window: Span, zone: TimeZone) -> Self {
-        Self { window, zone, allowance: Arc::default() }
+        Self { window, zone, unknown: None, allowance: Arc::default() }
+    }
+
+    /// A frame for a calendar whose zone is stated by a name: IANA's, Windows', or one that nobody knows.
+    pub fn stated(window: Span, name: Option<&str>) -> Self {
+        let zone = name.map(|name| resolve_zone(name, &[]));
+        let known = zone.as_ref().and_then(Zone::time_zone);
+        let unknown = zone.filter(|_| known.is_none());
+        Self { unknown, ..Self::new(window, known.unwrap_or(TimeZone::UTC)) }
     }
 }
 
@@ -148,6 +159,14 @@ pub fn intervals<'a>(
     frame: &Frame,
 ) -> Vec<BusyInterval> {
     let events = rows.into_iter().flat_map(|row| &row.events);
+    let moored: Vec<Event>;
+    let events: Vec<&Event> = match &frame.unknown {
+        Some(zone) => {
+            moored = events.map(|event| event.moored(zone)).collect();
+            moored.iter().collect()
+        }
+        None => events.collect(),
+    };
     let granted = frame.allowance.grant();
     let expanded = catch_unwind(AssertUnwindSafe(|| {
         let mut budget = Budget::of(granted);
@@ -311,6 +330,30 @@ mod tests {
         assert_eq!((now.version.as_deref(), now.faults.len()), (Some("2"), 1));
         let emptied = Item { faults: vec![], unplaced: false, ..broken };
         assert!(read(&emptied, Some(&before)).events.is_empty(), "no event and no fault: empty");
+    }
+
+    #[test]
+    fn a_day_in_a_zone_that_nobody_knows_is_unknown_around_the_earth_and_never_free() {
+        let day = Event {
+            start: Moment::Date(jiff::civil::date(2027, 3, 2)),
+            length: Length::Days(1),
+            ..hour("2027-03-02T00:00:00Z")
+        };
+        let row = row("a", "a", vec![day]);
+        let busy = |name: Option<&str>| {
+            let frame = Frame::stated(frame().window, name);
+            let found = intervals([&row], &frame);
+            found.iter().map(|it| format!("{} {:?}", it.span.start(), it.class)).collect::<Vec<_>>()
+        };
+        for known in ["Europe/Berlin", "W. Europe Standard Time", "(UTC+01:00) Amsterdam, Berlin"] {
+            assert_eq!(busy(Some(known)), ["2027-03-01T23:00:00Z Busy"], "{known}");
+        }
+        assert_eq!(busy(None), ["2027-03-02T00:00:00Z Busy"]);
+        for unknown in ["Customized Time Zone", "tzone://Microsoft/Custom", "中国标准时间"] {
+            let found = busy(Some(unknown));
+            assert!(found.iter().any(|it| it.ends_with("Unexpandable")), "{unknown}: {found:?}");
+            assert!(found.contains(&"2027-03-02T00:00:00Z Busy".to_owned()), "{found:?}");
+        }
     }
 
     #[test]

@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
+use connectors::oauth::OAuth;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{connect::Login, engine::Engine, error::SyncError, lanes::Lane, schedule::after};
+use super::{
+    connect::{Grant, Login},
+    engine::Engine,
+    error::SyncError,
+    lanes::Lane,
+    schedule::after,
+};
 use crate::{
     drill::{Point, reach},
     model::ids::{ConnectionId, TenantId},
@@ -27,14 +34,17 @@ impl Engine {
         let tenant = &claimed.tenant_id;
         let mut tx = self.store.read().await?;
         let row = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
-        let Some(oauth) = self.connectors.oauth(row.provider) else { return Ok(None) };
         let login = match self.open_login(&mut tx, &row).await {
             Ok(login) => login,
             // Nobody can read it any more.
             Err(SyncError::Secrets(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let Login::Google { client_id, refresh_token, .. } = login else { return Ok(None) };
+        let Login::OAuth(Grant { client_id, realm, refresh_token, .. }) = login else {
+            return Ok(None);
+        };
+        let oauth = self.connectors.oauth(row.provider, &realm).filter(OAuth::revokes);
+        let Some(oauth) = oauth else { return Ok(None) };
         // The provider takes back all that the account has granted to the client.
         let is_hubs =
             self.connectors.app(row.provider).is_some_and(|app| app.client_id == client_id);

@@ -18,13 +18,13 @@ use std::{
 use async_trait::async_trait;
 use connectors::{
     Kind,
-    oauth::{App, Granted, OAuth, Tokens},
+    oauth::{App, Granted, OAuth, Realm, Tokens},
 };
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    connect::Login,
+    connect::{Grant, Login},
     engine::{Engine, Parts, login_place, mint_name},
     error::SyncError,
 };
@@ -137,7 +137,11 @@ impl Wallet {
             let secret = String::from_utf8(secret.to_vec()).map_err(|_| {
                 SyncError::Store(StoreError::Corrupt { table: "provider_apps", column: "secret" })
             })?;
-            return Ok(App { client_id: row.client_id, secret: secret.into() });
+            return Ok(App {
+                client_id: row.client_id,
+                secret: secret.into(),
+                realm: Realm { cloud: row.cloud, directory: row.directory },
+            });
         }
         let own = self.parts.connectors.app(provider).filter(|app| is_meant(&app.client_id));
         let none = match client_id {
@@ -220,11 +224,11 @@ impl Wallet {
     /// Asks the provider for another token and stores it; `None` when the account was linked anew meanwhile.
     async fn renew(&self, whose: Whose<'_>, owner: &str) -> connectors::Result<Option<Token>> {
         let (login, app) = self.login(whose).await.map_err(told)?;
-        let Some(oauth) = self.parts.connectors.oauth(login.provider()) else {
-            return Err(Kind::WrongClient.error("this hub does not know the provider"));
-        };
-        let Login::Google { refresh_token, .. } = &login else {
+        let Login::OAuth(Grant { provider, realm, refresh_token, .. }) = &login else {
             return Err(Kind::Unauthorized.error("this login is no grant"));
+        };
+        let Some(oauth) = self.parts.connectors.oauth(*provider, realm) else {
+            return Err(Kind::WrongClient.error("this hub does not know the provider"));
         };
         let granted = oauth.refresh(&app, refresh_token).await?;
         self.store(whose, owner, refresh_token, &granted).await.map_err(told)
@@ -251,13 +255,13 @@ impl Wallet {
             };
             let row = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
             let login = open_login(&self.parts.vault, &mut tx, &row).await?;
-            let Login::Google { client_id, refresh_token, access } = login else {
+            let Login::OAuth(grant) = login else {
                 return Ok(None);
             };
-            if !is_same(&refresh_token) {
+            if !is_same(&grant.refresh_token) {
                 return Ok(None);
             }
-            let login = Login::Google { client_id, refresh_token: rotated.clone(), access };
+            let login = Login::OAuth(Grant { refresh_token: rotated.clone(), ..grant });
             let place = login_place(tenant, connection);
             let login = self.parts.vault.seal(&mut tx, place, &login.to_sealable()).await?;
             // Sealed anew since it was read, or linked anew: read it again.
@@ -275,7 +279,7 @@ impl Wallet {
         let row = tx.connections().get(tenant, connection).await?.ok_or(SyncError::Gone)?;
         let login = open_login(&self.parts.vault, &mut tx, &row).await?;
         let client_id = match &login {
-            Login::Google { client_id, .. } => Some(client_id.as_str()),
+            Login::OAuth(grant) => Some(grant.client_id.as_str()),
             Login::Caldav { .. } | Login::Ics { .. } => None,
         };
         let app = self.app(&mut tx, tenant, row.provider, client_id).await?;

@@ -24,6 +24,7 @@ use crate::{
     model::{
         ids::{CalendarId, ConnectionId, TenantId},
         states::{ConnectionState, InitialSync},
+        time::{Zone, resolve_zone, tzdb},
     },
     secrets::SecretsError,
     store::{AskedFor, CalendarRow, ConnectionRow, RemoteCalendarRow, Taken, Tx, WorkRow},
@@ -289,12 +290,20 @@ impl Engine {
             calendar_id: CalendarId::mint(&*self.clock, &*self.entropy),
             provider_ref: calendar.calendar.as_str().to_owned(),
             name: calendar.name,
-            time_zone: calendar.time_zone,
+            time_zone: calendar.time_zone.map(public),
             writable: calendar.writable,
             transparent: calendar.transparent,
             poll_every,
             expected_max_age: expected_max_age(poll_every),
         }
+    }
+}
+
+/// A zone by its public name, where it has one: a mailbox may name it as Windows does.
+fn public(name: String) -> String {
+    match resolve_zone(&name, &[]) {
+        Zone::Iana(public) if tzdb().zone(&name).is_none() => public,
+        Zone::Iana(_) | Zone::Fixed(_) | Zone::Custom(_) | Zone::Unknown(_) => name,
     }
 }
 

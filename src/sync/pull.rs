@@ -12,7 +12,7 @@ use std::{
 };
 
 use connectors::{CalendarRef, Connector, Cursor, Kind, Next, connector::CalendarFacts};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
@@ -32,7 +32,6 @@ use crate::{
     model::{
         ids::{CalendarId, TenantId},
         interval::Span,
-        time::tzdb,
     },
     store::{CalendarRow, WorkRow},
 };
@@ -278,11 +277,6 @@ impl<'a> Round<'a> {
         self.pending.clear();
         self.pending_series.clear();
     }
-}
-
-/// The zone that floating and all-day times are taken in.
-pub(super) fn owner_zone(name: Option<&str>) -> TimeZone {
-    name.and_then(|name| tzdb().zone(name)).unwrap_or(TimeZone::UTC)
 }
 
 /// The span for which a calendar's busy time is stored.

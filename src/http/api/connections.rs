@@ -23,7 +23,7 @@ use crate::{
         },
         problem::Passing,
     },
-    link::{LinkRequest, LinkUpdate, Login},
+    link::{Grant, LinkRequest, LinkUpdate, Login, Realm},
     model::{
         ids::{ConnectionId, TenantId},
         states::{Access, ConnectionState, Provider},
@@ -42,7 +42,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 #[schema(example = json!({"provider": "caldav", "url": "https://dav.example.org/", "username": "me",
     "password": "app password", "external_id": "doctor_482"}))]
 pub(super) struct NewConnection {
-    /// `caldav`, `ics` or `google`.
+    /// `caldav`, `ics`, `google` or `microsoft`.
     provider: String,
     /// Of a CalDAV server (any address of it), or of a feed (`https:` or `webcal:`).
     #[schema(value_type = Option<String>)]
@@ -64,14 +64,21 @@ pub(super) struct NewConnection {
 }
 
 impl NewConnection {
-    /// `client_id` is the OAuth client of this tenant, for a provider that has them.
-    pub(super) fn into_request(self, client_id: Option<String>) -> Result<LinkRequest, Problem> {
+    /// `client` is the OAuth client of this tenant, for a provider that has them.
+    pub(super) fn into_request(
+        self,
+        client: Option<(String, Realm)>,
+    ) -> Result<LinkRequest, Problem> {
         check_metadata(&self.metadata)?;
         if let Some(external_id) = &self.external_id {
             check_text("/external_id", external_id, 200)?;
         }
         let provider = Provider::parse(&self.provider).ok_or_else(|| {
-            Problem::field("/provider", "unknown_provider", "must be caldav, ics or google")
+            Problem::field(
+                "/provider",
+                "unknown_provider",
+                "must be caldav, ics, google or microsoft",
+            )
         })?;
         let missing =
             |pointer| move || Problem::field(pointer, "required", "is required for this provider");
@@ -86,18 +93,13 @@ impl NewConnection {
                 password: self.password.ok_or_else(missing("/password"))?,
             },
             Provider::Ics => Login::Ics { url: url? },
-            Provider::Google => {
+            Provider::Google | Provider::Microsoft => {
                 let given = |token: &SecretString| !token.expose_secret().trim().is_empty();
                 let token = self.refresh_token.filter(given);
-                Login::Google {
-                    client_id: client_id.unwrap_or_default(),
-                    refresh_token: token.ok_or_else(missing("/refresh_token"))?,
-                    access: self.access.unwrap_or(Access::ReadWrite),
-                }
-            }
-            Provider::Microsoft => {
-                let detail = "this hub links caldav, ics and google";
-                return Err(Problem::field("/provider", "unsupported_provider", detail));
+                let refresh_token = token.ok_or_else(missing("/refresh_token"))?;
+                let (client_id, realm) = client.unwrap_or_default();
+                let access = self.access.unwrap_or(Access::ReadWrite);
+                Login::OAuth(Grant { provider, client_id, realm, refresh_token, access })
             }
         };
         Ok(LinkRequest {
@@ -109,13 +111,14 @@ impl NewConnection {
     }
 }
 
-/// The OAuth client that a grant from elsewhere was given to, where the provider has such.
+/// The OAuth client that a grant from elsewhere was given to, and where it is registered, at a provider that has such.
 pub(super) async fn client_of(
     api: &Api,
     caller: &Caller,
     new: &NewConnection,
-) -> Result<Option<String>, Problem> {
-    let provider = Provider::parse(&new.provider).filter(|it| *it == Provider::Google);
+) -> Result<Option<(String, Realm)>, Problem> {
+    let has_clients = |it: &Provider| matches!(it, Provider::Google | Provider::Microsoft);
+    let provider = Provider::parse(&new.provider).filter(has_clients);
     let Some(provider) = provider else { return Ok(None) };
     let client_id = new.client_id.as_deref();
     let found = api.hub.linker.client(&caller.tenant, provider, client_id).await;

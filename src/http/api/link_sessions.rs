@@ -174,10 +174,6 @@ impl NewLinkSession {
             let detail = "manage needs a connection or a resource: a tenant's accounts belong to many people";
             return Err(Problem::field("/connection_id", "required", detail));
         }
-        if self.providers.contains(&Provider::Microsoft) {
-            let detail = "this hub links caldav, ics and google";
-            return Err(Problem::field("/providers", "unsupported_provider", detail));
-        }
         for (pointer, text) in [
             ("/external_id", &self.external_id),
             ("/login_hint", &self.login_hint),

@@ -15,7 +15,7 @@ use crate::{
         extract::{Body, Path, check_text},
         wire::Instant,
     },
-    link::seal_app,
+    link::{is_cloud, seal_app},
     model::states::Provider,
     store::ProviderAppRow,
 };
@@ -32,6 +32,40 @@ struct NewProviderApp {
     client_id: String,
     #[schema(value_type = String)]
     client_secret: SecretString,
+    /// Of Microsoft's: the cloud that it is registered in: `global`, `us_gov`, `us_gov_dod` or `china`. As the operator
+    /// has it when left out.
+    cloud: Option<String>,
+    /// Of Microsoft's: who may sign in: `common`, `organizations`, `consumers`, or the id or domain of one directory
+    /// (which Microsoft calls a tenant). As the operator has it when left out.
+    directory: Option<String>,
+}
+
+impl NewProviderApp {
+    fn check(&self, provider: Provider) -> Result<(), Problem> {
+        check_text("/client_id", &self.client_id, 300)?;
+        check_text("/client_secret", self.client_secret.expose_secret(), 300)?;
+        for (pointer, stated) in [("/cloud", &self.cloud), ("/directory", &self.directory)] {
+            if stated.is_some() && provider != Provider::Microsoft {
+                return Err(Problem::field(pointer, "invalid", "means nothing to this provider"));
+            }
+        }
+        if self.cloud.as_deref().is_some_and(|word| !is_cloud(word)) {
+            let detail = "must be global, us_gov, us_gov_dod or china";
+            return Err(Problem::field("/cloud", "invalid", detail));
+        }
+        // It becomes a part of an address.
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.');
+        let is_name = |name: &str| {
+            (1..=253).contains(&name.len())
+                && name.chars().all(is_plain)
+                && name.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+        };
+        if self.directory.as_deref().is_some_and(|name| !is_name(name)) {
+            let detail = "must be common, organizations, consumers, or the id or domain of one";
+            return Err(Problem::field("/directory", "invalid", detail));
+        }
+        Ok(())
+    }
 }
 
 /// An OAuth client, without its secret.
@@ -43,6 +77,10 @@ struct ProviderAppView {
     client_id: String,
     /// What must stand, to the letter, among the client's redirect addresses in the provider's console.
     redirect_uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<String>,
     updated_at: Instant,
 }
 
@@ -52,6 +90,8 @@ impl ProviderAppView {
             provider: row.provider.as_str(),
             client_id: row.client_id.clone(),
             redirect_uri: api.hub.visits.redirect_uri(row.provider),
+            cloud: row.cloud.clone(),
+            directory: row.directory.clone(),
             updated_at: row.touched_at.into(),
         }
     }
@@ -75,8 +115,7 @@ async fn put(
     Body(new): Body<NewProviderApp>,
 ) -> Result<Json<ProviderAppView>, Problem> {
     let provider = provider_of(&provider)?;
-    check_text("/client_id", &new.client_id, 300)?;
-    check_text("/client_secret", new.client_secret.expose_secret(), 300)?;
+    new.check(provider)?;
     let mut tx = api.hub.store.begin().await?;
     let sealed = seal_app(&api.hub.vault, &mut tx, &caller.tenant, provider, &new.client_secret);
     let secret = sealed.await.map_err(|error| Problem::shut(error, "provider app"))?;
@@ -84,6 +123,8 @@ async fn put(
         tenant_id: caller.tenant.clone(),
         provider,
         client_id: new.client_id,
+        cloud: new.cloud,
+        directory: new.directory,
         secret,
         touched_at: api.hub.clock.now(),
     };

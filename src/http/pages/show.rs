@@ -31,12 +31,22 @@ struct Choose<'a> {
     trouble: Option<&'a str>,
     lacks: Vec<&'a str>,
     access: Vec<&'a str>,
-    google: Option<String>,
+    /// Where to sign in, at providers where that is by OAuth.
+    signs: Vec<SignIn>,
     caldav: bool,
     ics: bool,
     again: bool,
     connection: Option<&'a str>,
     back: Option<String>,
+}
+
+/// A way to a provider's consent page.
+struct SignIn {
+    id: &'static str,
+    heading: &'static str,
+    name: &'static str,
+    note: &'static str,
+    url: String,
 }
 
 #[derive(Template)]
@@ -127,9 +137,15 @@ async fn choose(api: &Api, visit: &Visit, saying: Saying<'_>) -> Result<Response
     let base = base(api);
     let session = visit.row.session_id.as_str();
     let connection = known.as_ref().map(|row| row.connection_id.as_str());
-    let google =
-        offers(Provider::Google) && api.hub.visits.has_app(tenant, Provider::Google).await?;
-    let google = google.then(|| start(&base, session, connection));
+    let mut signs = Vec::new();
+    for provider in [Provider::Google, Provider::Microsoft] {
+        if offers(provider) && api.hub.visits.has_app(tenant, provider).await? {
+            let (name, note) = words::sign_in(provider);
+            let url = start(&base, session, provider, connection);
+            let (id, heading) = (provider.as_str(), words::provider(provider));
+            signs.push(SignIn { id, heading, name, note, url });
+        }
+    }
     let token = api.hub.visits.form_token(visit);
     let reason = saying.trouble.or(visit.row.reason.as_deref());
     let (word, lacks) = reason.map_or(("", ""), |it| it.split_once(':').unwrap_or((it, "")));
@@ -147,7 +163,7 @@ async fn choose(api: &Api, visit: &Visit, saying: Saying<'_>) -> Result<Response
         trouble: reason.map(|_| words::trouble(word)),
         lacks: lacks.split(',').filter(|it| !it.is_empty()).map(words::scope).collect(),
         access: words::access(level.unwrap_or(Access::ReadWrite)),
-        google,
+        signs,
         caldav: offers(Provider::Caldav),
         ics: offers(Provider::Ics),
         again: known.is_some(),
@@ -257,7 +273,7 @@ pub(super) async fn managed(tx: &mut Tx, visit: &Visit) -> Result<Vec<Connection
 fn again(base: &str, session: &str, row: &ConnectionRow) -> String {
     match row.provider {
         Provider::Google | Provider::Microsoft => {
-            start(base, session, Some(row.connection_id.as_str()))
+            start(base, session, row.provider, Some(row.connection_id.as_str()))
         }
         Provider::Caldav | Provider::Ics => {
             format!("{base}/link/{session}?again={}", row.connection_id)
@@ -265,8 +281,8 @@ fn again(base: &str, session: &str, row: &ConnectionRow) -> String {
     }
 }
 
-fn start(base: &str, session: &str, connection: Option<&str>) -> String {
-    let path = format!("{base}/oauth/google/start?session={session}");
+fn start(base: &str, session: &str, provider: Provider, connection: Option<&str>) -> String {
+    let path = format!("{base}/oauth/{}/start?session={session}", provider.as_str());
     connection.map_or(path.clone(), |connection| format!("{path}&connection={connection}"))
 }
 

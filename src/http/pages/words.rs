@@ -21,13 +21,29 @@ pub(super) fn access(level: Access) -> Vec<&'static str> {
     }
 }
 
-/// A scope of Google's as its consent page names it.
+/// A provider's name on a button, and what it asks a person.
+pub(super) fn sign_in(provider: Provider) -> (&'static str, &'static str) {
+    match provider {
+        Provider::Microsoft => (
+            "Microsoft",
+            "Microsoft asks you to sign in and to agree. An account of an organisation may need its administrator to agree first.",
+        ),
+        Provider::Google | Provider::Caldav | Provider::Ics => {
+            ("Google", "Google asks you to sign in and to agree. Leave every box ticked there.")
+        }
+    }
+}
+
+/// A scope as its provider's consent page names it.
 pub(super) fn scope(scope: &str) -> &str {
     match scope.rsplit('/').next().unwrap_or(scope) {
         "calendar.calendarlist.readonly" => "See the list of Google calendars you’re subscribed to",
         "calendar.events.freebusy" => "See the availability on Google calendars you have access to",
         "calendar.events.readonly" => "View events on all your calendars",
         "calendar.events" => "View and edit events on all your calendars",
+        "Calendars.ReadBasic" => "Read basic details of your calendars",
+        "Calendars.Read" => "Read your calendars",
+        "Calendars.ReadWrite" => "Have full access to your calendars",
         other => other,
     }
 }
@@ -41,6 +57,9 @@ pub(super) fn trouble(reason: &str) -> &'static str {
         }
         "missing_scope" => {
             "Not every box was ticked, so calendars could not be connected. Try again, and leave all boxes ticked. Missing:"
+        }
+        "wrong_account" => {
+            "This kind of account cannot be connected here. Sign in with another one, or ask whoever sent you here."
         }
         "different_account" => {
             "That is another account than the one that is connected. Sign in with the same account as before."

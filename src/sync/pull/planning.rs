@@ -7,7 +7,7 @@ use std::{
 
 use connectors::{Change, Coverage, Item, Page};
 
-use super::{Round, owner_zone};
+use super::Round;
 use crate::{
     drill::{Point, reach},
     store::EventRow,
@@ -213,10 +213,7 @@ impl Round<'_> {
     pub(in crate::sync) fn frame(&self) -> Frame {
         let calendar = &self.subject.calendar;
         let stated = self.facts.time_zone.as_deref().or(calendar.time_zone.as_deref());
-        Frame {
-            window: self.covered,
-            zone: owner_zone(calendar.time_zone_set.as_deref().or(stated)),
-            allowance: Arc::clone(&self.allowance),
-        }
+        let stated = calendar.time_zone_set.as_deref().or(stated);
+        Frame { allowance: Arc::clone(&self.allowance), ..Frame::stated(self.covered, stated) }
     }
 }

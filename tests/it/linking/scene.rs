@@ -125,7 +125,7 @@ pub async fn hub_on(nth: u64, store: Store, service: Arc<dyn Service>) -> TestHu
     let config = load(&Environment::of(&all), &Overrides::default()).unwrap();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let transport = transport_over(service, Arc::<calhub::sync::Traffic>::default());
-    let providers = Providers::new(transport, &config.google);
+    let providers = Providers::new(transport, &config.google, &config.microsoft);
     TestHub::connected(nth, store, Arc::new(providers), &variables).await
 }
 

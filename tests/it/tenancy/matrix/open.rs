@@ -19,7 +19,7 @@ use crate::{
 
 const OPEN: [&str; 6] =
     ["/docs", "/healthz", "/readyz", "/metrics", "/openapi.json", "/link/style.css"];
-const HOOK: &str = "/hooks/google/{channel}";
+const HOOKS: [&str; 2] = ["/hooks/google/{channel}", "/hooks/microsoft/{channel}"];
 const FEED: &str = "/feeds/{feed_id}/{secret}";
 
 /// Tries every route outside `/v1` whose path contains `part`.
@@ -42,7 +42,7 @@ pub(super) async fn tried(
                 feed(pair, &asking, (&pair.ours, &pair.theirs), found).await;
                 feed(pair, &asking, (&pair.theirs, &pair.ours), found).await;
             }
-            ("POST", HOOK) => hook(pair, &asking, found).await,
+            ("POST", path) if HOOKS.contains(&path) => hook(pair, path, &asking, found).await,
             (method, path) if path.starts_with("/link/") || path.starts_with("/oauth/") => {
                 page(pair, (method, path), &asking, found).await;
             }
@@ -97,9 +97,14 @@ async fn told_to_all(
 }
 
 /// Who was not asked by the hub is told nothing, whatever key comes with it; and it changes nothing.
-async fn hook(pair: &Pair, asking: &[(String, Vec<(&'static str, String)>)], found: &mut Findings) {
+async fn hook(
+    pair: &Pair,
+    route: &str,
+    asking: &[(String, Vec<(&'static str, String)>)],
+    found: &mut Findings,
+) {
     let channel = format!("chn_{}", &pair.ours.id(Kind::Calendar)[4..]);
-    let path = HOOK.replace("{channel}", &channel);
+    let path = route.replace("{channel}", &channel);
     for (who, headers) in asking {
         for secret in ["", &"0".repeat(64), pair.ours.id(Kind::Calendar)] {
             let mut headers = headers.clone();
@@ -111,7 +116,7 @@ async fn hook(pair: &Pair, asking: &[(String, Vec<(&'static str, String)>)], fou
                 ("x-goog-message-number", "7".to_owned()),
             ]);
             let answer = Operation::plain("POST", &path).send(pair, &borrowed(&headers)).await;
-            let name = format!("POST {HOOK} by {who}");
+            let name = format!("POST {route} by {who}");
             found.check(answer.status == 404, || format!("{name}: {}", answer.status));
             found.no_leak(&name, &answer, &[], &pair.ours);
         }
