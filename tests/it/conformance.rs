@@ -5,6 +5,7 @@ use connectors::conformance::{PROMISES, Promise, Subject};
 
 mod feeds;
 mod google;
+mod microsoft;
 mod real;
 mod simulated;
 

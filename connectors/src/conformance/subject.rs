@@ -45,6 +45,8 @@ pub struct Abilities {
     pub idles_cheaply: bool,
     /// Unchanged items are told apart without their bodies.
     pub has_versions: bool,
+    /// It works series out itself: what is read are occurrences, within the window that is asked for.
+    pub expands: bool,
     /// How many events make many; more than 500 show the connector's own pages.
     pub many: usize,
 }

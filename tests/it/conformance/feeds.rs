@@ -73,6 +73,7 @@ impl Subject for Published {
             removes_calendar: true,
             idles_cheaply: true,
             has_versions: true,
+            expands: false,
             many: 130,
         }
     }

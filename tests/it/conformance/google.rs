@@ -3,7 +3,7 @@
 mod expansion;
 mod grant;
 mod levels;
-mod samples;
+pub(super) mod samples;
 
 use std::{collections::HashMap, sync::Arc, sync::Mutex, time::Duration};
 
@@ -96,6 +96,7 @@ impl Subject for Simulated {
             removes_calendar: true,
             idles_cheaply: true,
             has_versions: true,
+            expands: false,
             many: 130,
         }
     }

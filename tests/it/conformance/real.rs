@@ -52,6 +52,7 @@ impl Subject for Real<'_> {
             removes_calendar: true,
             idles_cheaply: true,
             has_versions: true,
+            expands: false,
             many: 40,
         }
     }

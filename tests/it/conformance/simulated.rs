@@ -60,6 +60,7 @@ impl Subject for Simulated {
             idles_cheaply: self.profile.sync.token != TokenForm::None
                 || self.profile.sync.ctag != simulators::profile::CtagForm::None,
             has_versions: true,
+            expands: false,
             many: if matches!(self.profile.name.as_str(), "generic" | "ctag_only") {
                 620
             } else {

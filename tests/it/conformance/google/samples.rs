@@ -9,16 +9,16 @@ use jiff::{
 use serde_json::{Map, Value, json};
 
 /// One VEVENT, property by property.
-type Component = Vec<(String, String)>;
+pub(in crate::conformance) type Component = Vec<(String, String)>;
 
 /// Everything of one UID.
-pub(super) struct Sample {
-    master: Component,
-    overrides: Vec<Component>,
+pub(in crate::conformance) struct Sample {
+    pub(in crate::conformance) master: Component,
+    pub(in crate::conformance) overrides: Vec<Component>,
 }
 
 impl Sample {
-    pub(super) fn read(ics: &str) -> Self {
+    pub(in crate::conformance) fn read(ics: &str) -> Self {
         let mut components: Vec<Component> = Vec::new();
         let mut inside = false;
         for line in ics.split("\r\n") {
@@ -79,18 +79,21 @@ impl Sample {
     }
 }
 
-fn of<'a>(component: &'a Component, wanted: &str) -> Option<(&'a str, &'a str)> {
+pub(in crate::conformance) fn of<'a>(
+    component: &'a Component,
+    wanted: &str,
+) -> Option<(&'a str, &'a str)> {
     let is_it = |name: &str| name.split(';').next() == Some(wanted);
     let found = component.iter().find(|(name, _)| is_it(name))?;
     Some((&found.0, &found.1))
 }
 
 /// The zone that a property names. Google knows every zone that it lets anybody enter.
-fn zone(name: &str) -> Option<&str> {
+pub(in crate::conformance) fn zone(name: &str) -> Option<&str> {
     name.split_once("TZID=").map(|(_, zone)| zone).filter(|zone| *zone != "Nowhere/Land")
 }
 
-fn instant(name: &str, value: &str) -> Timestamp {
+pub(in crate::conformance) fn instant(name: &str, value: &str) -> Timestamp {
     let at: DateTime = DateTime::strptime("%Y%m%dT%H%M%S", value.trim_end_matches('Z')).unwrap();
     let zone = zone(name).map_or(TimeZone::UTC, |zone| TimeZone::get(zone).unwrap());
     zone.to_timestamp(at).unwrap()
