@@ -128,10 +128,12 @@ async fn a_connection_that_cannot_be_linked_is_diagnosed() {
     let link = async |body| hub.post("/v1/connections", body).await;
     link(json!({"provider": "caldav", "url": "https://x.example"})).await.problem(422, "invalid");
     link(json!({"provider": "carrier pigeon"})).await.problem(422, "invalid");
-    link(json!({"provider": "microsoft", "refresh_token": "x"})).await.problem(422, "invalid");
     // This hub has no OAuth client.
-    let google = link(json!({"provider": "google", "refresh_token": "x"})).await;
-    google.problem(422, "wrong_client");
+    for provider in ["google", "microsoft"] {
+        let refused = link(json!({"provider": provider, "refresh_token": "x"})).await;
+        refused.problem(422, "wrong_client");
+        link(json!({"provider": provider})).await.problem(422, "wrong_client");
+    }
     let blocked = link(json!({"provider": "ics", "url": "https://127.0.0.1/secret.ics"})).await;
     let blocked = blocked.problem(422, "blocked_address");
     assert_eq!(blocked.body["provider"]["name"], "ics");
