@@ -263,3 +263,14 @@ async fn a_mailbox_may_not_be_in_the_cloud() {
         MicrosoftAccountSpec { personal: true, ..MicrosoftAccountSpec::new("lea@outlook.example") };
     api.world.add_microsoft_account(personal);
 }
+
+#[tokio::test]
+async fn a_crowded_schedule_is_an_error_of_its_own() {
+    let api = Api::new().await;
+    for _ in 0..1_001 {
+        api.calendar.insert(event("x")).unwrap();
+    }
+    let ask = json!({ "schedules": [LEA], "startTime": at("2027-03-01T08:00:00"), "endTime": at("2027-03-01T12:00:00") });
+    let answer = api.post("me/calendar/getSchedule", ask).await;
+    assert_eq!(answer.rows()[0]["error"]["responseCode"], "5006");
+}
