@@ -2,6 +2,7 @@
 
 mod browser;
 mod import;
+mod microsoft;
 mod negative;
 mod page;
 pub mod scene;
