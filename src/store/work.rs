@@ -3,7 +3,7 @@
 //! A row says only that something is to be looked at and when. A nudge counts up and pulls the due time
 //! to now; whoever works on the row learns at the end that the count has moved, and the row is due again.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -95,7 +95,7 @@ pub struct Claiming<'a> {
 }
 
 /// A row that may be claimed.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Candidate {
     tenant_id: TenantId,
     lane: String,
@@ -235,34 +235,64 @@ impl Work<'_> {
     /// rows whose host is busy or closed; of several of one host, one is claimed. What is due is judged by
     /// `now`; leases are judged by the database's clock on PostgreSQL, by `now` on SQLite.
     pub async fn claim(&mut self, lane: &str, ask: &Claiming<'_>) -> Result<Vec<WorkRow>> {
-        const CANDIDATES: Sql = Sql::parted(
-            include_str!("sql/work_candidates.sqlite.sql"),
-            include_str!("sql/work_candidates.postgres.sql"),
+        let mut rows = Vec::new();
+        for &sound in ask.share.sound() {
+            let mut last = ask.last.to_owned();
+            while i64::try_from(rows.len()).is_ok_and(|claimed| claimed < ask.limit) {
+                let Some(found) = self.candidate(lane, ask, &last, sound).await? else {
+                    if last.is_empty() {
+                        break;
+                    }
+                    // The round is over; the next begins with the first tenant.
+                    last.clear();
+                    continue;
+                };
+                let Some(row) = self.take(&found, ask).await? else { break };
+                last = found.tenant_id.as_str().to_owned();
+                rows.push(row);
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn candidate(
+        &mut self,
+        lane: &str,
+        ask: &Claiming<'_>,
+        last: &str,
+        sound: bool,
+    ) -> Result<Option<Candidate>> {
+        const SQL: Sql = Sql::parted(
+            include_str!("sql/work_candidate.sqlite.sql"),
+            include_str!("sql/work_candidate.postgres.sql"),
         );
-        const CLAIM: Sql = Sql::parted(
+        let args = [lane.into(), ask.now.into(), last.into(), sound.into(), ask.owner.into()];
+        self.0.optional(SQL, &args).await
+    }
+
+    /// Claims one row with its place at its host; `None` where another hub has that place by now.
+    async fn take(&mut self, found: &Candidate, ask: &Claiming<'_>) -> Result<Option<WorkRow>> {
+        const SQL: Sql = Sql::parted(
             include_str!("sql/work_claim.sqlite.sql"),
             include_str!("sql/work_claim.postgres.sql"),
         );
-        let Claiming { share, owner, limit, lease, now, last } = *ask;
-        let sound = json_array(share.sound());
-        let args = [lane.into(), now.into(), last.into(), limit.into(), sound.into()];
-        let mut found: Vec<Candidate> = self.0.all(CANDIDATES, &args).await?;
-        let hosts: Vec<&str> = found.iter().filter_map(|row| row.host.as_deref()).collect();
-        if !hosts.is_empty() {
-            let mut taken: HashSet<String> =
-                self.0.hosts().take_each(&hosts, owner, lease, now).await?.into_iter().collect();
-            found.retain(|row| row.host.as_ref().is_none_or(|host| taken.remove(host)));
+        let Claiming { owner, lease, now, .. } = *ask;
+        if let Some(host) = &found.host
+            && self.0.hosts().take_each(&[host], owner, lease, now).await?.is_empty()
+        {
+            return Ok(None);
         }
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut args = vec![json_array(&found).into(), owner.into(), micros(lease).into()];
+        let mut args = vec![
+            (&found.tenant_id).into(),
+            found.lane.as_str().into(),
+            found.subject.as_str().into(),
+            owner.into(),
+            micros(lease).into(),
+        ];
         if matches!(&self.0.on, On::Sqlite(_)) {
             args.push(now.into());
         }
-        let mut rows: Vec<WorkRow> = self.0.all(CLAIM, &args).await?;
-        rows.sort_by_key(|row| row.due_at);
-        Ok(rows)
+        self.0.optional(SQL, &args).await
     }
 
     /// Notes whom a claimed row talks to, so that later claims pass it over while that host is busy.

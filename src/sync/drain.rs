@@ -46,12 +46,8 @@ impl Turns {
         self.all().get(&(lane, share)).cloned().unwrap_or_default()
     }
 
-    fn begin(&self, lane: Lane, share: Share) {
-        self.all().remove(&(lane, share));
-    }
-
-    fn was(&self, lane: Lane, share: Share, tenant: &str) {
-        self.all().insert((lane, share), tenant.to_owned());
+    fn was(&self, lane: Lane, share: Share, tenant: Option<&str>) {
+        self.all().insert((lane, share), tenant.unwrap_or_default().to_owned());
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<(Lane, Share), String>> {
@@ -133,24 +129,9 @@ impl Engine {
             (false, share) => share,
         };
         let last = self.turn.last(lane, share);
-        let rows = self.claim_after(lane, share, &last).await?;
-        if !rows.is_empty() || last.is_empty() {
-            return Ok(rows);
-        }
-        // The round is over; the next begins with the first tenant.
-        self.turn.begin(lane, share);
-        self.claim_after(lane, share, "").await
-    }
-
-    async fn claim_after(
-        &self,
-        lane: Lane,
-        share: Share,
-        last: &str,
-    ) -> Result<Vec<WorkRow>, StoreError> {
         let owner = self.next_owner();
         let (now, limit) = (self.clock.now(), lane.batch());
-        let ask = Claiming { share, owner: &owner, limit, lease: lease(), now, last };
+        let ask = Claiming { share, owner: &owner, limit, lease: lease(), now, last: &last };
         let mut tx = self.store.begin().await?;
         let rows = tx.work().claim(lane.as_str(), &ask).await?;
         tx.commit().await?;
@@ -158,9 +139,7 @@ impl Engine {
         for _ in rows.iter().filter(|row| row.attempts > 1 && row.last_error.is_none()) {
             self.tally.taken_over(lane);
         }
-        if let Some(tenant) = rows.iter().map(|row| row.tenant_id.as_str()).max() {
-            self.turn.was(lane, share, tenant);
-        }
+        self.turn.was(lane, share, rows.last().map(|row| row.tenant_id.as_str()));
         Ok(rows)
     }
 

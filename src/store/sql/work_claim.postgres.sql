@@ -1,10 +1,8 @@
--- The rows are locked already. Leases are judged by the database's clock: hubs may disagree about the time.
+-- The row is locked already. Leases are judged by the database's clock: hubs may disagree about the time.
 UPDATE work
-SET lease_owner = $2, lease_until_us = CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS BIGINT) + $3,
-    fence = work.fence + 1, attempts = work.attempts + 1
-FROM jsonb_to_recordset($1::jsonb)
-    AS due (tenant_id TEXT, lane TEXT, subject TEXT)
-WHERE work.tenant_id = due.tenant_id AND work.lane = due.lane AND work.subject = due.subject
+SET lease_owner = $4, lease_until_us = CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS BIGINT) + $5,
+    fence = fence + 1, attempts = attempts + 1
+WHERE tenant_id = $1 AND lane = $2 AND subject = $3
 RETURNING
-    work.tenant_id, work.lane, work.subject, work.due_us, work.nudges, work.attempts, work.demand,
-    work.lease_owner, work.lease_until_us, work.fence, work.last_error, work.host
+    tenant_id, lane, subject, due_us, nudges, attempts, demand, lease_owner, lease_until_us, fence,
+    last_error, host

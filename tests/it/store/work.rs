@@ -22,7 +22,8 @@ async fn claim(
 }
 
 async fn claim_one(tx: &mut Tx, now: Timestamp) -> WorkRow {
-    let mut rows = claim(tx, "pull", "hub", 10, LEASE, now).await;
+    // No two claims have one name.
+    let mut rows = claim(tx, "pull", &format!("hub.{now}"), 10, LEASE, now).await;
     assert_eq!(rows.len(), 1);
     rows.remove(0)
 }
