@@ -3,21 +3,30 @@
 //! The protocol is the crate's `oauth2`; here stand where each provider's server is, what is asked of it, and what its
 //! refusals mean. Everything goes over [`Transport`].
 
+mod knock;
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use oauth2::{
-    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
-    EmptyExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardTokenResponse, TokenResponse,
-    TokenUrl,
-    basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenType},
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret,
+    CsrfToken, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse, TokenUrl,
+    basic::{
+        BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
+        BasicTokenIntrospectionResponse, BasicTokenType,
+    },
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
+
+pub use self::knock::Refusal;
 
 use crate::{
     error::{Error, Kind, Result},
@@ -152,6 +161,8 @@ pub struct Granted {
     pub refresh_token: Option<SecretString>,
     /// As granted, which may be less than was asked for; space-separated. `None` where the server did not say.
     pub scope: Option<String>,
+    /// How long the grant itself lasts, where the server says that it ends.
+    pub grant_lives: Option<Duration>,
 }
 
 /// The client of one provider's OAuth server.
@@ -251,7 +262,7 @@ impl OAuth {
             .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Bytes::from(body))
             .map_err(|error| Kind::Rejected.error("no such address").caused_by(error))?;
-        let call = Call::new(self.provider, "oauth_revoke").unpaced();
+        let call = Call::new(self.provider, "oauth_revoke").unpaced().unmoved();
         let reply = self.transport.send(&call, request).await?;
         match reply.status().as_u16() {
             // 400 says that the token is not known, or not any more.
@@ -261,7 +272,7 @@ impl OAuth {
     }
 
     fn client(&self, app: &App) -> TokenClient {
-        BasicClient::new(ClientId::new(app.client_id.clone()))
+        Client::new(ClientId::new(app.client_id.clone()))
             .set_client_secret(ClientSecret::new(app.secret.expose_secret().to_owned()))
             .set_auth_type(AuthType::RequestBody)
             .set_token_uri(TokenUrl::from_url(self.endpoints.token.clone()))
@@ -269,9 +280,13 @@ impl OAuth {
 
     /// What says nothing about the grant (5xx, throttling) is an error here already.
     async fn send(&self, operation: &'static str, request: HttpRequest) -> Result<HttpResponse> {
-        let call = Call::new(self.provider, operation).unpaced();
+        let call = Call::new(self.provider, operation).unpaced().unmoved();
         let reply = self.transport.send(&call, request.map(Bytes::from)).await?;
         let status = reply.status();
+        if status.is_redirection() {
+            let detail = format!("the sign-in server of {} sends elsewhere", self.provider);
+            return Err(Kind::BadReply.error(detail).with_status(status.as_u16()));
+        }
         if !status.is_success()
             && let Some(error) = (self.endpoints.sorts)(reply.body())
         {
@@ -310,7 +325,28 @@ impl<'c> AsyncHttpClient<'c> for Sender {
     }
 }
 
-type TokenClient = BasicClient<
+/// What Google's server says besides of a grant that ends by itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Lasting {
+    #[serde(default, deserialize_with = "seconds", rename = "refresh_token_expires_in")]
+    grant_lives_s: Option<u64>,
+}
+
+impl ExtraTokenFields for Lasting {}
+
+/// What is no number says nothing.
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    Ok(serde_json::Value::deserialize(from)?.as_u64())
+}
+
+type TokenAnswer = StandardTokenResponse<Lasting, BasicTokenType>;
+
+type TokenClient = Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
     oauth2::EndpointNotSet,
     oauth2::EndpointNotSet,
     oauth2::EndpointNotSet,
@@ -329,6 +365,9 @@ fn refused_by_word(word: &BasicErrorResponseType, of: impl Fn(&str) -> String) -
         BasicErrorResponseType::InvalidClient | BasicErrorResponseType::UnauthorizedClient => {
             Kind::WrongClient.error(of("does not accept this OAuth client"))
         }
+        BasicErrorResponseType::Extension(word) if word == "redirect_uri_mismatch" => {
+            Kind::WrongClient.error(of("does not know this hub's address as one of the client's"))
+        }
         BasicErrorResponseType::Extension(word)
             if matches!(&**word, "access_denied" | "admin_policy_enforced" | "org_internal") =>
         {
@@ -343,7 +382,7 @@ fn refused_by_word(word: &BasicErrorResponseType, of: impl Fn(&str) -> String) -
     }
 }
 
-fn granted(answer: &StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>) -> Granted {
+fn granted(answer: &TokenAnswer) -> Granted {
     let scopes = answer
         .scopes()
         .map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
@@ -352,5 +391,6 @@ fn granted(answer: &StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>
         lives: answer.expires_in().unwrap_or(USUAL_LIFE),
         refresh_token: answer.refresh_token().map(|token| token.secret().clone().into()),
         scope: scopes,
+        grant_lives: answer.extra_fields().grant_lives_s.map(Duration::from_secs),
     }
 }

@@ -13,6 +13,9 @@ use crate::{
 /// from the answer, changes this; every calendar is then read once more.
 const QUESTION: u32 = 1;
 
+/// Events a page: the most that Google gives.
+pub(super) const PAGE: u32 = 2_500;
+
 /// A place to resume at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
@@ -28,6 +31,9 @@ pub(super) struct Place {
     /// What the hub has is no measure of what is new: it was read by another question.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) afresh: bool,
+    /// The most events of a page for the rest of the round, where usual pages were too large to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) most: Option<u32>,
 }
 
 impl Place {
@@ -40,7 +46,13 @@ impl Place {
             sync: None,
             page: None,
             afresh,
+            most: None,
         }
+    }
+
+    /// How many events a page may have at most.
+    pub(super) fn most(&self) -> u32 {
+        self.most.unwrap_or(PAGE).clamp(1, PAGE)
     }
 
     pub(super) fn to_cursor(&self) -> Cursor {
@@ -54,7 +66,7 @@ impl Place {
 
     /// Where changes are followed from when the round is done.
     pub(super) fn done(self, role: Option<String>, sync: &str) -> Self {
-        Self { role, sync: Some(sync.to_owned()), page: None, afresh: false, ..self }
+        Self { role, sync: Some(sync.to_owned()), page: None, afresh: false, most: None, ..self }
     }
 
     /// Reads a cursor back.

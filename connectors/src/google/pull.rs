@@ -2,9 +2,11 @@
 
 use std::sync::PoisonError;
 
+use bytes::Bytes;
+
 use super::{
     connector::Google,
-    cursor::Place,
+    cursor::{PAGE, Place},
     errors::About,
     translate::{self, Zones},
     wire,
@@ -15,6 +17,7 @@ use crate::{
     },
     error::{Error, Kind, Result},
     event::{Item, ItemRef, Version},
+    transport::is_too_large,
 };
 
 /// Pages of one span, beyond which it is not taken seriously.
@@ -33,11 +36,7 @@ impl Google {
             Err(error) => return Err(self.start_afresh(calendar, error)),
         };
         let about = if cursor.is_some() { About::Token } else { About::Calendar };
-        let request = self.session.api.events(calendar, &place)?;
-        let body = match self.session.read("pull", request, about).await {
-            Ok(body) => body,
-            Err(error) => return Err(self.explained(calendar, error).await),
-        };
+        let (place, body) = self.page_at(calendar, place, about).await?;
         let page = wire::page(&body).map_err(|error| self.session.at_host("pull", error))?;
         if cursor.is_some() && place.role.as_deref() != page.access_role.get() {
             let error = Kind::CursorExpired.error("the calendar is seen in another role by now");
@@ -63,6 +62,26 @@ impl Google {
         })
     }
 
+    /// Reads the next page of a round, with fewer events where it would be too large to be read: programs keep up to
+    /// 32 kB of their own in an event.
+    async fn page_at(
+        &self,
+        calendar: &CalendarRef,
+        mut place: Place,
+        about: About,
+    ) -> Result<(Place, Bytes)> {
+        loop {
+            let request = self.session.api.events(calendar, &place)?;
+            match self.session.read("pull", request, about).await {
+                Ok(body) => return Ok((place, body)),
+                Err(error) if is_too_large(&error) && place.most() > 1 => {
+                    place.most = Some(place.most() / 2);
+                }
+                Err(error) => return Err(self.explained(calendar, error).await),
+            }
+        }
+    }
+
     /// What was read by another question says nothing about what is new to this one.
     fn start_afresh(&self, calendar: &CalendarRef, error: Error) -> Error {
         self.afresh.lock().unwrap_or_else(PoisonError::into_inner).insert(calendar.clone());
@@ -82,10 +101,15 @@ impl Google {
     ) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         let mut token: Option<String> = None;
+        let mut most = PAGE;
         for _ in 0..MOST_PAGES {
-            let request = self.session.api.occurrences(calendar, span, token.as_deref())?;
+            let request = self.session.api.occurrences(calendar, span, token.as_deref(), most)?;
             let body = match self.session.read("read_span", request, About::Calendar).await {
                 Ok(body) => body,
+                Err(error) if is_too_large(&error) && most > 1 => {
+                    most /= 2;
+                    continue;
+                }
                 Err(error) => return Err(self.explained(calendar, error).await),
             };
             let page = wire::page(&body);

@@ -13,8 +13,6 @@ use crate::{
     event::{ItemRef, Version},
 };
 
-/// Events of one page: as many as Google gives.
-const PAGE: &str = "2500";
 /// Calendars of one page.
 const CALENDARS: &str = "250";
 /// Only the account's own entry among the attendees is wanted.
@@ -119,9 +117,10 @@ impl Api {
 
     /// One page of the round at `place`.
     pub(super) fn events(&self, calendar: &CalendarRef, place: &Place) -> Result<Request<Bytes>> {
+        let most = place.most().to_string();
         let mut query = vec![
             ("singleEvents", "false"),
-            ("maxResults", PAGE),
+            ("maxResults", most.as_str()),
             ("maxAttendees", ATTENDEES),
             ("fields", EVENTS),
         ];
@@ -130,17 +129,19 @@ impl Api {
         self.request(Method::GET, &events_of(calendar)?, &query, None)
     }
 
-    /// One page of what takes place within a span, every occurrence by itself.
+    /// One page, of at most so many, of what takes place within a span, every occurrence by itself.
     pub(super) fn occurrences(
         &self,
         calendar: &CalendarRef,
         span: Window,
         page: Option<&str>,
+        most: u32,
     ) -> Result<Request<Bytes>> {
         let (from, until) = seconds(span);
+        let most = most.to_string();
         let mut query = vec![
             ("singleEvents", "true"),
-            ("maxResults", PAGE),
+            ("maxResults", most.as_str()),
             ("maxAttendees", ATTENDEES),
             ("fields", EVENTS),
             ("timeMin", from.as_str()),

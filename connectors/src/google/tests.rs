@@ -4,6 +4,7 @@ mod channels;
 mod reading;
 mod refusals;
 mod requests;
+mod sizes;
 mod writing;
 
 use std::{

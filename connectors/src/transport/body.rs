@@ -54,7 +54,18 @@ fn is_framed(parts: &http::response::Parts) -> bool {
 }
 
 pub(super) fn too_large(host: &str) -> Error {
-    Kind::BadReply.error(format!("the reply of {host} is beyond the size limit"))
+    let detail = format!("the reply of {host} is beyond the size limit");
+    Kind::BadReply.error(detail).caused_by(TooLarge)
+}
+
+/// A body that was not read to its end, because it is longer than any may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the body is too large")]
+pub(crate) struct TooLarge;
+
+/// Whether a call failed by nothing but the size of its answer, so that asking for less may help.
+pub(crate) fn is_too_large(error: &Error) -> bool {
+    error.source.as_ref().is_some_and(|source| source.is::<TooLarge>())
 }
 
 fn check_headers(headers: &HeaderMap, limits: &Limits, host: &str) -> Result<(), Error> {

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use ipnet::IpNet;
 
 pub use body::Framed;
+pub(crate) use body::is_too_large;
 pub use guard::{Blocked, Guard, Reach};
 pub use observe::{Counters, Counts, Exchange, Observer};
 pub(crate) use reply::http_date;
@@ -60,6 +61,8 @@ pub struct Call {
     /// Hosts that equal this name or lie below it may see the credentials after a redirect
     /// (`icloud.com`: its discovery leads from one host to another).
     pub trusted_domain: Option<String>,
+    /// Whether a redirect is the answer, and nothing is sent after it: what is in the body is for one address alone.
+    pub is_unmoved: bool,
     /// Whether it takes no turn at its host ([`Limits::per_host`]): the host is everybody's, and whoever calls paces
     /// the account.
     pub is_unpaced: bool,
@@ -67,13 +70,19 @@ pub struct Call {
 
 impl Call {
     pub fn new(provider: &'static str, operation: &'static str) -> Self {
-        Self { provider, operation, trusted_domain: None, is_unpaced: false }
+        Self { provider, operation, trusted_domain: None, is_unmoved: false, is_unpaced: false }
     }
 
     /// For a provider whose one host answers for all accounts.
     #[must_use]
     pub fn unpaced(self) -> Self {
         Self { is_unpaced: true, ..self }
+    }
+
+    /// For what carries secrets in its body: it goes to the address that was meant, and follows no redirect.
+    #[must_use]
+    pub fn unmoved(self) -> Self {
+        Self { is_unmoved: true, ..self }
     }
 
     #[must_use]

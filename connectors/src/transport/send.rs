@@ -185,7 +185,11 @@ impl Transport {
         loop {
             let hop = hop(&parts.method, &url, &parts.headers, &body)?;
             let mut reply = self.exchange(call, &url, hop).await?;
-            let Some(target) = redirect_target(&parts.method, &url, &reply)? else {
+            let target = match call.is_unmoved {
+                true => None,
+                false => redirect_target(&parts.method, &url, &reply)?,
+            };
+            let Some(target) = target else {
                 reply.extensions_mut().insert(Landed { url, redirects, permanently });
                 return Ok(reply);
             };
