@@ -26,6 +26,11 @@ CREATE TABLE grants (
     scope          TEXT NOT NULL DEFAULT '',
     lease_owner    TEXT,
     lease_until_us BIGINT,
+    -- When somebody agreed to it on the hub's page; when it ends by itself, where the provider says so; and when the
+    -- provider was heard to refuse it.
+    given_us       BIGINT,
+    ends_us        BIGINT,
+    ended_us       BIGINT,
     PRIMARY KEY (tenant_id, connection_id),
     FOREIGN KEY (tenant_id, connection_id) REFERENCES connections ON DELETE CASCADE
 );

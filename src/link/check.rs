@@ -25,6 +25,8 @@ pub(super) struct Checked {
     pub(super) connector: Arc<dyn Connector>,
     /// What a grant's access token is.
     pub(super) granted: Option<Granted>,
+    /// Whether somebody agreed to it just now, on the hub's own page.
+    pub(super) is_given: bool,
     pub(super) account: Account,
     pub(super) calendars: Vec<RemoteCalendar>,
 }
@@ -51,6 +53,7 @@ impl Linker {
             Some(connection) => tx.connections().get(tenant, connection).await?,
             None => None,
         };
+        let is_given = granted.is_some();
         let grant = self.fresh_grant(&mut tx, tenant, login, granted).await?;
         drop(tx);
         let looked =
@@ -66,7 +69,7 @@ impl Linker {
         if let Err(error) = &outcome {
             self.engine.obey(&pace, &error.kind).await?;
         }
-        Ok(outcome?)
+        Ok(Checked { is_given, ..outcome? })
     }
 
     /// The grant behind a login, if it is one.
@@ -121,6 +124,6 @@ impl Linker {
         let connector = self.engine.connectors.connect(&login, learned, allow_net, tokens)?;
         let account = connector.account().await?;
         let calendars = connector.list_calendars().await?;
-        Ok(Checked { login, connector, granted, account, calendars })
+        Ok(Checked { login, connector, granted, is_given: false, account, calendars })
     }
 }

@@ -31,7 +31,8 @@ impl Linker {
         let engine = &self.engine;
         let parts = (&*engine.vault, &*engine.clock, &*engine.entropy);
         let token = kept_token(parts, tx, (tenant, connection), granted).await?;
-        Ok(tx.grants().put(tenant, connection, &token).await?)
+        let given = checked.is_given.then(|| engine.clock.now());
+        Ok(tx.grants().put(tenant, connection, &token, given).await?)
     }
 
     /// Keeps an account as its own connection, or in the one that it has already.

@@ -22,6 +22,12 @@ pub struct GrantRow {
     pub scope: String,
     pub lease_owner: Option<String>,
     pub lease_until: Option<Timestamp>,
+    /// When somebody agreed to it on the hub's page; `None` for one from elsewhere.
+    pub given_at: Option<Timestamp>,
+    /// When it ends by itself, where the provider says so.
+    pub ends_at: Option<Timestamp>,
+    /// When the provider was heard to refuse it.
+    pub ended_at: Option<Timestamp>,
 }
 
 impl Stored for GrantRow {
@@ -35,6 +41,9 @@ impl Stored for GrantRow {
             scope: columns.get("scope")?,
             lease_owner: columns.get("lease_owner")?,
             lease_until: columns.get("lease_until_us")?,
+            given_at: columns.get("given_us")?,
+            ends_at: columns.get("ends_us")?,
+            ended_at: columns.get("ended_us")?,
         })
     }
 }
@@ -47,6 +56,8 @@ pub struct NewToken {
     pub renew_at: Timestamp,
     /// As before when `None`.
     pub scope: Option<String>,
+    /// When its grant ends by itself; as before when `None`.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// Statements on grants.
@@ -69,12 +80,14 @@ impl Grants<'_> {
         self.0.optional(include_str!("sql/grant_get.sql"), &args).await
     }
 
-    /// Keeps the token of a new grant; whoever was getting one for the grant before is overtaken.
+    /// Keeps the token of a new grant, and when somebody agreed to it; whoever was getting one for the grant before is
+    /// overtaken.
     pub async fn put(
         &mut self,
         tenant: &TenantId,
         connection: &ConnectionId,
         token: &NewToken,
+        given: Option<Timestamp>,
     ) -> Result<()> {
         let args = [
             tenant.into(),
@@ -83,16 +96,24 @@ impl Grants<'_> {
             token.expires_at.into(),
             token.renew_at.into(),
             token.scope.as_deref().unwrap_or_default().into(),
+            given.into(),
+            token.ends_at.into(),
         ];
         self.0.execute(include_str!("sql/grant_put.sql"), &args).await?;
         Ok(())
     }
 
-    /// Forgets the access token, which somebody has taken back or replaced.
-    pub async fn drop_token(&mut self, tenant: &TenantId, connection: &ConnectionId) -> Result<()> {
-        let args = [tenant.into(), connection.into()];
-        self.0.execute(include_str!("sql/grant_drop.sql"), &args).await?;
-        Ok(())
+    /// Notes that the provider refuses the grant, forgets its access token, and gives the lease up; `false` when the
+    /// lease was lost, and the grant may be another by now.
+    pub async fn end(
+        &mut self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let args = [tenant.into(), connection.into(), owner.into(), now.into()];
+        Ok(self.0.execute(include_str!("sql/grant_end.sql"), &args).await? > 0)
     }
 
     /// Takes the lease of whoever gets another token; `false` when somebody has it.
@@ -127,6 +148,7 @@ impl Grants<'_> {
             token.expires_at.into(),
             token.renew_at.into(),
             token.scope.as_deref().into(),
+            token.ends_at.into(),
         ];
         Ok(self.0.execute(include_str!("sql/grant_finish.sql"), &args).await? > 0)
     }

@@ -213,7 +213,11 @@ impl Wallet {
                 Ok(Some(token)) => return Ok(token),
                 Ok(None) => {}
                 Err(error) => {
-                    self.leave(whose, &owner).await;
+                    if is_passing(&error.kind) {
+                        self.leave(whose, &owner).await;
+                    } else {
+                        self.end(whose, &owner).await;
+                    }
                     return usable.filter(|_| is_passing(&error.kind)).ok_or(error);
                 }
             }
@@ -266,7 +270,8 @@ impl Wallet {
             let login = self.parts.vault.seal(&mut tx, place, &login.to_sealable()).await?;
             // Sealed anew since it was read, or linked anew: read it again.
             if tx.connections().swap_login(tenant, connection, &row.login, &login).await? {
-                tx.grants().put(tenant, connection, &new).await?;
+                let given = tx.grants().get(tenant, connection).await?.and_then(|row| row.given_at);
+                tx.grants().put(tenant, connection, &new, given).await?;
                 tx.commit().await?;
                 return Ok(Some(token));
             }
@@ -321,6 +326,19 @@ impl Wallet {
         let taken = tx.grants().take(tenant, connection, owner, LEASE, now).await?;
         tx.commit().await?;
         Ok(taken)
+    }
+
+    /// The grant is dead: what came of it is of no use, and is not kept until its end.
+    async fn end(&self, (tenant, connection): Whose<'_>, owner: &str) {
+        let ended = async {
+            let mut tx = self.parts.store.begin().await?;
+            tx.grants().end(tenant, connection, owner, self.now()).await?;
+            tx.commit().await
+        };
+        if let Err(error) = ended.await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "A dead grant's access token is left to its end.");
+        }
     }
 
     async fn leave(&self, (tenant, connection): Whose<'_>, owner: &str) {
@@ -379,10 +397,11 @@ impl fmt::Debug for StoredTokens {
 
 impl StoredTokens {
     async fn another(&self, refused: Option<&SecretString>) -> connectors::Result<SecretString> {
-        let token = self.wallet.token((&self.tenant, &self.connection), refused).await?;
-        let secret = token.secret.clone();
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
-        Ok(secret)
+        let token = self.wallet.token((&self.tenant, &self.connection), refused).await;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whatever was good before was refused, or is about to end.
+        *last = token.as_ref().ok().cloned();
+        Ok(token?.secret)
     }
 }
 
@@ -463,20 +482,25 @@ async fn sealed(
     tx: &mut Tx,
     (tenant, connection): Whose<'_>,
     granted: &Granted,
-    (expires_at, renew_at): (Timestamp, Timestamp),
+    Times { expires_at, renew_at, ends_at }: Times,
 ) -> Result<NewToken, SecretsError> {
     let place = token_place(tenant, connection);
     let plain = granted.access_token.expose_secret().as_bytes();
     let access_token = vault.seal(tx, place, plain).await?;
-    Ok(NewToken { access_token, expires_at, renew_at, scope: granted.scope.clone() })
+    let scope = granted.scope.clone();
+    Ok(NewToken { access_token, expires_at, renew_at, scope, ends_at })
+}
+
+/// When a token ends and is renewed, and when its grant ends, where that is told.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    expires_at: Timestamp,
+    renew_at: Timestamp,
+    ends_at: Option<Timestamp>,
 }
 
 /// When a token ends, and when it is renewed: minutes before, and not all at the same time.
-fn timed(
-    granted: &Granted,
-    clock: &dyn Clock,
-    entropy: &dyn Entropy,
-) -> (Token, (Timestamp, Timestamp)) {
+fn timed(granted: &Granted, clock: &dyn Clock, entropy: &dyn Entropy) -> (Token, Times) {
     let mut random = [0; 8];
     entropy.fill(&mut random);
     let spread = u64::from_be_bytes(random) % SPREAD_MS;
@@ -485,7 +509,7 @@ fn timed(
     let at = |life: Duration| now.saturating_add(life).unwrap_or(Timestamp::MAX);
     let (expires_at, renew_at) = (at(granted.lives), at(granted.lives.saturating_sub(ahead)));
     let token = Token { secret: granted.access_token.clone(), expires_at, renew_at };
-    (token, (expires_at, renew_at))
+    (token, Times { expires_at, renew_at, ends_at: granted.grant_lives.map(at) })
 }
 
 fn lasts(token: &Token, now: Timestamp) -> bool {
