@@ -11,6 +11,7 @@ mod error;
 mod keep;
 mod linker;
 mod logins;
+mod trial;
 mod trips;
 mod visits;
 
@@ -18,6 +19,7 @@ pub use apps::seal_app;
 pub use choice::{Choice, Choices};
 pub use error::LinkError;
 pub use linker::{LinkRequest, LinkUpdate, Linked, Linker, NewGrant};
+pub use trial::{SignIn, Trial};
 pub use trips::Returned;
 pub use visits::{Asked, Mode, NewVisit, NotLetIn, Visit, Visits};
 

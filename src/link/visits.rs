@@ -1,6 +1,7 @@
 //! Visits to the hosted page, and who may see it.
 //!
-//! Three secrets, none of them stored: the one in the address opens a visit, once; the cookie of the browser that opened
+//! Three secrets, none of them stored: the one in the address opens a visit, once, when somebody
+//! presses a button; the cookie of the browser that opened
 //! it keeps it; and the `state` of a trip is good for one return. Of each a keyed hash is kept. The verifier of RFC 7636
 //! is made from the state by a key of the hub's, and is not stored at all.
 
@@ -195,7 +196,45 @@ impl Visits {
         Ok(row.and_then(visit))
     }
 
-    /// Opens a visit by the secret in its address. The first browser gets a cookie, which it must show from then on.
+    /// Lists a tenant's visits in the order in which they were made.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn list(
+        &self,
+        tenant: &TenantId,
+        after: Option<&LinkSessionId>,
+        limit: i64,
+    ) -> Result<Vec<Visit>, LinkError> {
+        let mut tx = self.linker.engine.store.read().await?;
+        let rows = tx.link_sessions().list(tenant, after, limit).await?;
+        Ok(rows.into_iter().filter_map(visit).collect())
+    }
+
+    /// Looks at a visit by the secret in its address and ties it to nobody: mail is read by programs that open every
+    /// address in it. `None` while no browser has it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotLetIn`]; [`NotLetIn::OtherBrowser`] when the browser that has it is another one.
+    pub async fn look(
+        &self,
+        secret: &str,
+        cookie_of: impl Fn(&LinkSessionId) -> Option<SecretString>,
+    ) -> Result<Option<Visit>, NotLetIn> {
+        let hash = self.linker.engine.vault.mac("link.address", &[secret.as_bytes()]);
+        let mut tx = self.linker.engine.store.read().await?;
+        let visit = self.standing(tx.link_sessions().by_hash(&hash).await?.into_iter().next())?;
+        if visit.row.browser.is_none() {
+            return Ok(None);
+        }
+        self.check(&visit.row, cookie_of(&visit.row.session_id).as_ref())?;
+        Ok(Some(visit))
+    }
+
+    /// Opens a visit by the secret in its address, for somebody who has pressed a button. The first browser gets a
+    /// cookie, which it must show from then on.
     ///
     /// # Errors
     ///

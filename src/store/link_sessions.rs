@@ -133,6 +133,18 @@ impl LinkSessions<'_> {
         self.0.optional(include_str!("sql/link_session_get.sql"), &args).await
     }
 
+    /// Lists a tenant's sessions in the order in which they were made.
+    pub async fn list(
+        &mut self,
+        tenant: &TenantId,
+        after: Option<&LinkSessionId>,
+        limit: i64,
+    ) -> Result<Vec<LinkSessionRow>> {
+        let after = after.map(LinkSessionId::as_str).unwrap_or_default();
+        let args = [tenant.into(), after.into(), limit.into()];
+        self.0.all(include_str!("sql/link_session_list.sql"), &args).await
+    }
+
     /// Finds the sessions of this id, of any tenant: the id and a cookie are all that a browser has.
     pub async fn by_id(&mut self, session: &LinkSessionId) -> Result<Vec<LinkSessionRow>> {
         self.0.all(include_str!("sql/link_session_by_id.sql"), &[session.into()]).await

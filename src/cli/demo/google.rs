@@ -59,7 +59,8 @@ impl Stage {
             "login_hint": GOOGLE_USER, "external_id": "demo-google"});
         let session = self.client.post(&["v1", "link-sessions"], &asked).await?.body;
         let mut ben = Visitor::new()?;
-        let page = ben.open(&field(&session, "url").parse()?).await?;
+        let door = ben.open(&field(&session, "url").parse()?).await?;
+        let page = ben.press(&door, &[]).await?;
         say(&format!("   {}", page.url))?;
         let consent = ben.open(&page.link("/oauth/google/start")?).await?;
         let asked_for = consent.url.query_pairs().find(|(name, _)| name == "scope");

@@ -26,6 +26,22 @@ struct Message<'a> {
     text: &'a str,
 }
 
+#[derive(Template)]
+#[template(path = "enter.html")]
+struct Enter<'a> {
+    lang: &'a str,
+    base: &'a str,
+    heading: &'a str,
+    text: &'a str,
+}
+
+/// What stands before a visit that nobody has opened yet. It tells nothing about it.
+pub(super) fn door(api: &Api) -> Response {
+    let text = "From here on this link works in this browser only.";
+    let enter = Enter { lang: "en", base: &base(api), heading: "Connect your calendar", text };
+    page(StatusCode::OK, &enter)
+}
+
 /// A page.
 pub(in crate::http) fn page(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {

@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(super) use self::answer::{base, cookie, failed, lead, message, not_let_in};
 use self::{
-    answer::with_cookie,
+    answer::{door, with_cookie},
     show::{Saying, show},
 };
 use super::{
@@ -32,7 +32,7 @@ use crate::{
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(style))
-        .routes(routes!(open))
+        .routes(routes!(open, begin))
         .routes(routes!(again))
         .merge(forms::router())
 }
@@ -56,8 +56,8 @@ struct Look {
     again: Option<String>,
 }
 
-/// The page of a link session. The address with the session's secret ties it to the browser that opens it first, and
-/// leads on to one without.
+/// The page of a link session. Under the address with the session's secret it is a button: what opens every address in
+/// a mail ties the session to nobody.
 #[utoipa::path(get, path = "/link/{session}", tag = "Pages", security(()),
     params(("session" = String, Path, description = "The secret of a new session's address, or its id once a browser has it.")),
     responses((status = 200, content_type = "text/html", body = String), (status = 303), (status = "default", body = Problem)))]
@@ -74,12 +74,30 @@ async fn open(
         };
         return shown(&api, &visit, &look).await;
     }
-    let opened = api.hub.visits.open(&text, |session| cookie(&api, &headers, session)).await;
-    match opened {
-        Ok((visit, made)) => {
-            let to = format!("{}/link/{}", base(&api), visit.row.session_id);
-            with_cookie(&api, lead(&to), &visit, made.as_ref())
-        }
+    match api.hub.visits.look(&text, |session| cookie(&api, &headers, session)).await {
+        Ok(Some(visit)) => lead(&page_of(&api, &visit)),
+        Ok(None) => door(&api),
+        Err(why) => not_let_in(&api, &why),
+    }
+}
+
+fn page_of(api: &Api, visit: &Visit) -> String {
+    format!("{}/link/{}", base(api), visit.row.session_id)
+}
+
+/// Ties a session to the browser in which its button is pressed, and leads on to an address without the secret.
+#[utoipa::path(post, path = "/link/{session}", tag = "Pages", security(()),
+    params(("session" = String, Path, description = "The secret of a new session's address.")),
+    responses((status = 303), (status = "default", body = Problem)))]
+async fn begin(State(api): State<Api>, Path(secret): Path<String>, headers: HeaderMap) -> Response {
+    // Where the browser tells that another site's page has pressed it for somebody.
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        let text =
+            "This was sent by another page. Open the link again, and press the button there.";
+        return message(&api, StatusCode::FORBIDDEN, "Please try again", text);
+    }
+    match api.hub.visits.open(&secret, |session| cookie(&api, &headers, session)).await {
+        Ok((visit, made)) => with_cookie(&api, lead(&page_of(&api, &visit)), &visit, made.as_ref()),
         Err(why) => not_let_in(&api, &why),
     }
 }

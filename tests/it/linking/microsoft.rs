@@ -87,7 +87,8 @@ async fn an_outlook_account_is_linked_on_the_page_read_and_told_of() {
     let asked = json!({"mode": "link", "providers": ["microsoft"]});
     let made = hub.post("/v1/link-sessions", asked).await.expect(201);
     let session = made.id();
-    let led = get(&hub, made.body["url"].as_str().unwrap(), "").await.expect(303);
+    let press = Request::post(path_of(made.body["url"].as_str().unwrap()));
+    let led = hub.send(press.body(Body::empty()).unwrap()).await.expect(303);
     let cookie = cookie(&led);
     let page = get(&hub, led.header("location").unwrap(), &cookie).await.expect(200);
     assert!(page.text.contains("Continue with Microsoft") && !page.text.contains("Google"));

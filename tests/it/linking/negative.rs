@@ -223,8 +223,34 @@ async fn another_account_cannot_take_the_place_of_a_connection() {
 async fn an_address_opens_in_one_browser() {
     let scene = Scene::new().await;
     let (_, url) = scene.session(link()).await;
-    scene.person().open(&url).await.expect(200);
+    let mut ana = scene.person();
+    ana.open(&url).await.expect(200);
     is_a_plain_page(scene.person().get(&url).await, 403);
+    is_a_plain_page(scene.person().post(&url, &[]).await, 403);
+    // Ana may open it again, and is led to her page.
+    ana.get(&url).await.expect(303);
+    ana.post(&url, &[]).await.expect(303);
+}
+
+#[tokio::test]
+async fn a_program_that_reads_mail_ties_a_session_to_nobody() {
+    let scene = Scene::new().await;
+    let (session, url) = scene.session(link()).await;
+    let path = super::scene::path_of(&url);
+    for method in ["GET", "HEAD", "GET", "OPTIONS"] {
+        let request = http::Request::builder().method(method).uri(&path);
+        let seen = scene.hub.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert!(seen.header("set-cookie").is_none(), "{method}");
+        assert!(!seen.text.contains(&session), "{method}");
+    }
+    // Nor does another site's page that presses the button for somebody.
+    let request = http::Request::builder().method("POST").uri(&path);
+    let request = request.header("sec-fetch-site", "cross-site");
+    let refused = scene.hub.send(request.body(axum::body::Body::empty()).unwrap()).await;
+    assert!(refused.header("set-cookie").is_none());
+    is_a_plain_page(refused, 403);
+    let page = scene.person().open(&url).await.expect(200);
+    assert!(page.text.contains("Continue with Google"), "{}", page.text);
 }
 
 #[tokio::test]

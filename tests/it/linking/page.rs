@@ -62,7 +62,10 @@ async fn pages_load_nothing_frame_nowhere_and_keep_no_secret() {
     let secret = url.rsplit('/').next().unwrap().to_owned();
     assert_eq!(secret.len(), 64);
     let mut ana = scene.person();
-    let led = ana.get(&url).await.expect(303);
+    let door = ana.get(&url).await.expect(200);
+    assert!(!door.text.contains(&secret) && door.header("set-cookie").is_none());
+    assert_eq!(door.header("referrer-policy"), Some("no-referrer"));
+    let led = ana.post(&url, &[]).await.expect(303);
     let cookie = led.header("set-cookie").unwrap();
     for part in ["__Host-calhub-", "HttpOnly", "SameSite=Lax", "Secure", "Path=/"] {
         assert!(cookie.contains(part), "{cookie}");

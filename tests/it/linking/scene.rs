@@ -216,9 +216,10 @@ impl Person<'_> {
         self.send(request, Body::from(form)).await
     }
 
-    /// Opens a session's address and follows to its page.
+    /// Opens a session's address, presses its button and follows to its page.
     pub async fn open(&mut self, url: &str) -> Answer {
-        let led = self.get(url).await.expect(303);
+        self.get(url).await.expect(200);
+        let led = self.post(url, &[]).await.expect(303);
         let to = led.header("location").unwrap().to_owned();
         self.get(&to).await
     }
