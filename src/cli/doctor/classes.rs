@@ -54,6 +54,15 @@ classes! {
     NOT_A_HUB "not_a_hub" "the-hub-is-gone" "callers that use this address get no answers";
     HUB_NOT_READY "hub_not_ready" "the-hub-is-not-ready" "every answer is unknown until it is";
     NOT_ALLOWED "not_allowed" "callers-get-errors" "what the key may not see is not checked";
+    PUBLIC_URL_MISSING "public_url_missing" "people-cannot-sign-in-at-google" "people are sent back to this machine's own address, and providers tell it of no change";
+    PUBLIC_URL_PLAIN "public_url_plain" "people-cannot-sign-in-at-google" "providers send people and notifications to https alone";
+    PUBLIC_URL_UNREACHABLE "public_url_unreachable" "people-cannot-sign-in-at-google" "people do not come back from their provider, and notifications do not get through";
+    REDIRECT_MISMATCH "redirect_uri_mismatch" "people-cannot-sign-in-at-google" "the provider shows everybody an error in place of its sign-in page";
+    CLIENT_REFUSED "oauth_client_refused" "people-cannot-sign-in-at-google" "nobody can link an account, and no grant can be renewed";
+    CLIENT_UNTRIED "oauth_client_untried" "people-cannot-sign-in-at-google" "whether people can sign in could not be found out";
+    TESTING_MODE "oauth_testing_mode" "many-google-connections-turn-needs_reauth-at-once" "every grant to an app in testing dies seven days after it was given";
+    API_DISABLED "api_disabled" "the-calendar-api-is-off" "every call is refused until it is switched on; nobody has to sign in again";
+    MISSING_SCOPE "missing_scope" "a-grant-lacks-a-scope" "what was not allowed cannot be read or written";
     NEEDS_REAUTH "needs_reauth" "a-connection-is-needs_reauth" "nothing is read any more; busy time is kept, the rest is unknown";
     CONNECTION_FAILING "connection_failing" "a-connection-is-degraded" "its calendars turn stale, and then unknown";
     CALENDARS_STALE "calendars_stale" "answers-are-unknown-stale" "their answers are unknown where nothing busy is known";

@@ -1,19 +1,36 @@
 //! How each connection stands, and what its failure's code asks for.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
     check::Check,
-    classes::{CONNECTION_FAILING, NEEDS_REAUTH},
+    classes::{API_DISABLED, CLIENT_REFUSED, CONNECTION_FAILING, MISSING_SCOPE, NEEDS_REAUTH},
+    google,
 };
 use crate::cli::show::field;
 
-pub(crate) fn check(item: &Value, tenant: &str) -> Check {
+pub(crate) fn check(item: &Value, tenant: &str, now: Timestamp) -> Check {
     let (id, state, provider) = (field(item, "id"), field(item, "state"), field(item, "provider"));
     let name = format!("{tenant}{id}");
     let code = field(item, "last_error");
     let error = if code == "-" { String::new() } else { format!(": {code}") };
     let says = format!("{provider} {}, {state}{error}", field(item, "account_label"));
+    if let Some(found) = google::testing_mode(item, &name, &says, now) {
+        return found;
+    }
+    match code.as_str() {
+        "api_disabled" => return Check::action(API_DISABLED, &name, says, google::api_fix()),
+        "missing_scope" => {
+            let fix = format!("{}{}", google::scope_fix(), relink(item));
+            return Check::action(MISSING_SCOPE, &name, says, fix);
+        }
+        "wrong_client" => {
+            let fix = "give the hub the OAuth client that the grant was given to, with its secret; nobody has to link again";
+            return Check::action(CLIENT_REFUSED, &name, says, fix);
+        }
+        _ => {}
+    }
     match state.as_str() {
         "healthy" | "syncing" | "removing" => Check::ok(&name, says),
         "needs_reauth" | "revoked" => {
@@ -21,6 +38,9 @@ pub(crate) fn check(item: &Value, tenant: &str) -> Check {
                 "ics" => format!(
                     "give it the feed's new address: `calhub connections update {id} --address URL`"
                 ),
+                "google" | "microsoft" => {
+                    format!("the person signs in again{}", relink(item))
+                }
                 _ => format!(
                     "give it a password that works: `calhub connections update {id} --password-file FILE`"
                 ),
@@ -28,6 +48,14 @@ pub(crate) fn check(item: &Value, tenant: &str) -> Check {
             Check::action(NEEDS_REAUTH, &name, says, fix)
         }
         _ => Check::action(CONNECTION_FAILING, &name, says, fix(&code, &id)),
+    }
+}
+
+/// Where a person signs in again.
+fn relink(item: &Value) -> String {
+    match field(item, "relink_url").as_str() {
+        "-" => format!(": `calhub connections show {}` has the address", field(item, "id")),
+        url => format!(": {url}"),
     }
 }
 
@@ -77,11 +105,17 @@ mod tests {
     fn a_refused_login_says_how_to_give_a_new_one() {
         let item = json!({"id": "con_1", "provider": "caldav", "state": "needs_reauth", "account_label": "anna",
             "last_error": "unauthorized"});
-        let found = check(&item, "");
+        let now = Timestamp::UNIX_EPOCH;
+        let found = check(&item, "", now);
         assert_eq!(found.state, State::Action);
         assert_eq!(found.says, "caldav anna, needs_reauth: unauthorized");
         assert!(found.fix.unwrap().contains("calhub connections update con_1 --password-file"));
-        assert_eq!(check(&json!({"state": "healthy"}), "").state, State::Ok);
+        assert_eq!(check(&json!({"state": "healthy"}), "", now).state, State::Ok);
+        let google = json!({"id": "con_1", "provider": "google", "state": "needs_reauth",
+            "last_error": "unauthorized", "relink_url": "https://hub.example/link/again/x"});
+        assert!(check(&google, "", now).fix.unwrap().contains("https://hub.example/link/again/x"));
+        let scope = json!({"id": "con_1", "provider": "google", "state": "needs_reauth", "last_error": "missing_scope"});
+        assert_eq!(check(&scope, "", now).class, Some("missing_scope"));
     }
 
     #[test]

@@ -9,11 +9,15 @@ use super::{
     classes::{CLOCK_WRONG, HUB_NOT_READY, HUB_NOT_RUNNING, NOT_A_HUB, NOT_ALLOWED, PAUSED},
     connections,
     files::told,
+    google,
 };
-use crate::cli::{
-    client::{Client, Failure},
-    pause::{halves, target},
-    show::{count, field},
+use crate::{
+    cli::{
+        client::{Client, Failure},
+        pause::{halves, target},
+        show::{count, field},
+    },
+    config::Config,
 };
 
 /// What could be learned from a hub.
@@ -23,8 +27,12 @@ pub(crate) struct Heard {
     pub(crate) checks: Vec<Check>,
 }
 
-/// Asks the hub, if one answers.
-pub(crate) async fn ask(client: Result<Client, Failure>, now: Timestamp) -> Heard {
+/// Asks the hub, if one answers. OAuth clients of tenants are tried by these settings, where the network may be asked.
+pub(crate) async fn ask(
+    client: Result<Client, Failure>,
+    trying: Option<&Config>,
+    now: Timestamp,
+) -> Heard {
     const NAME: &str = "hub";
     let found = match client {
         Ok(client) => client.look(&["readyz"]).await.map(|answer| (client, answer)),
@@ -35,7 +43,7 @@ pub(crate) async fn ask(client: Result<Client, Failure>, now: Timestamp) -> Hear
             let mut checks = vec![readiness(status, &body)];
             checks.extend(clock(body.get("clock").unwrap_or(&Value::Null)));
             checks.extend(pauses(&client).await);
-            checks.extend(tenants(&client, now).await);
+            checks.extend(tenants(&client, trying, now).await);
             Heard { runs: true, checks }
         }
         Err(Failure::NoSocket { .. }) => {
@@ -124,23 +132,28 @@ fn paused(item: &Value) -> Check {
 }
 
 /// Every tenant that the caller may see, else its own.
-async fn tenants(client: &Client, now: Timestamp) -> Vec<Check> {
+async fn tenants(client: &Client, trying: Option<&Config>, now: Timestamp) -> Vec<Check> {
     let Ok(tenants) = client.list(&["v1", "tenants"], &[]).await else {
-        return tenant(client, "", now).await;
+        return tenant(client, "", trying, now).await;
     };
     let mut checks = Vec::new();
     for item in &tenants {
         let name =
             if tenants.len() > 1 { format!("{}: ", field(item, "name")) } else { String::new() };
         let acting = client.clone().acting_for(Some(field(item, "id")));
-        checks.extend(tenant(&acting, &name, now).await);
+        checks.extend(tenant(&acting, &name, trying, now).await);
     }
     checks
 }
 
-async fn tenant(client: &Client, name: &str, now: Timestamp) -> Vec<Check> {
+async fn tenant(
+    client: &Client,
+    name: &str,
+    trying: Option<&Config>,
+    now: Timestamp,
+) -> Vec<Check> {
     let mut checks = match client.list(&["v1", "connections"], &[]).await {
-        Ok(items) => items.iter().map(|item| connections::check(item, name)).collect(),
+        Ok(items) => items.iter().map(|item| connections::check(item, name, now)).collect(),
         Err(failure) => {
             let fix = "use a key that may read connections, or run this on the hub's machine";
             vec![Check::note(NOT_ALLOWED, &format!("{name}connections"), failure.to_string(), fix)]
@@ -152,5 +165,9 @@ async fn tenant(client: &Client, name: &str, now: Timestamp) -> Vec<Check> {
     if let Ok(items) = client.list(&["v1", "ops", "unexpandable"], &[]).await {
         checks.extend(calendars::unexpandable(&items, name));
     }
+    if let Some(config) = trying {
+        checks.extend(google::tenants_client(client, config, name).await);
+    }
+    checks.extend(google::failed_links(client, name, now).await);
     checks
 }

@@ -9,8 +9,10 @@ mod connections;
 mod database;
 mod disk;
 mod files;
+mod google;
 mod hub;
 mod machine;
+mod reach;
 mod run;
 
 pub(crate) use run::Doctor;

@@ -8,7 +8,7 @@ use super::{
     check::{Check, State, render},
     classes::{ALL, SETTINGS},
     database::database,
-    disk, files, hub, machine,
+    disk, files, google, hub, machine, reach,
 };
 use crate::{
     cli::{
@@ -97,7 +97,8 @@ impl Doctor {
 
     async fn examine(&self, config: &Config, before: &Before) -> anyhow::Result<Vec<Check>> {
         let now = SystemClock.now();
-        let heard = hub::ask(self.client(config, before)?, now).await;
+        let trying = (!self.offline).then_some(config);
+        let heard = hub::ask(self.client(config, before)?, trying, now).await;
         let (database, sealed) = database(config, now).await;
         let runs_here = heard.runs && !self.is_elsewhere(before);
         let mut checks = vec![
@@ -120,6 +121,8 @@ impl Doctor {
         checks.push(machine::zone_rules(now));
         if !self.offline {
             checks.push(machine::names().await);
+            checks.extend(reach::public_address(config, google::is_set_up(config)).await);
+            checks.extend(google::own_client(config).await);
         }
         checks.push(machine::networks(&config.allow_net));
         checks.push(machine::port(config.listen, runs_here));

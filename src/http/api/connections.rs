@@ -13,7 +13,11 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{events::settle, refusal::by, render::ConnectionView};
+use super::{
+    events::settle,
+    refusal::by,
+    render::{ConnectionView, GrantView},
+};
 use crate::{
     http::{
         Api, Problem, Scope,
@@ -206,6 +210,17 @@ fn with_relink_url(api: &Api, caller: &Caller, row: &ConnectionRow, view: &mut C
     }
 }
 
+/// What is known of the grant behind a connection, where there is one.
+async fn grant(tx: &mut Tx, row: &ConnectionRow) -> Result<Option<GrantView>, Problem> {
+    match row.provider {
+        Provider::Google | Provider::Microsoft => {
+            let found = tx.grants().get(&row.tenant_id, &row.connection_id).await?;
+            Ok(found.map(Into::into))
+        }
+        Provider::Caldav | Provider::Ics => Ok(None),
+    }
+}
+
 async fn rendered(
     api: &Api,
     caller: &Caller,
@@ -219,6 +234,7 @@ async fn rendered(
     let paused = tx.pauses().on(tenant, connection, row.provider).await?;
     let tag = (header::ETAG, etag(row.revision));
     let mut view = ConnectionView::of(row.clone(), &calendars, paused);
+    view.grant = grant(&mut tx, &row).await?;
     with_relink_url(api, caller, &row, &mut view);
     Ok((status, [tag], Json(view)))
 }
@@ -295,6 +311,7 @@ async fn list(
         let held = pauses.iter().filter(concerns);
         let held = held.fold(Paused::default(), |all, pause| all.and(pause.paused));
         let mut view = ConnectionView::of(row.clone(), &calendars, held);
+        view.grant = grant(&mut tx, &row).await?;
         with_relink_url(&api, &caller, &row, &mut view);
         items.push(view);
     }

@@ -14,7 +14,7 @@ use crate::{
     http::{
         Api, Problem,
         auth::Caller,
-        extract::{Body, Path, check_text, id},
+        extract::{Body, Page, PageQuery, Path, Query, check_text, id},
         wire::{Instant, Iso},
     },
     link::{Asked, Mode, NewVisit, Visit},
@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(make)).routes(routes!(get))
+    OpenApiRouter::new().routes(routes!(make, list)).routes(routes!(get))
 }
 
 const USUAL: Duration = Duration::from_secs(3_600);
@@ -135,6 +135,21 @@ async fn make(
         expires_at: visit.row.expires_at.into(),
     };
     Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Lists visits in the order in which they were made, with what became of them; forgotten some time after their end.
+#[utoipa::path(get, path = "/v1/link-sessions", tag = "Connections and calendars",
+    security(("key" = ["connections:read"])), params(PageQuery),
+    responses((status = 200, body = Page<LinkSessionView>), (status = "default", body = Problem)))]
+async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<LinkSessionView>>, Problem> {
+    let after: Option<LinkSessionId> = page.after()?;
+    let visits = api.hub.visits.list(&caller.tenant, after.as_ref(), page.rows()?).await?;
+    let page = Page::cut(visits, page.limit()?, |visit| visit.row.session_id.to_string());
+    Ok(Json(page.map(|visit| LinkSessionView::of(&api, &visit))))
 }
 
 /// Tells what became of a visit.

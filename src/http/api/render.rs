@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     http::wire::{Instant, Iso},
     model::states::{ConnectionState, InitialSync, Provider},
-    store::{CalendarRow, ConnectionRow, Paused},
+    store::{CalendarRow, ConnectionRow, GrantRow, Paused},
     sync::words::in_words,
 };
 
@@ -103,11 +103,32 @@ pub(super) struct PausedView {
     pub writes: bool,
 }
 
+/// A grant that a person gave at a provider.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct GrantView {
+    /// When somebody agreed on the hub's page; null for a grant that was made elsewhere.
+    pub given_at: Option<Instant>,
+    /// When it ends by itself, where the provider says so: Google does of apps in testing.
+    pub ends_at: Option<Instant>,
+    /// When the provider was heard to refuse it.
+    pub ended_at: Option<Instant>,
+}
+
+impl From<GrantRow> for GrantView {
+    fn from(row: GrantRow) -> Self {
+        Self {
+            given_at: row.given_at.map(Into::into),
+            ends_at: row.ends_at.map(Into::into),
+            ended_at: row.ended_at.map(Into::into),
+        }
+    }
+}
+
 /// A connection.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "con_0198c1", "provider": "caldav", "account_label": "me@example.org",
     "external_id": null, "state": "healthy", "access": "read", "progress": {"calendars": 2, "done": 2},
-    "last_ok_at": "2026-03-02T09:00:00Z", "last_error": null, "paused": {"reads": false, "writes": false}, "relink_url": null,
+    "last_ok_at": "2026-03-02T09:00:00Z", "last_error": null, "paused": {"reads": false, "writes": false}, "grant": null, "relink_url": null,
     "calendars": [],
     "metadata": {}, "created_at": "2026-03-01T08:00:00Z"}))]
 pub(super) struct ConnectionView {
@@ -127,6 +148,8 @@ pub(super) struct ConnectionView {
     pub last_error_text: Option<&'static str>,
     /// Whether an operator has the hub ask nothing of it.
     pub paused: PausedView,
+    /// Of a provider where a person signs in; null for others.
+    pub grant: Option<GrantView>,
     /// Where a person signs in again, when that is needed.
     pub relink_url: Option<String>,
     pub calendars: Vec<CalendarView>,
@@ -152,6 +175,7 @@ impl ConnectionView {
             last_error_text: last_error.as_deref().map(in_words),
             last_error,
             paused: PausedView { reads: paused.reads, writes: paused.writes },
+            grant: None,
             relink_url: None,
             calendars: calendars
                 .iter()

@@ -3,6 +3,7 @@
 mod calendars;
 mod databases;
 mod files;
+mod google;
 mod surroundings;
 
 use std::{
@@ -74,6 +75,17 @@ const SURROUNDINGS: Table = &[
     ("clock_wrong", "timedatectl"),
     ("database_pooler", "max_prepared_statements"),
 ];
+const GOOGLE: Table = &[
+    ("public_url_missing", "CALHUB_PUBLIC_URL"),
+    ("public_url_plain", "an https address"),
+    ("public_url_unreachable", "curl -i"),
+    ("redirect_uri_mismatch", "Authorised redirect URIs: add exactly http://127.0.0.1:"),
+    ("oauth_client_refused", "Clients"),
+    ("oauth_client_untried", "accounts.google.com"),
+    ("oauth_testing_mode", "Audience -> Publish app"),
+    ("api_disabled", "Library -> Google Calendar API -> Enable"),
+    ("missing_scope", "leaves every box ticked"),
+];
 /// What no test brings about, and why.
 const ELSEWHERE: &[(&str, &str)] = &[(
     "network_file_system",
@@ -96,7 +108,7 @@ fn every_class_is_provoked_by_some_test() {
         let anchor = line.rsplit('#').next().unwrap();
         assert!(slugs.contains(anchor), "the guide has no heading for: {line}");
     }
-    let tables = [FILES, MACHINE, SQLITE, POSTGRES, CALENDARS, SURROUNDINGS, ELSEWHERE];
+    let tables = [FILES, MACHINE, SQLITE, POSTGRES, CALENDARS, SURROUNDINGS, GOOGLE, ELSEWHERE];
     let provoked: BTreeSet<&str> = tables.into_iter().flatten().map(|(class, _)| *class).collect();
     assert_eq!(all, provoked);
 }

@@ -3,41 +3,12 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use simulators::{
-    AccountSpec, CalendarSpec, GoogleAccountSpec, GoogleCalendarSpec, GoogleClientSpec, World,
-};
+use simulators::{AccountSpec, CalendarSpec, GoogleAccountSpec, GoogleCalendarSpec};
 
-use crate::support::{
-    browser::{Browser, ENTER, SPACE, driver},
-    hub::HubProcess,
-};
+use super::site::site;
+use crate::support::browser::{Browser, ENTER, SPACE, driver};
 
-const CLIENT: &str = "1234.apps.googleusercontent.com";
 const SIZES: [(&str, (u32, u32)); 2] = [("desk", (1280, 900)), ("phone", (390, 844))];
-
-struct Site {
-    hub: HubProcess,
-    world: World,
-    simulated: String,
-}
-
-async fn site() -> Site {
-    let world = World::new(jiff::Timestamp::now());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let simulated = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(simulators::serve(world.clone(), listener));
-    let hub = HubProcess::start_as(None, |command| {
-        command
-            .env("CALHUB_GOOGLE_CLIENT_ID", CLIENT)
-            .env("CALHUB_GOOGLE_CLIENT_SECRET", "GOCSPX-x")
-            .env("CALHUB_GOOGLE_BASE_URL", &simulated)
-            .env("CALHUB_GOOGLE_OAUTH_BASE_URL", format!("{simulated}/g"));
-    })
-    .await;
-    let redirect = format!("{}/oauth/google/callback", hub.url);
-    world.add_google_client(GoogleClientSpec::new(CLIENT, "GOCSPX-x").redirect_uri(&redirect));
-    Site { hub, world, simulated }
-}
 
 /// Keeps a picture of the page, where somebody wants to look at it.
 async fn picture(browser: &Browser, name: &str) {
@@ -58,6 +29,16 @@ async fn is_well_made(browser: &Browser) {
     assert_eq!(browser.run("return document.scripts.length").await, json!(0));
 }
 
+/// Opens a session's address and presses its button.
+async fn enter(browser: &Browser, made: &serde_json::Value, page: &str) {
+    browser.go(made["url"].as_str().unwrap()).await;
+    browser.says("works in this browser only").await;
+    is_well_made(browser).await;
+    browser.tab_to("it.type === 'submit'").await;
+    browser.press(&[ENTER]).await;
+    browser.says(page).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_google_account_is_linked_by_keys_alone() {
     let Some(driver) = driver() else { return };
@@ -73,8 +54,7 @@ async fn a_google_account_is_linked_by_keys_alone() {
         let (status, made) = site.hub.post("/v1/link-sessions", &asked).await;
         assert_eq!(status, 201, "{made}");
         let browser = Browser::open(&driver, size).await;
-        browser.go(made["url"].as_str().unwrap()).await;
-        browser.says("Connect your calendar").await;
+        enter(&browser, &made, "What is read and written").await;
         is_well_made(&browser).await;
         picture(&browser, &format!("{name}-1-choose")).await;
         // The secret does not stay in the address.
@@ -132,8 +112,7 @@ async fn a_caldav_account_is_linked_managed_and_taken_out() {
     account.add_calendar(CalendarSpec::new("desk"));
     let (_, made) = site.hub.post("/v1/link-sessions", &json!({"mode": "link"})).await;
     let browser = Browser::open(&driver, SIZES[1].1).await;
-    browser.go(made["url"].as_str().unwrap()).await;
-    browser.says("Connect your calendar").await;
+    enter(&browser, &made, "What is read and written").await;
     let address = format!("{}{}", site.simulated, account.path());
     for (password, says) in [("wrong", "was not accepted"), ("right", "Your calendar is connected")]
     {
@@ -149,8 +128,7 @@ async fn a_caldav_account_is_linked_managed_and_taken_out() {
     let connection = site.hub.get(&path).await.1["connection_id"].as_str().unwrap().to_owned();
     let asked = json!({"mode": "manage", "connection_id": connection});
     let (_, made) = site.hub.post("/v1/link-sessions", &asked).await;
-    browser.go(made["url"].as_str().unwrap()).await;
-    browser.says("Connected calendars").await;
+    enter(&browser, &made, "Connected calendars").await;
     is_well_made(&browser).await;
     browser.tab_to("it.tagName === 'SUMMARY' && it.innerText === 'Disconnect'").await;
     browser.press(&[ENTER]).await;
