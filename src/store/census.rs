@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::{
     ids::{CalendarId, ConnectionId, TenantId},
-    states::{ConnectionState, Delivery, Provider},
+    states::{ConnectionState, Delivery, Provider, PushState},
 };
 
 const DAY_S: i64 = 24 * 60 * 60;
@@ -35,6 +35,26 @@ impl Stored for ConnectionCount {
             provider: columns.get("provider")?,
             state: columns.get("state")?,
             code: columns.get("code")?,
+            total: columns.get("total")?,
+        })
+    }
+}
+
+/// How many calendars are told of alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushCount {
+    pub provider: Provider,
+    pub push: PushState,
+    pub total: i64,
+}
+
+impl Stored for PushCount {
+    const TABLE: &'static str = "calendars";
+
+    fn read(columns: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            provider: columns.get("provider")?,
+            push: columns.get("push")?,
             total: columns.get("total")?,
         })
     }
@@ -124,6 +144,16 @@ impl Census<'_> {
     /// Calendars whose last pull failed, by how.
     pub async fn failing(&mut self) -> Result<Vec<FailureCount>> {
         self.0.all(include_str!("sql/census_failing.sql"), &[]).await
+    }
+
+    /// Calendars by how well their provider tells of changes.
+    pub async fn push(&mut self) -> Result<Vec<PushCount>> {
+        self.0.all(include_str!("sql/census_push.sql"), &[]).await
+    }
+
+    /// Calendars whose channel was not seen to at the last try, by why.
+    pub async fn unwatched(&mut self) -> Result<Vec<FailureCount>> {
+        self.0.all(include_str!("sql/census_unwatched.sql"), &[]).await
     }
 
     /// Calendars of which a removal is held back.

@@ -10,7 +10,7 @@ use prometheus::Gauge;
 
 use super::{
     Ledger, bookings::Bookings, budget::Budget, calendars::Calendars, connections::Connections,
-    database::Database, work::Work,
+    database::Database, push::Push, work::Work,
 };
 use crate::{
     hub::Hub,
@@ -25,6 +25,7 @@ pub(super) struct Census {
     counted: Option<Timestamp>,
     calendars: Calendars,
     connections: Connections,
+    push: Push,
     work: Work,
     bookings: Bookings,
     budget: Budget,
@@ -40,6 +41,7 @@ impl Census {
             counted: None,
             calendars: Calendars::new(ledger),
             connections: Connections::new(ledger),
+            push: Push::new(ledger),
             work: Work::new(ledger),
             bookings: Bookings::new(ledger),
             budget: Budget::new(ledger),
@@ -78,6 +80,7 @@ impl Census {
     async fn count_stored(&mut self, hub: &Hub, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = hub.store.read().await?;
         self.connections.count(&mut tx, now).await?;
+        self.push.count(&mut tx).await?;
         self.work.count(&mut tx, now).await?;
         self.bookings.count(&mut tx, now).await?;
         self.database.count(&mut tx).await?;

@@ -9,7 +9,7 @@ use crate::{
     store::{StoreError, Tx},
 };
 
-const LINKABLE: [Provider; 2] = [Provider::Caldav, Provider::Ics];
+const LINKABLE: [Provider; 3] = [Provider::Caldav, Provider::Ics, Provider::Google];
 const STATES: [ConnectionState; 6] = [
     ConnectionState::Syncing,
     ConnectionState::Healthy,

@@ -11,6 +11,7 @@ mod connections;
 mod database;
 mod level;
 mod machine;
+mod push;
 mod work;
 
 use std::{fmt, sync::Arc, time::Duration};
