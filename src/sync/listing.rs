@@ -1,7 +1,7 @@
 //! Listing a connection's calendars: new ones, renamed ones, gone ones. It is also how a refused login is
 //! probed, at the price of one request.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use connectors::{Connector, RemoteCalendar, Verb};
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use super::{
     health::Note,
     lanes::{ASIDE, Lane},
     pull::covered,
-    schedule::{self, Failure, LIST_EVERY, after, expected_max_age, next_poll},
+    schedule::{self, Failure, LIST_EVERY, LIST_TOLD, after, expected_max_age, next_poll},
     state::{Consequence, Login, consequence, is_pulled},
     timeline::Happened,
     traffic::counted,
@@ -23,7 +23,7 @@ use crate::{
     drill::{Bug, Point, is_back, reach},
     model::{
         ids::{CalendarId, ConnectionId, TenantId},
-        states::{ConnectionState, InitialSync},
+        states::{ConnectionState, InitialSync, PushState},
         time::{Zone, resolve_zone, tzdb},
     },
     secrets::SecretsError,
@@ -117,7 +117,8 @@ impl Engine {
         match listing {
             Ok(listing) => {
                 self.listed(claimed, &row, &*connector, listing, asked).await.map_err(plain)?;
-                Ok(next_poll(self.clock.now(), LIST_EVERY, &*self.entropy))
+                let every = self.lists_every(tenant, id).await.map_err(plain)?;
+                Ok(next_poll(self.clock.now(), every, &*self.entropy))
             }
             Err(error) => {
                 self.obey(&way.pace, &error.kind).await.map_err(|e| plain(e.into()))?;
@@ -125,6 +126,18 @@ impl Engine {
                 Err((error.into(), tries))
             }
         }
+    }
+
+    /// What a listing finds beside pulls is new calendars and other names; where one of them is told of, that may wait.
+    async fn lists_every(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<Duration, SyncError> {
+        let calendars =
+            self.store.read().await?.calendars().by_connection(tenant, connection).await?;
+        let is_told = calendars.iter().any(|calendar| calendar.push == PushState::Healthy);
+        Ok(if is_told { LIST_TOLD } else { LIST_EVERY })
     }
 
     async fn listed(

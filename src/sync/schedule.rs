@@ -22,6 +22,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often a window is moved on, and how often calendars are listed.
 pub const ADVANCE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 pub const LIST_EVERY: Duration = Duration::from_secs(60 * 60);
+/// The same where the provider tells of changes: a listing an hour would cost more than all that is read.
+pub const LIST_TOLD: Duration = Duration::from_secs(6 * 60 * 60);
 /// A quarantined removal is looked at again after this, plus a little.
 pub const SECOND_LOOK: Duration = Duration::from_secs(60);
 
