@@ -11,4 +11,4 @@ mod leases;
 mod outages;
 mod pacing;
 mod refusals;
-mod site;
+pub mod site;

@@ -17,7 +17,7 @@ use simulators::{Account, AccountSpec, Act, Calendar, CalendarSpec, Clock, Fault
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 #[derive(Clone, Copy, Debug)]
-struct WallClock;
+pub struct WallClock;
 
 impl Clock for WallClock {
     fn now(&self) -> Timestamp {
@@ -26,7 +26,7 @@ impl Clock for WallClock {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct RealSleep;
+pub struct RealSleep;
 
 impl Sleeper for RealSleep {
     fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {

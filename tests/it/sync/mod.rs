@@ -7,3 +7,4 @@ mod following;
 mod linking;
 mod locks;
 mod losing;
+mod visible;

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use super::{
+    canaries_google::Recorded,
     pair::dump,
     plain_keys::{grep_bytes, opened},
 };
@@ -49,6 +50,7 @@ struct Scene {
     origin: String,
     log: tempfile::TempDir,
     answers: Vec<(String, String)>,
+    google: Recorded,
 }
 
 impl Scene {
@@ -59,12 +61,14 @@ impl Scene {
         tokio::spawn(serve(world.clone(), listener));
         let log = tempfile::tempdir().unwrap();
         let file = File::create(log.path().join("hub.log")).unwrap();
+        let google = Recorded::new().await;
         let hub = HubProcess::start_as(database_url, |command| {
+            google.settings(command);
             command.env("CALHUB_LOG_FILTER", "trace");
             command.stdout(file.try_clone().unwrap()).stderr(file);
         })
         .await;
-        Self { hub, world, origin, log, answers: Vec::new() }
+        Self { hub, world, origin, log, answers: Vec::new(), google }
     }
 
     /// Asks the hub and keeps what it answered.
@@ -395,6 +399,12 @@ fn words(kek: &str) -> Vec<String> {
         "kanarijson",
         "kanaribooked",
         "kanariunauthorized",
+        "kanarimessage",
+        "kanarireason",
+        "kanaridescription",
+        "kanariuri",
+        "kanariword",
+        "kanarideadgrant",
     ];
     words.extend(others.map(str::to_owned));
     words.sort();
@@ -405,6 +415,8 @@ fn words(kek: &str) -> Vec<String> {
 async fn searched(database_url: Option<&str>) {
     let mut scene = Scene::new(database_url).await;
     live(&mut scene).await;
+    let answers = scene.google.live(&scene.hub).await;
+    scene.answers.extend(answers);
     let engine = if database_url.is_some() { Engine::Postgres } else { Engine::Sqlite };
     let file = format!("sqlite:{}", scene.hub.dir.path().join("calhub.db").display());
     let rows = dump(database_url.unwrap_or(&file), engine).await;
@@ -413,6 +425,7 @@ async fn searched(database_url: Option<&str>) {
     assert!(keys.len() >= 2, "the tenant's data key and the hash key");
     let mut words = words(kek.trim());
     words.extend(keys.iter().flat_map(|key| key.words()));
+    words.extend(scene.google.words());
     let mut hits = Vec::new();
     for (what, answer) in &scene.answers {
         let answer = answer.to_ascii_lowercase();
