@@ -56,7 +56,7 @@ pub use crate::{
     feed::{Content, Feed, FeedKnobs, FeedSpec, Gzip, Validators, giant_event, large_feed, nested},
     google::{
         GoogleAccount, GoogleAccountSpec, GoogleCalendar, GoogleCalendarSpec, GoogleClientSpec,
-        GoogleKnobs, Notification, Publishing, Role,
+        GoogleKnobs, Notification, Publishing, Refusal, Role, Throttling,
     },
     log::{Entry, Mail, Violation},
     microsoft::{

@@ -188,6 +188,11 @@ impl World {
         self.state().log.clone()
     }
 
+    /// The request that was answered last.
+    pub fn last_request(&self) -> Option<Entry> {
+        self.state().log.last().cloned()
+    }
+
     pub fn clear_log(&self) {
         self.state().log.clear();
     }

@@ -33,6 +33,11 @@ impl GoogleCalendar {
         &self.id
     }
 
+    /// Whose list it is in.
+    pub fn account(&self) -> &GoogleAccount {
+        &self.account
+    }
+
     /// Does something at the person's own desk, and reads what became of it.
     fn at_desk(&self, act: impl FnOnce(&mut Desk<'_>) -> Result<String, Refusal>) -> Edited {
         self.account.google(|google, now| {

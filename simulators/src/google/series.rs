@@ -128,8 +128,10 @@ impl Series {
         let goes_on = |local: DateTime| to.is_none_or(|to| self.instant(local) < to);
         let mut all: BTreeSet<DateTime> =
             self.added.iter().copied().filter(|local| goes_on(*local)).collect();
+        // Those that are left out take no place among the first.
+        let enough = most.saturating_add(self.left_out.len());
         for rule in &self.rules {
-            all.extend(rule.starts(self.start, &self.zone, most, goes_on));
+            all.extend(rule.starts(self.start, &self.zone, enough, goes_on));
         }
         if self.rules.is_empty() && goes_on(self.start) {
             all.insert(self.start);

@@ -40,6 +40,16 @@ async fn instances_are_called_by_their_original_start() {
 }
 
 #[tokio::test]
+async fn a_series_may_leave_out_its_first_occurrence() {
+    let mut event = all_day();
+    event["recurrence"] = json!(["RRULE:FREQ=DAILY;COUNT=3", "EXDATE;VALUE=DATE:20270301"]);
+    let api = with_series(event).await;
+    let left = api.get("calendars/primary/events/feast0/instances").await;
+    assert_eq!(left.ids(), ["feast0_20270302", "feast0_20270303"]);
+    api.is_by_the_book();
+}
+
+#[tokio::test]
 async fn an_instance_is_found_by_its_original_start_after_a_move() {
     let api = with_series(weekly("series")).await;
     let id = "series_20270308T080000Z";
