@@ -158,6 +158,12 @@ pub enum Bug {
     LossUnnoticed,
     /// Each hub is polite to hosts on its own.
     PacingPerProcess,
+    /// Each hub draws requests from budgets of its own.
+    BudgetPerProcess,
+    /// Whoever is asked to leave a provider alone asks on.
+    RetryAfterUnheard,
+    /// A calendar that is told of is not polled.
+    PushInsteadOfPolls,
     /// What failed last time runs among all the rest.
     FailingAmongAll,
     /// A listing wakes work before it notes what becomes of the connection.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -18,6 +18,7 @@ pub(crate) struct Bearer {
     provider: &'static str,
     transport: Transport,
     tokens: Arc<dyn Tokens>,
+    cost: fn(&Method) -> u32,
 }
 
 impl Bearer {
@@ -26,14 +27,19 @@ impl Bearer {
         transport: Transport,
         tokens: Arc<dyn Tokens>,
     ) -> Self {
-        Self { provider, transport, tokens }
+        Self { provider, transport, tokens, cost: |_| 1 }
+    }
+
+    /// The same where some requests take more of the provider's quota than others.
+    pub(crate) fn costing(self, cost: fn(&Method) -> u32) -> Self {
+        Self { cost, ..self }
     }
 
     /// Sends a request and returns its reply; where the token is refused, the reply to the same with another one.
     ///
     /// # Errors
     ///
-    /// [`Kind::Unauthorized`] when no other token is to be had.
+    /// [`Kind::Unauthorized`] when no other token is to be had; [`Kind::Throttled`] when nothing may be asked now.
     pub(crate) async fn send(
         &self,
         operation: &'static str,
@@ -41,12 +47,15 @@ impl Bearer {
         is_refused: impl Fn(&Response<Bytes>) -> bool,
     ) -> Result<Response<Bytes>> {
         let call = Call::new(self.provider, operation).unpaced();
+        let units = (self.cost)(request.method());
         let token = self.tokens.access_token().await?;
+        self.tokens.spend(units).await?;
         let reply = self.transport.send(&call, signed(request.clone(), &token)?).await?;
         if !is_refused(&reply) {
             return Ok(reply);
         }
         let token = self.tokens.instead_of(&token).await?;
+        self.tokens.spend(units).await?;
         self.transport.send(&call, signed(request, &token)?).await
     }
 }

@@ -52,6 +52,16 @@ pub trait Tokens: fmt::Debug + Send + Sync {
     ///
     /// As [`Tokens::access_token`].
     async fn instead_of(&self, refused: &SecretString) -> Result<SecretString>;
+
+    /// Takes so many units out of what the account, and all accounts of its OAuth client, may ask in a minute. Asked
+    /// before each request to the API.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Throttled`] when there is none left for now, or the provider wants to be left alone.
+    async fn spend(&self, _units: u32) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What an access token lives where the server does not say.

@@ -252,7 +252,9 @@ CREATE TABLE hosts (
     busy_owner      TEXT,
     busy_until_us   BIGINT,
     live_owner      TEXT,
-    live_until_us   BIGINT
+    live_until_us   BIGINT,
+    -- How far ahead its budget of requests is spent.
+    spent_until_us  BIGINT
 );
 
 CREATE TABLE idempotency (

@@ -251,7 +251,9 @@ CREATE TABLE hosts (
     busy_owner      TEXT,
     busy_until_us   INTEGER,
     live_owner      TEXT,
-    live_until_us   INTEGER
+    live_until_us   INTEGER,
+    -- How far ahead its budget of requests is spent.
+    spent_until_us  INTEGER
 );
 
 CREATE TABLE idempotency (

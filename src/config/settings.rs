@@ -97,6 +97,11 @@ pub struct OAuthApp {
     pub cloud: String,
     #[serde(default)]
     pub directory: String,
+    /// What the provider lets all accounts of the client ask in a minute, and one of them; 0 for no limit.
+    #[serde(default)]
+    pub requests_per_minute: u32,
+    #[serde(default)]
+    pub account_requests_per_minute: u32,
 }
 
 impl Config {

@@ -85,7 +85,8 @@ impl Linker {
         let app = self.engine.wallet.app(tx, tenant, provider, client_id).await?;
         let unknown = || Kind::WrongClient.error("this hub does not know the provider");
         let oauth = self.engine.connectors.oauth(provider, &given.realm).ok_or_else(unknown)?;
-        let grant = FreshGrant::new(oauth, app, given.refresh_token.clone(), granted);
+        let paced = (Arc::clone(&self.engine.wallet), login.pace(None));
+        let grant = FreshGrant::new(paced, oauth, app, given.refresh_token.clone(), granted);
         Ok(Some(Arc::new(grant)))
     }
 

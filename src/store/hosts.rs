@@ -40,6 +40,21 @@ pub enum Taken {
     Closed(Timestamp),
 }
 
+/// What came of asking for a part of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawn {
+    Yes,
+    /// All of it is spent; in so long there is room for this again.
+    In(Duration),
+}
+
+/// A part of a budget: how long it takes to grow, and how much may lie ahead of the time that has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    pub grows: Duration,
+    pub ahead: Duration,
+}
+
 /// Hosts that asked to be left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClosedHosts {
@@ -114,6 +129,36 @@ impl Hosts<'_> {
         self.0.optional_value(include_str!("sql/host_closed_until.sql"), &args).await
     }
 
+    /// The same for whichever of two is closed longer.
+    pub async fn closed_until_either(
+        &mut self,
+        (one, other): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        let args = [one.into(), other.into(), now.into()];
+        self.0.optional_value(include_str!("sql/host_closed_until_either.sql"), &args).await
+    }
+
+    /// Draws a part of what may be asked of a host, which grows with time; by the database's clock on PostgreSQL, so
+    /// that all hubs together draw no more than there is.
+    pub async fn draw(&mut self, host: &str, draw: Draw, now: Timestamp) -> Result<Drawn> {
+        const DRAW: Sql = Sql::parted(
+            include_str!("sql/host_draw.sqlite.sql"),
+            include_str!("sql/host_draw.postgres.sql"),
+        );
+        const ROOM: Sql = Sql::parted(
+            include_str!("sql/host_room.sqlite.sql"),
+            include_str!("sql/host_room.postgres.sql"),
+        );
+        let args = [host.into(), micros(draw.grows).into(), micros(draw.ahead).into(), now.into()];
+        if self.0.optional_value::<String>(DRAW, &args).await?.is_some() {
+            return Ok(Drawn::Yes);
+        }
+        let wait: Option<i64> = self.0.optional_value(ROOM, &args).await?;
+        let wait = u64::try_from(wait.unwrap_or_default()).unwrap_or_default();
+        Ok(Drawn::In(Duration::from_micros(wait)))
+    }
+
     /// Keeps everybody from a host until then.
     pub async fn close(&mut self, host: &str, until: Timestamp, now: Timestamp) -> Result<()> {
         let args = [host.into(), until.into(), now.into()];
@@ -122,7 +167,8 @@ impl Hosts<'_> {
     }
 
     /// Sets right what a clock wrote that is ahead of ours, which is what is later than `limit`: a closed host
-    /// is left alone from now on for as long as it asked for, and a place that is taken until then is free.
+    /// is left alone from now on for as long as it asked for, a place that is taken until then is free, and what was
+    /// spent ahead of that time is spent.
     pub async fn turn_back(&mut self, limit: Timestamp, now: Timestamp) -> Result<()> {
         let args = [now.into(), limit.into()];
         self.0.execute(include_str!("sql/host_turn_back.sql"), &args).await?;

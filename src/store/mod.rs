@@ -64,7 +64,7 @@ pub use examine::{Examination, Unfit, examine};
 pub use feeds::{FeedRow, Feeds};
 pub use grants::{GrantRow, Grants, NewToken};
 pub use holds::{HoldRow, Holds};
-pub use hosts::{ClosedHosts, HostPlace, Hosts, Taken, Talk};
+pub use hosts::{ClosedHosts, Draw, Drawn, HostPlace, Hosts, Taken, Talk};
 pub use idempotency::{Begun, Idempotency, IdempotencyKey};
 pub use instance::Instance;
 pub use keys::{KeyRow, Keys};

@@ -32,6 +32,7 @@ use super::{
     timeline::Happened,
 };
 use crate::{
+    drill::{Bug, is_back},
     model::{
         ids::{CalendarId, ChannelId, ConnectionId, TenantId},
         states::PushState,
@@ -542,6 +543,7 @@ impl Engine {
 /// The poll interval of a calendar, by how well it is told of.
 pub(super) fn paced(every: Duration, push: Option<PushState>) -> Duration {
     match push {
+        Some(PushState::Healthy) if is_back(Bug::PushInsteadOfPolls) => HOPELESS,
         Some(PushState::Healthy) => every.max(PUSHED_POLL),
         _ => every,
     }

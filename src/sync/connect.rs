@@ -1,6 +1,6 @@
 //! Logins as they are kept, and the connectors made from them.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, num::NonZeroU32, sync::Arc};
 
 use connectors::{
     Connector,
@@ -42,6 +42,7 @@ pub struct Grant {
 /// By what a conversation with a provider is paced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pace {
+    pub(crate) provider: Provider,
     /// One conversation at a time: the host, or the account where one host answers for everybody.
     pub(crate) place: String,
     /// What all accounts of one OAuth client share.
@@ -86,8 +87,11 @@ impl Login {
     /// one that is not known yet.
     pub(crate) fn pace(&self, identity: Option<&str>) -> Pace {
         match self {
-            Self::Caldav { .. } | Self::Ics { .. } => Pace { place: self.host(), project: None },
+            Self::Caldav { .. } | Self::Ics { .. } => {
+                Pace { provider: self.provider(), place: self.host(), project: None }
+            }
             Self::OAuth(Grant { provider, client_id, refresh_token, .. }) => Pace {
+                provider: *provider,
                 place: format!(
                     "{} {}",
                     provider.as_str(),
@@ -189,6 +193,20 @@ pub trait Connectors: fmt::Debug + Send + Sync {
 
     /// The operator's own OAuth client at a provider.
     fn app(&self, provider: Provider) -> Option<&App>;
+
+    /// What a provider lets its accounts ask in a minute, where it says so.
+    fn budget(&self, _provider: Provider) -> Budget {
+        Budget::default()
+    }
+}
+
+/// Requests a minute, by what a provider counts them; `None` where there is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// Of one account.
+    pub account: Option<NonZeroU32>,
+    /// Of all accounts of one OAuth client.
+    pub project: Option<NonZeroU32>,
 }
 
 /// The private networks that a tenant was narrowed to; `None` where it may reach all that the hub may. A

@@ -206,7 +206,7 @@ impl Engine {
         let learned = connection.learned.clone();
         let tokens = match &way.login {
             Login::Caldav { .. } | Login::Ics { .. } => None,
-            Login::OAuth(_) => Some(self.wallet.tokens(connection)),
+            Login::OAuth(_) => Some(self.wallet.tokens(connection, &way.pace)),
         };
         self.connectors.connect(&way.login, learned, way.allow_net.as_deref(), tokens)
     }

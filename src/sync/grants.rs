@@ -17,16 +17,19 @@ use std::{
 
 use async_trait::async_trait;
 use connectors::{
-    Kind,
+    Kind, RetryAfter, Throttle,
     oauth::{App, Granted, OAuth, Realm, Tokens},
 };
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    connect::{Grant, Login},
+    connect::{Grant, Login, Pace},
     engine::{Engine, Parts, login_place, mint_name},
     error::SyncError,
+    pacing::key_of,
+    quota::Quota,
+    schedule::not_before,
 };
 use crate::{
     clock::{Clock, Entropy},
@@ -53,6 +56,7 @@ const SPREAD_MS: u64 = 180_000;
 /// The access tokens of all connections.
 pub(crate) struct Wallet {
     parts: Parts,
+    pub(super) quota: Quota,
     flights: Mutex<HashMap<ConnectionId, Arc<Flight>>>,
 }
 
@@ -103,13 +107,18 @@ type Whose<'a> = (&'a TenantId, &'a ConnectionId);
 
 impl Wallet {
     pub(super) fn new(parts: Parts) -> Self {
-        Self { parts, flights: Mutex::default() }
+        Self { quota: Quota::new(parts.clone()), parts, flights: Mutex::default() }
     }
 
     /// The tokens of a stored connection.
-    pub(super) fn tokens(self: &Arc<Self>, connection: &ConnectionRow) -> Arc<dyn Tokens> {
+    pub(super) fn tokens(
+        self: &Arc<Self>,
+        connection: &ConnectionRow,
+        pace: &Pace,
+    ) -> Arc<dyn Tokens> {
         Arc::new(StoredTokens {
             wallet: Arc::clone(self),
+            pace: pace.clone(),
             tenant: connection.tenant_id.clone(),
             connection: connection.connection_id.clone(),
             last: Mutex::default(),
@@ -234,8 +243,41 @@ impl Wallet {
         let Some(oauth) = self.parts.connectors.oauth(*provider, realm) else {
             return Err(Kind::WrongClient.error("this hub does not know the provider"));
         };
-        let granted = oauth.refresh(&app, refresh_token).await?;
+        let granted = self.refreshed(&oauth, &app, refresh_token).await?;
         self.store(whose, owner, refresh_token, &granted).await.map_err(told)
+    }
+
+    /// Asks a token endpoint, unless it wants to be left alone: whoever shares the OAuth client heeds that.
+    async fn refreshed(
+        &self,
+        oauth: &OAuth,
+        app: &App,
+        refresh_token: &SecretString,
+    ) -> connectors::Result<Granted> {
+        let key = key_of(&self.parts.vault, &format!("tokens of {}", app.client_id));
+        let store = |error: StoreError| told(error.into());
+        let now = self.now();
+        let mut tx = self.parts.store.glance().await.map_err(store)?;
+        let closed = tx.hosts().closed_until(&key, now).await.map_err(store)?;
+        drop(tx);
+        if let Some(until) = closed {
+            let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+            let (retry_after, scope) = (Some(RetryAfter::In(wait)), Throttle::Account);
+            return Err(Kind::Throttled { retry_after, scope }
+                .error("the sign-in server asked to be left alone"));
+        }
+        let outcome = oauth.refresh(app, refresh_token).await;
+        if let Err(connectors::Error {
+            kind: Kind::Throttled { retry_after: Some(asked), .. },
+            ..
+        }) = &outcome
+        {
+            let now = self.now();
+            let mut tx = self.parts.store.begin().await.map_err(store)?;
+            tx.hosts().close(&key, not_before(now, *asked), now).await.map_err(store)?;
+            tx.commit().await.map_err(store)?;
+        }
+        outcome
     }
 
     async fn store(
@@ -377,13 +419,14 @@ impl Engine {
     ) -> Result<SecretString, SyncError> {
         let row = self.store.read().await?.connections().get(tenant, connection).await?;
         let row = row.ok_or(SyncError::Gone)?;
-        Ok(self.wallet.tokens(&row).access_token().await?)
+        Ok(self.wallet.token((tenant, &row.connection_id), None).await?.secret)
     }
 }
 
 /// The tokens of one stored connection. What was read once is good until it is to be renewed.
 struct StoredTokens {
     wallet: Arc<Wallet>,
+    pace: Pace,
     tenant: TenantId,
     connection: ConnectionId,
     last: Mutex<Option<Token>>,
@@ -418,11 +461,17 @@ impl Tokens for StoredTokens {
     async fn instead_of(&self, refused: &SecretString) -> connectors::Result<SecretString> {
         self.another(Some(refused)).await
     }
+
+    async fn spend(&self, units: u32) -> connectors::Result<()> {
+        self.wallet.quota.spend(&self.pace, units).await
+    }
 }
 
 /// A grant that belongs to no connection yet.
 #[derive(Debug)]
 pub(crate) struct FreshGrant {
+    wallet: Arc<Wallet>,
+    pace: Pace,
     oauth: OAuth,
     app: App,
     given: SecretString,
@@ -432,12 +481,13 @@ pub(crate) struct FreshGrant {
 impl FreshGrant {
     /// `got` is what came with the grant, where it was given just now.
     pub(crate) fn new(
+        (wallet, pace): (Arc<Wallet>, Pace),
         oauth: OAuth,
         app: App,
         refresh_token: SecretString,
         got: Option<Granted>,
     ) -> Self {
-        Self { oauth, app, given: refresh_token, got: tokio::sync::Mutex::new(got) }
+        Self { wallet, pace, oauth, app, given: refresh_token, got: tokio::sync::Mutex::new(got) }
     }
 
     /// What was granted, asked for at most once; with the refresh token that is good now.
@@ -445,7 +495,7 @@ impl FreshGrant {
         let mut got = self.got.lock().await;
         let granted = match &*got {
             Some(granted) => granted.clone(),
-            None => self.oauth.refresh(&self.app, &self.given).await?,
+            None => self.wallet.refreshed(&self.oauth, &self.app, &self.given).await?,
         };
         let refresh_token = granted.refresh_token.clone().unwrap_or_else(|| self.given.clone());
         let granted = Granted { refresh_token: Some(refresh_token), ..granted };
@@ -462,6 +512,10 @@ impl Tokens for FreshGrant {
     /// What a provider has just given and refuses at once is not asked for again.
     async fn instead_of(&self, _refused: &SecretString) -> connectors::Result<SecretString> {
         Err(Kind::Unauthorized.error("the access token that was just given is refused"))
+    }
+
+    async fn spend(&self, units: u32) -> connectors::Result<()> {
+        self.wallet.quota.spend(&self.pace, units).await
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     drill::{Bug, hurried, is_back},
+    secrets::Vault,
     store::{Claimed, HostPlace, StoreError, Taken, Talk, Tx, WorkRow},
 };
 
@@ -36,21 +37,16 @@ pub(crate) struct Live<'a> {
 impl Engine {
     /// What stands for a host in the store. It names neither the host nor a tenant.
     pub(super) fn host_key(&self, host: &str) -> String {
-        let text = match is_back(Bug::PacingPerProcess) {
-            true => format!("host {host} {}", self.owner()),
-            false => format!("host {host}"),
-        };
-        let hash = self.vault.hash_secret(&text);
-        hash.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        match is_back(Bug::PacingPerProcess) {
+            true => key_of(&self.vault, &format!("{host} {}", self.owner())),
+            false => key_of(&self.vault, host),
+        }
     }
 
     /// Asks for a claimed row's place at its host, unless the claim brought it.
     pub(crate) async fn enter(&self, row: &WorkRow, pace: &Pace) -> Result<Taken, StoreError> {
         let host = self.host_key(&pace.place);
-        if let Some(until) = self.project_closed(pace).await? {
+        if let Some(until) = self.is_spent(pace).await? {
             return Ok(Taken::Closed(until));
         }
         if row.host.as_ref() == Some(&host) {
@@ -80,12 +76,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Until when all that share an OAuth client are to leave its provider alone. Those who wait for it come back one
-    /// by one, not all at once.
-    async fn project_closed(&self, pace: &Pace) -> Result<Option<Timestamp>, StoreError> {
+    /// Until when an account is to leave its provider alone, because all that share its OAuth client are, or because
+    /// there are no requests left for now. Those who wait for it come back one by one, not all at once.
+    async fn is_spent(&self, pace: &Pace) -> Result<Option<Timestamp>, StoreError> {
         let Some(project) = &pace.project else { return Ok(None) };
         let (key, now) = (self.host_key(project), self.clock.now());
-        let until = self.store.read().await?.hosts().closed_until(&key, now).await?;
+        let closed = self.store.glance().await?.hosts().closed_until(&key, now).await?;
+        let until = match closed.filter(|_| !is_back(Bug::RetryAfterUnheard)) {
+            Some(until) => Some(until),
+            None => self.wallet.quota.begin(pace).await?,
+        };
         let mut spread = [0; 2];
         self.entropy.fill(&mut spread);
         let spread = Duration::from_millis(u64::from(u16::from_be_bytes(spread)) / 4);
@@ -95,6 +95,9 @@ impl Engine {
     /// Keeps every hub from a host, an account or an OAuth client's provider for as long as it asked for.
     pub(crate) async fn obey(&self, pace: &Pace, kind: &Kind) -> Result<(), StoreError> {
         let Kind::Throttled { retry_after: Some(asked), scope } = kind else { return Ok(()) };
+        if is_back(Bug::RetryAfterUnheard) {
+            return Ok(());
+        }
         let closed = match (scope, &pace.project) {
             (Throttle::Project, Some(project)) => project,
             (Throttle::Project | Throttle::Account | Throttle::Host, _) => &pace.place,
@@ -120,7 +123,7 @@ impl Engine {
     ///
     /// [`SyncError::HostClosed`] when the host asked to be left alone, or others keep reading.
     pub(crate) async fn enter_live(&self, pace: &Pace) -> Result<Live<'_>, SyncError> {
-        if let Some(until) = self.project_closed(pace).await? {
+        if let Some(until) = self.is_spent(pace).await? {
             return Err(SyncError::HostClosed(until));
         }
         let talk = Talk { host: self.host_key(&pace.place), owner: self.next_owner() };
@@ -137,6 +140,15 @@ impl Engine {
         }
         Err(SyncError::HostClosed(after(self.clock.now(), LIVE_LOOK * 10)))
     }
+}
+
+/// What stands for a host, an account or an OAuth client in the store.
+pub(super) fn key_of(vault: &Vault, name: &str) -> String {
+    let hash = vault.hash_secret(&format!("host {name}"));
+    hash.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 impl Live<'_> {

@@ -1,6 +1,6 @@
 //! The providers as the operator has set them up, and the connectors for each.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use connectors::{
     Connector, Kind,
@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 use url::Url;
 
-use super::connect::{Connectors, Grant, Login};
+use super::connect::{Budget, Connectors, Grant, Login};
 use crate::{
     config::OAuthApp,
     model::states::{Access, Provider},
@@ -41,6 +41,7 @@ struct Place {
     /// Where the operator's own client is registered; a tenant's is registered where it says, or there.
     realm: Realm,
     app: Option<App>,
+    budget: Budget,
 }
 
 impl Place {
@@ -52,7 +53,11 @@ impl Place {
             |secret| App { client_id: app.client_id.clone(), secret, realm: realm.clone() };
         let client = secret.map(client);
         let (api, authority) = (app.base_url.clone(), app.oauth_base_url.clone());
-        Self { api, authority, realm, app: client }
+        let budget = Budget {
+            account: NonZeroU32::new(app.account_requests_per_minute),
+            project: NonZeroU32::new(app.requests_per_minute),
+        };
+        Self { api, authority, realm, app: client, budget }
     }
 
     /// The cloud that a client is registered in; `None` where the operator has stated addresses, and it says nothing else.
@@ -141,6 +146,14 @@ impl Connectors for Providers {
             Provider::Google => self.google.app.as_ref(),
             Provider::Microsoft => self.microsoft.app.as_ref(),
             Provider::Caldav | Provider::Ics => None,
+        }
+    }
+
+    fn budget(&self, provider: Provider) -> Budget {
+        match provider {
+            Provider::Google => self.google.budget,
+            Provider::Microsoft => self.microsoft.budget,
+            Provider::Caldav | Provider::Ics => Budget::default(),
         }
     }
 }
@@ -255,6 +268,8 @@ mod tests {
             oauth_base_url: url(oauth),
             cloud: cloud.to_owned(),
             directory: String::new(),
+            requests_per_minute: 0,
+            account_requests_per_minute: 0,
         };
         let nobody = std::sync::Arc::new(Nobody);
         let transport = Transport::in_process(nobody, connectors::transport::Settings::default());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 
 use super::{
     errors::{self, About, refused},
@@ -17,6 +17,8 @@ use crate::{
 };
 
 const PROVIDER: &str = "google";
+/// What a patch takes out of the quota; every other call takes one.
+const PATCH_UNITS: u32 = 3;
 
 /// Google's API, with a grant.
 #[derive(Debug)]
@@ -27,7 +29,8 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(transport: Transport, tokens: Arc<dyn Tokens>, api: Api) -> Self {
-        Self { bearer: Bearer::new(PROVIDER, transport, tokens), api }
+        let cost = |method: &Method| if method == Method::PATCH { PATCH_UNITS } else { 1 };
+        Self { bearer: Bearer::new(PROVIDER, transport, tokens).costing(cost), api }
     }
 
     /// Sends a request and returns its reply, whatever its status but 401.

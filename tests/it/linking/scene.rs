@@ -111,6 +111,16 @@ pub fn token_calls(world: &World) -> usize {
 
 /// The `nth` hub on a database, which reaches what the service is.
 pub async fn hub_on(nth: u64, store: Store, service: Arc<dyn Service>) -> TestHub {
+    hub_with(nth, store, service, &[]).await
+}
+
+/// The same with more settings.
+pub async fn hub_with(
+    nth: u64,
+    store: Store,
+    service: Arc<dyn Service>,
+    more: &[(&str, &str)],
+) -> TestHub {
     let api = ORIGIN.to_owned();
     let oauth = format!("{ORIGIN}/g");
     let variables = [
@@ -120,8 +130,9 @@ pub async fn hub_on(nth: u64, store: Store, service: Arc<dyn Service>) -> TestHu
         ("CALHUB_GOOGLE_BASE_URL", &*api),
         ("CALHUB_GOOGLE_OAUTH_BASE_URL", &*oauth),
     ];
+    let variables: Vec<(&str, &str)> = variables.iter().chain(more).copied().collect();
     let mut all = vec![("CALHUB_DATA_DIR", "/nonexistent")];
-    all.extend(variables);
+    all.extend(&variables);
     let config = load(&Environment::of(&all), &Overrides::default()).unwrap();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let transport = transport_over(service, Arc::<calhub::sync::Traffic>::default());

@@ -1,5 +1,6 @@
 //! The engine against simulated providers, on both databases, moved by hand.
 
+mod budgets;
 mod channels;
 mod cutting;
 mod failing;
