@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use simulators::{Act, CalendarSpec, Fault, Turn, World};
+use simulators::{Act, CalendarSpec, Fault, GoogleCalendarSpec, Role, Turn, World};
 
 use super::{
     chance::Chance,
     events::Event,
+    google,
     time::Time,
-    truth::{Diary, Place, Truth},
+    truth::{Diary, Home, Place, Truth},
 };
 
 /// Edits some calendar as its owner would, and tells what was done.
@@ -45,6 +46,16 @@ pub fn edit(truth: &mut Truth, time: &Time, chance: &mut Chance) -> String {
             event.cancelled = !event.cancelled;
             event.edits += 1;
             "cancelled or not:"
+        }
+        4 if event.rule.is_some() && chance.one_in(2) => {
+            let new = truth.fresh("ev");
+            let diary = &mut truth.diaries[which];
+            if diary.split(&uid, &new, chance, time) {
+                return format!("{}: {uid} is {new} from some day on", diary.name());
+            }
+            event.change_occurrence(chance);
+            diary.write(&uid, Some(event), time);
+            return format!("{}: an occurrence of {uid}", diary.name());
         }
         4..=6 if event.rule.is_some() => {
             event.change_occurrence(chance);
@@ -87,15 +98,34 @@ pub fn recollect(truth: &mut Truth, time: &Time, chance: &mut Chance) -> String 
     let collections: Vec<usize> = truth
         .living()
         .into_iter()
-        .filter(|n| matches!(truth.diaries[*n].place, Place::Collection(_)))
+        .filter(|n| !matches!(truth.diaries[*n].place, Place::Feed(_)))
         .collect();
     let Some(which) = (!collections.is_empty()).then(|| *chance.pick(&collections)) else {
         return "no collection".to_owned();
     };
     let link = truth.diaries[which].link;
     let old = &mut truth.diaries[which];
-    let Place::Collection(calendar) = &old.place else { return "no collection".to_owned() };
     let (owner, window) = (old.owner, old.window());
+    let calendar = match &old.place {
+        Place::Collection(calendar) => calendar,
+        Place::Google(calendar) => {
+            if calendar.role() == Some(Role::Owner)
+                && calendar.id() != calendar.account().email()
+                && chance.one_in(2)
+            {
+                calendar.remove();
+                old.exists = false;
+                return format!("{} is deleted", old.name());
+            }
+            let spec = GoogleCalendarSpec::new(&fresh).time_zone(owner);
+            let place = Place::Google(calendar.account().add_calendar(spec));
+            let mut diary = Diary::new(link, place, owner, window);
+            diary.publish(time);
+            truth.diaries.push(diary);
+            return format!("{fresh} is new");
+        }
+        Place::Feed(_) => return "no collection".to_owned(),
+    };
     match chance.below(3) {
         0 => {
             let told = format!("{} moves to {fresh}", calendar.name());
@@ -117,7 +147,7 @@ pub fn recollect(truth: &mut Truth, time: &Time, chance: &mut Chance) -> String 
             format!("{} is deleted", old.name())
         }
         _ => {
-            let account = truth.links[link].account.clone().unwrap();
+            let account = truth.links[link].caldav().unwrap().clone();
             let spec =
                 CalendarSpec { timezone_id: Some(owner.to_owned()), ..CalendarSpec::new(&fresh) };
             let place = Place::Collection(account.add_calendar(spec));
@@ -132,7 +162,9 @@ pub fn recollect(truth: &mut Truth, time: &Time, chance: &mut Chance) -> String 
 /// Plants a fault somewhere.
 pub fn plant(world: &World, truth: &Truth, chance: &mut Chance) -> String {
     let status = |status, retry_after_s| Act::Status { status, retry_after_s, body: String::new() };
+    let link = &truth.links[usize::try_from(chance.below(truth.links.len() as u64)).unwrap()];
     let act = match chance.below(24) {
+        _ if link.google().is_some() => Act::DropBefore,
         0 => status(401, None),
         1 => status(403, None),
         2 => status(404, None),
@@ -157,10 +189,19 @@ pub fn plant(world: &World, truth: &Truth, chance: &mut Chance) -> String {
         _ => Act::ExpireCursors,
     };
     let mut fault = Fault::new(act);
-    let link = &truth.links[usize::try_from(chance.below(truth.links.len() as u64)).unwrap()];
-    match (&link.account, chance.below(4)) {
+    match (&link.home, chance.below(4)) {
+        (Home::Google(account), whose) => {
+            let (act, method) = google::fault(chance);
+            fault = Fault::new(act);
+            if whose > 0 {
+                fault = fault.account(account.email());
+            }
+            if let Some(method) = method {
+                fault = fault.report(method);
+            }
+        }
         (_, 0) => {}
-        (Some(account), _) => {
+        (Home::Caldav(account), _) => {
             fault = fault.account(account.user());
             match chance.below(4) {
                 0 => fault = fault.report("sync-collection"),
@@ -169,7 +210,7 @@ pub fn plant(world: &World, truth: &Truth, chance: &mut Chance) -> String {
                 _ => {}
             }
         }
-        (None, _) => {
+        (Home::Feed, _) => {
             let living = truth.living();
             let feeds: Vec<String> = living
                 .iter()

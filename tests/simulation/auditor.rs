@@ -326,6 +326,7 @@ pub fn diary_of<'t>(
         links[diary.link].connection.as_ref() == Some(&row.connection_id)
             && match &diary.place {
                 Place::Feed(_) => true,
+                Place::Google(calendar) => row.provider_ref == calendar.id(),
                 Place::Collection(calendar) => row
                     .provider_ref
                     .trim_end_matches('/')

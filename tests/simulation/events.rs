@@ -115,13 +115,19 @@ impl Event {
         self.edits += 1;
     }
 
+    /// Whether anything is left of a series once occurrences are left out.
+    pub fn has_occurrences(&self) -> bool {
+        let left_out = self.changes.values().filter(|change| **change == Change::LeftOut).count();
+        self.rule.is_none_or(|rule| i64::try_from(left_out).unwrap() < rule.count)
+    }
+
     fn step(&self, n: i64) -> jiff::Span {
         let rule = self.rule.unwrap_or(Rule { weekly: false, every: 1, count: 1 });
         (n * rule.every * if rule.weekly { 7 } else { 1 }).days()
     }
 
     /// The start of the nth occurrence, as the series says.
-    fn nth(&self, n: i64) -> Start {
+    pub fn nth(&self, n: i64) -> Start {
         match &self.start {
             Start::Utc(at) => Start::Utc(at.checked_add(self.step(n)).unwrap()),
             Start::Zoned(at, zone) => Start::Zoned(at.checked_add(self.step(n)).unwrap(), zone),
@@ -225,7 +231,8 @@ impl Event {
     }
 }
 
-fn property(name: &str, at: &Start) -> String {
+/// A line of iCalendar.
+pub fn property(name: &str, at: &Start) -> String {
     match at {
         Start::Utc(at) => format!("{name}:{}Z", at.strftime("%Y%m%dT%H%M%S")),
         Start::Zoned(at, zone) => format!("{name};TZID={zone}:{}", at.strftime("%Y%m%dT%H%M%S")),

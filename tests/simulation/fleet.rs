@@ -102,14 +102,16 @@ impl Fleet {
         let sum = |of: fn(&Tally) -> usize| self.ended.iter().map(of).sum::<usize>();
         let most = |of: fn(&Tally) -> usize| self.ended.iter().map(of).max().unwrap_or(0);
         println!(
-            "{} seeds: {} calendars, {} actions, {} steps, {} requests ({} with a fault), {} crashes, \
-             {:.0} simulated hours; slowest convergence {} s, most requests {}",
+            "{} seeds: {} calendars, {} actions, {} steps, {} requests ({} with a fault, {} throttled), \
+             {} notifications, {} crashes, {:.0} simulated hours; slowest convergence {} s, most requests {}",
             self.ended.len(),
             sum(|t| t.calendars),
             sum(|t| t.actions),
             sum(|t| t.steps),
             sum(|t| t.requests),
             sum(|t| t.faulted),
+            sum(|t| t.throttled),
+            sum(|t| t.told),
             sum(|t| t.crashes),
             self.ended.iter().map(|t| t.seconds).sum::<i64>() as f64 / 3600.0,
             self.ended.iter().map(|t| t.slowest).max().unwrap_or(0),
@@ -135,7 +137,13 @@ impl Fleet {
 
 /// Puts a fault back: some seed among the first `within` must notice.
 pub fn assert_found(bug: Bug, within: u64) {
-    let found = (1..=within).find(|seed| !one(*seed, &[bug]).faults.is_empty());
+    assert_found_where(bug, within, |_| true);
+}
+
+/// The same, and they must notice it so.
+pub fn assert_found_where(bug: Bug, within: u64, is_it: fn(&str) -> bool) {
+    let notices = |seed: &u64| one(*seed, &[bug]).faults.iter().any(|fault| is_it(fault));
+    let found = (1..=within).find(notices);
     let Some(seed) = found else { panic!("{bug:?} was not noticed by {within} seeds") };
     println!("{bug:?} is noticed by seed {seed}");
 }

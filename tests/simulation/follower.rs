@@ -35,7 +35,7 @@ impl Follower {
         trace: &Trace,
         faults: &mut Vec<String>,
     ) {
-        let mut told: BTreeMap<String, bool> = BTreeMap::new();
+        let mut told: BTreeMap<String, (bool, usize)> = BTreeMap::new();
         for row in news {
             let id = row.change.change_id.to_string();
             trace.line(format!(
@@ -53,8 +53,9 @@ impl Follower {
             self.copy.entry(id.clone()).or_default();
         }
         self.copy.retain(|id, _| rows.contains_key(id));
-        for (calendar, has_changed) in told {
-            if settled && !has_changed && rows.contains_key(&calendar) {
+        for (calendar, (has_changed, entries)) in told {
+            // What is taken here and given there is told in two, and in the end nothing has changed.
+            if settled && !has_changed && entries == 1 && rows.contains_key(&calendar) {
                 faults.push(format!("log: busy.changed of {calendar} tells of nothing"));
             }
         }
@@ -82,7 +83,7 @@ impl Follower {
         &mut self,
         row: &ChangeRow,
         rows: &Rows,
-        told: &mut BTreeMap<String, bool>,
+        told: &mut BTreeMap<String, (bool, usize)>,
         faults: &mut Vec<String>,
     ) {
         let (kind, subject) = (row.change.kind.as_str(), row.change.subject.clone());
@@ -100,7 +101,8 @@ impl Follower {
                 let there = rows.get(&subject).into_iter().flatten();
                 now.extend(there.filter(|span| !outside(span)));
                 now.sort_unstable();
-                *told.entry(subject.clone()).or_default() |= now != before;
+                let so_far = told.entry(subject.clone()).or_default();
+                *so_far = (so_far.0 || now != before, so_far.1 + 1);
                 self.copy.insert(subject, now);
             }
             "calendar.ready" if !self.ready.insert(subject.clone()) => {

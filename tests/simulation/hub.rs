@@ -10,18 +10,19 @@ use std::{
 
 use calhub::{
     clock::SeededEntropy,
+    config::OAuthApp,
     drill::{Bug, Drill, Point},
     index::{Index, Tail},
     link::Linker,
     model::ids::TenantId,
     secrets::{Kek, Vault},
     store::{Options, Share, Store, TenantRow},
-    sync::{Engine, Lane, Parts},
+    sync::{Engine, Lane, Parts, Providers},
 };
 use connectors::transport::{Fixed, Settings, Transport};
 use jiff::Timestamp;
 
-use super::wire::Wire;
+use super::{google, wire::Wire};
 
 /// When rows can be claimed, by the hub's clock.
 pub type Dues = Vec<(Timestamp, Lane)>;
@@ -38,6 +39,33 @@ pub struct Hub {
     entropy: Arc<SeededEntropy>,
     /// The clock at the last step; beyond all times at the first.
     last: AtomicI64,
+}
+
+/// The way to all providers, with an OAuth client at those that need one.
+fn connectors(wire: &Wire, settings: Settings) -> Providers {
+    let at = |path: &str| format!("https://{}{path}", google::HOST).parse().ok();
+    let none = OAuthApp {
+        client_id: String::new(),
+        client_secret: None,
+        client_secret_file: None,
+        base_url: None,
+        oauth_base_url: None,
+        cloud: String::new(),
+        directory: String::new(),
+        requests_per_minute: 0,
+        account_requests_per_minute: 0,
+    };
+    let google = OAuthApp {
+        client_id: google::CLIENT.to_owned(),
+        client_secret: Some(google::SECRET.to_owned().into()),
+        base_url: at(""),
+        oauth_base_url: at("/g"),
+        requests_per_minute: google::OF_PROJECT,
+        account_requests_per_minute: google::OF_ACCOUNT,
+        ..none.clone()
+    };
+    let transport = Transport::in_process(Arc::new(wire.clone()), settings);
+    Providers::new(transport, &google, &none)
 }
 
 impl Hub {
@@ -79,8 +107,9 @@ impl Hub {
             vault: Arc::new(vault),
             clock: clock.clone(),
             entropy: entropy.clone(),
-            connectors: Arc::new(Transport::in_process(Arc::new(wire.clone()), settings)),
+            connectors: Arc::new(connectors(wire, settings)),
         }));
+        engine.listen_at(google::HUB.parse().unwrap());
         wire.serve(Some((Arc::clone(&engine), tenant.clone())));
         let index = Arc::new(Index::default());
         let tail = Tail::new(store.clone(), Arc::clone(&index), clock);

@@ -17,6 +17,7 @@ mod converge;
 mod events;
 mod fleet;
 mod follower;
+mod google;
 mod hub;
 mod people;
 mod run;
@@ -70,6 +71,26 @@ fn a_sweep_before_the_last_page_is_found() {
 #[test]
 fn believing_every_loss_is_found() {
     fleet::assert_found(Bug::NoQuarantine, 100);
+}
+
+/// Google's 410, and what it says of a calendar there.
+#[test]
+fn a_swallowed_410_of_googles_is_found() {
+    fleet::assert_found_where(Bug::SwallowedGone, 100, |fault| fault.contains('@'));
+}
+
+#[test]
+fn a_request_before_retry_after_is_found() {
+    let at_google = |fault: &str| {
+        let whom = fault.split(" was asked at").next().unwrap_or_default();
+        fault.contains("before Retry-After") && (whom.contains('@') || whom == google::CLIENT)
+    };
+    fleet::assert_found_where(Bug::RetryAfterUnheard, 150, at_google);
+}
+
+#[test]
+fn notifications_without_polls_beneath_are_found() {
+    fleet::assert_found_where(Bug::PushInsteadOfPolls, 150, |fault| fault.contains("too late"));
 }
 
 /// By hand: `scripts/simulate`.

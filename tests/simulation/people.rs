@@ -9,9 +9,10 @@ use simulators::{AccountSpec, CalendarSpec, FeedSpec, Profile, profile::LimitPol
 use super::{
     chance::Chance,
     events::{Event, ZONES},
+    google,
     run::Run,
     time::Time,
-    truth::{Diary, Link, Place, Truth},
+    truth::{Diary, Home, Link, Place, Truth},
 };
 
 /// The dialects that accounts are drawn from.
@@ -33,10 +34,15 @@ const PROFILES: [&str; 12] = [
 impl Run {
     /// People with calendars and feeds, all linked and read once.
     pub async fn settle_in(&mut self) {
-        for n in 0..1 + self.chance.below(2) {
-            self.add_person(n);
+        google::set_up(&self.world, &mut self.chance);
+        // Somebody at Google and somebody elsewhere, or two at Google, whose client's quota is one.
+        self.add_google(0);
+        if self.chance.one_in(4) {
+            self.add_google(1);
+        } else {
+            self.add_person(0);
         }
-        for n in 0..self.chance.below(3) {
+        for n in 0..self.chance.below(2) {
             self.add_feed(n);
         }
         let links = self.wire.truth.lock().unwrap().links.len();
@@ -74,13 +80,7 @@ impl Run {
             fill(&mut truth, diary, &self.time, chance);
         }
         self.trace.line(format!("# p{n} at {profile}"));
-        truth.links.push(Link {
-            host: format!("dav{n}.example"),
-            account: Some(account),
-            password: "right".to_owned(),
-            is_out_of_date: false,
-            connection: None,
-        });
+        truth.links.push(Link::new(format!("dav{n}.example"), Home::Caldav(account)));
     }
 
     fn add_feed(&mut self, n: u64) {
@@ -92,13 +92,7 @@ impl Run {
         let diary = Diary::new(link, Place::Feed(feed), owner, self.auditor.window);
         fill(&mut truth, diary, &self.time, chance);
         self.trace.line(format!("# feed{n}"));
-        truth.links.push(Link {
-            host: format!("ics{n}.example"),
-            account: None,
-            password: String::new(),
-            is_out_of_date: false,
-            connection: None,
-        });
+        truth.links.push(Link::new(format!("ics{n}.example"), Home::Feed));
     }
 
     /// Links, or links again with today's password, as the person would.
@@ -108,13 +102,14 @@ impl Run {
             let feed = truth.diaries.iter().find(|d| d.link == n).map(Diary::path);
             let link = &mut truth.links[n];
             link.is_out_of_date = false;
-            let login = match &link.account {
-                Some(account) => Login::Caldav {
+            let login = match &link.home {
+                Home::Google(account) => google::login(account),
+                Home::Caldav(account) => Login::Caldav {
                     url: format!("https://{}{}", link.host, account.path()),
                     username: account.user().to_owned(),
                     password: link.password.clone().into(),
                 },
-                None => {
+                Home::Feed => {
                     Login::Ics { url: format!("https://{}{}.ics", link.host, feed.unwrap()).into() }
                 }
             };
@@ -131,7 +126,10 @@ impl Run {
         self.trace.line(format!("@ link {host}: {told}"));
         let mut truth = self.wire.truth.lock().unwrap();
         match linked {
-            Ok(linked) => truth.links[n].connection = Some(linked.connection_id),
+            Ok(linked) => {
+                let link = &mut truth.links[n];
+                (link.connection, link.revoked) = (Some(linked.connection_id), None);
+            }
             Err(_) => truth.links[n].is_out_of_date = true,
         }
     }
@@ -140,22 +138,36 @@ impl Run {
     pub async fn change_password(&mut self) -> String {
         let wire = self.wire.clone();
         let mut truth = wire.truth.lock().unwrap();
-        let which = truth.links.iter().position(|link| link.account.is_some());
-        let Some(n) = which else { return "nobody has a password".to_owned() };
+        let with: Vec<usize> = (0..truth.links.len())
+            .filter(|n| !matches!(truth.links[*n].home, Home::Feed))
+            .collect();
+        let n = *self.chance.pick(&with);
         let link = &mut truth.links[n];
         if link.is_out_of_date {
             drop(truth);
             self.link(n).await;
             return "the person links again".to_owned();
         }
-        link.password = format!("{}x", link.password);
         link.is_out_of_date = true;
-        link.account.as_ref().unwrap().set_password(&link.password);
+        match &link.home {
+            Home::Caldav(account) => {
+                link.password = format!("{}x", link.password);
+                account.set_password(&link.password);
+            }
+            Home::Google(account) => {
+                account.revoke_grants();
+                link.revoked = Some((self.time.truth(), 0));
+                link.actions = self.tally.actions;
+                return format!("{} takes its grants back", account.email());
+            }
+            Home::Feed => {}
+        }
         format!("{} has another password", link.host)
     }
 }
 
-fn fill(truth: &mut Truth, mut diary: Diary, time: &Time, chance: &mut Chance) {
+/// Gives a calendar its events.
+pub fn fill(truth: &mut Truth, mut diary: Diary, time: &Time, chance: &mut Chance) {
     let today = time.truth().to_zoned(TimeZone::UTC).date();
     for _ in 0..2 + chance.below(9) {
         let uid = truth.fresh("ev");

@@ -4,26 +4,63 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use calhub::model::ids::ConnectionId;
 use jiff::Timestamp;
-use simulators::{Account, Calendar, Feed};
+use simulators::{Account, Calendar, Feed, GoogleAccount, GoogleCalendar};
 
 use super::{
-    events::{Event, file},
+    chance::Chance,
+    events::{Change, Event, Rule, file},
+    google::Ids,
     spans::{Spans, both, melt, union},
     time::Time,
 };
 
+/// Whose a login is.
+pub enum Home {
+    Caldav(Account),
+    Google(GoogleAccount),
+    /// An address is all that there is.
+    Feed,
+}
+
 /// A login that somebody linked.
 pub struct Link {
     pub host: String,
-    pub account: Option<Account>,
+    pub home: Home,
     pub password: String,
-    /// The person changed it and has not told the hub.
+    /// The person changed it, or took it back, and has not told the hub.
     pub is_out_of_date: bool,
     pub connection: Option<ConnectionId>,
+    /// When a grant was taken back, and the requests since.
+    pub revoked: Option<(Timestamp, usize)>,
+    /// Actions of the seed until then.
+    pub actions: usize,
+}
+
+impl Link {
+    pub fn new(host: String, home: Home) -> Self {
+        let password = "right".to_owned();
+        let (connection, revoked, actions) = (None, None, 0);
+        Self { host, home, password, is_out_of_date: false, connection, revoked, actions }
+    }
+
+    pub fn caldav(&self) -> Option<&Account> {
+        match &self.home {
+            Home::Caldav(account) => Some(account),
+            Home::Google(_) | Home::Feed => None,
+        }
+    }
+
+    pub fn google(&self) -> Option<&GoogleAccount> {
+        match &self.home {
+            Home::Google(account) => Some(account),
+            Home::Caldav(_) | Home::Feed => None,
+        }
+    }
 }
 
 pub enum Place {
     Collection(Calendar),
+    Google(GoogleCalendar),
     Feed(Feed),
 }
 
@@ -45,6 +82,8 @@ pub struct Diary {
     pub ever: BTreeSet<String>,
     /// The feed shows every other event only.
     pub halved: bool,
+    /// What its events are called at Google.
+    pub ids: Ids,
     window: (i64, i64),
 }
 
@@ -62,6 +101,7 @@ impl Diary {
             lied: None,
             ever: BTreeSet::new(),
             halved: false,
+            ids: Ids::default(),
             window,
         }
     }
@@ -70,6 +110,7 @@ impl Diary {
     pub fn name(&self) -> String {
         match &self.place {
             Place::Collection(calendar) => calendar.name().to_owned(),
+            Place::Google(calendar) => calendar.id().to_owned(),
             Place::Feed(feed) => feed.name().to_owned(),
         }
     }
@@ -78,6 +119,9 @@ impl Diary {
     pub fn path(&self) -> String {
         match &self.place {
             Place::Collection(calendar) => calendar.path(),
+            Place::Google(calendar) => {
+                format!("/calendar/v3/calendars/{}/events", calendar.id().replace('@', "%40"))
+            }
             Place::Feed(feed) => format!("/ics/{}", feed.name()),
         }
     }
@@ -85,10 +129,14 @@ impl Diary {
     /// Writes an event, or takes it away when it is `None`, at the provider and here.
     pub fn write(&mut self, uid: &str, event: Option<Event>, time: &Time) {
         self.ever.insert(uid.to_owned());
-        match event {
+        let old = match event {
             Some(event) => self.events.insert(uid.to_owned(), event),
             None => self.events.remove(uid),
         };
+        if let Place::Google(calendar) = &self.place {
+            let touched = self.ids.write(calendar, uid, old.as_ref(), self.events.get(uid));
+            self.ever.extend(touched);
+        }
         if let Place::Collection(calendar) = &self.place {
             let name = format!("{uid}.ics");
             match self.events.get(uid) {
@@ -97,6 +145,37 @@ impl Diary {
             }
         }
         self.publish(time);
+    }
+
+    /// Changes a series at Google from some occurrence on; what it is from there is another event.
+    pub fn split(&mut self, uid: &str, new: &str, chance: &mut Chance, time: &Time) -> bool {
+        let Place::Google(calendar) = &self.place else { return false };
+        let Some(series) = self.events.get(uid).filter(|event| !event.cancelled).cloned() else {
+            return false;
+        };
+        let Some(rule) = series.rule else { return false };
+        // Whatever is left out of a series counts differently in its halves.
+        if rule.count < 2 || series.changes.values().any(|change| *change == Change::LeftOut) {
+            return false;
+        }
+        let nth = chance.within(1, rule.count - 1);
+        // What does not take place cannot be changed.
+        if series.changes.contains_key(&nth) {
+            return false;
+        }
+        let touched = self.ids.split(calendar, (uid, new), &series, nth);
+        self.ever.extend(touched);
+        let (mut before, mut after) = (series.clone(), series);
+        before.rule = Some(Rule { count: nth, ..rule });
+        before.changes.retain(|n, _| *n < nth);
+        after.start = after.nth(nth);
+        after.rule = Some(Rule { count: rule.count - nth, ..rule });
+        after.changes.clear();
+        after.uid = new.to_owned();
+        self.events.insert(uid.to_owned(), before);
+        self.events.insert(new.to_owned(), after);
+        self.publish(time);
+        true
     }
 
     /// Writes what a feed shows, and notes what is busy now.

@@ -146,8 +146,10 @@ impl Run {
     fn expire(&self) -> String {
         let truth = self.wire.truth.lock().unwrap();
         for diary in truth.living().iter().map(|n| &truth.diaries[*n]) {
-            if let Place::Collection(calendar) = &diary.place {
-                calendar.expire_cursors();
+            match &diary.place {
+                Place::Collection(calendar) => calendar.expire_cursors(),
+                Place::Google(calendar) => calendar.expire_sync_tokens(diary.ever.len() % 2 == 0),
+                Place::Feed(_) => {}
             }
         }
         "all cursors expire".to_owned()
@@ -158,12 +160,14 @@ impl Run {
         let chance = &mut self.chance;
         let living = truth.living();
         let diary = &truth.diaries[*chance.pick(&living)];
-        if let Place::Collection(calendar) = &diary.place {
-            if chance.one_in(2) {
+        match &diary.place {
+            Place::Collection(calendar) if chance.one_in(2) => {
                 calendar.unshare(*chance.pick(&[403, 404, 410]));
-            } else {
-                calendar.share_again();
             }
+            Place::Collection(calendar) => calendar.share_again(),
+            Place::Google(calendar) if chance.one_in(2) => calendar.unshare(),
+            Place::Google(calendar) => calendar.share_again(),
+            Place::Feed(_) => {}
         }
         format!("{} is shared or not", diary.name())
     }
@@ -209,7 +213,7 @@ impl Run {
         let mut diaries = truth.diaries.iter_mut();
         let feed = diaries.find_map(|diary| match &diary.place {
             Place::Feed(feed) => Some((feed.clone(), diary)),
-            Place::Collection(_) => None,
+            Place::Collection(_) | Place::Google(_) => None,
         });
         let Some((feed, diary)) = feed else { return "no feed".to_owned() };
         if self.chance.one_in(2) {

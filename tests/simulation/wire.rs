@@ -18,7 +18,7 @@ use http::{Request, Response, header};
 use jiff::{SignedDuration, Timestamp};
 use simulators::{Delivery, World};
 
-use super::{actions, chance::Chance, time::Time, trace::Trace, truth::Truth};
+use super::{actions, chance::Chance, google, time::Time, trace::Trace, truth::Truth};
 
 /// By how much a clock must be set back to be noticed.
 pub const NOTICED: SignedDuration = SignedDuration::from_mins(5);
@@ -48,12 +48,14 @@ struct Closed {
 struct State {
     /// Requests until something happens, and what.
     planned: Option<(u64, Interjection, u64)>,
-    /// Hosts that asked for room.
+    /// Hosts that asked for room; at Google, accounts, clients and the token endpoint.
     closed: BTreeMap<String, Closed>,
     /// The same when the step began.
     closed_before: BTreeMap<String, Closed>,
     /// Whether something has happened in the middle since the step began.
     has_happened: bool,
+    /// How often somebody was asked to wait.
+    sent_away: usize,
     /// A person waits for the answer: live checks are made whatever the host asked for.
     by_person: bool,
     faults: Vec<String>,
@@ -135,22 +137,31 @@ impl Wire {
         self.state.lock().unwrap().by_person = is_so;
     }
 
+    /// How often a provider asked for room.
+    pub fn sent_away(&self) -> usize {
+        self.state.lock().unwrap().sent_away
+    }
+
     /// What the hub did wrong here since the last call.
     pub fn take_faults(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().unwrap().faults)
     }
 
-    fn arrive(&self, host: &str) -> Option<(Interjection, u64)> {
+    /// Whoever asks must not be one who was to wait.
+    fn check(&self, whom: &str, (now, truth): (Timestamp, Timestamp)) {
         let mut state = self.state.lock().unwrap();
-        let (now, truth) = (self.time.hub(), self.time.truth());
         // A hub whose clock runs ahead cannot know better.
         let is_early = |closed: &Closed| now < closed.until && truth < closed.truly;
-        if let Some(closed) = state.closed.get(host).copied().filter(is_early)
+        if let Some(closed) = state.closed.get(whom).copied().filter(is_early)
             && !state.by_person
         {
             let until = closed.until;
-            state.faults.push(format!("{host} was asked at {now}, before Retry-After at {until}"));
+            state.faults.push(format!("{whom} was asked at {now}, before Retry-After at {until}"));
         }
+    }
+
+    fn arrive(&self) -> Option<(Interjection, u64)> {
+        let mut state = self.state.lock().unwrap();
         let (left, what, seed) = state.planned.as_mut()?;
         *left = left.saturating_sub(1);
         let due = (*left == 0).then_some((*what, *seed));
@@ -181,15 +192,18 @@ impl Wire {
         }
     }
 
-    fn note_retry_after(&self, host: &str, answer: &Response<Bytes>) {
+    fn note_retry_after(&self, whom: &str, answer: &Response<Bytes>) {
         let asked = answer.headers().get(header::RETRY_AFTER);
         let seconds = asked.and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
-        if let Some(seconds) = seconds.filter(|_| matches!(answer.status().as_u16(), 429 | 503)) {
+        if let Some(seconds) =
+            seconds.filter(|_| matches!(answer.status().as_u16(), 403 | 429 | 503))
+        {
             let wait = SignedDuration::from_secs(seconds);
             let told = self.time.hub();
             let closed = Closed { told, until: told + wait, truly: self.time.truth() + wait };
             let mut state = self.state.lock().unwrap();
-            let known = state.closed.entry(host.to_owned()).or_insert(closed);
+            state.sent_away += 1;
+            let known = state.closed.entry(whom.to_owned()).or_insert(closed);
             if closed.until > known.until {
                 *known = closed;
             }
@@ -201,17 +215,24 @@ impl Wire {
 impl Service for Wire {
     async fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
         let host = request.uri().host().unwrap_or_default().to_owned();
-        if let Some((what, seed)) = self.arrive(&host) {
+        if let Some((what, seed)) = self.arrive() {
             self.happen(what, seed).await;
         }
-        let sent = self.time.truth();
+        let (sent, by_hub) = (self.time.truth(), self.time.hub());
         let answer = self.world.call(request).await;
+        let askers = match self.world.last_request().filter(|_| host == google::HOST) {
+            Some(entry) => google::askers(&entry),
+            None => vec![host.clone()],
+        };
+        askers.iter().for_each(|whom| self.check(whom, (by_hub, sent)));
         if self.time.truth() >= sent + PATIENCE {
             return Err(Cut::TimedOut);
         }
         match answer {
             Ok(mut answer) => {
-                self.note_retry_after(&host, &answer);
+                let whom =
+                    if host == google::HOST { google::sent_away(&askers, &answer) } else { host };
+                self.note_retry_after(&whom, &answer);
                 if answer.extensions().get::<Delivery>() == Some(&Delivery::Chunked) {
                     answer.headers_mut().remove(header::CONTENT_LENGTH);
                     let chunked = header::HeaderValue::from_static("chunked");

@@ -1,6 +1,6 @@
 //! A hub with one resource whose calendar stands in a simulated account.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, ops::Deref, time::Duration};
 
 use calhub::{
     clock::Clock,
@@ -20,13 +20,26 @@ use crate::{
 };
 
 pub struct Place {
-    pub hub: TestHub,
-    pub world: World,
+    pub ground: Ground,
     pub account: Account,
     pub calendar: Calendar,
+}
+
+/// What there is of a place wherever the calendar stands.
+pub struct Ground {
+    pub hub: TestHub,
+    pub world: World,
     /// Ids at the hub.
     pub calendar_id: String,
     pub resource: String,
+}
+
+impl Deref for Place {
+    type Target = Ground;
+
+    fn deref(&self) -> &Ground {
+        &self.ground
+    }
 }
 
 impl Place {
@@ -52,6 +65,45 @@ impl Place {
             "provider": "caldav", "url": format!("{ORIGIN}{}", account.path()), "username": "anna",
             "password": "right", "access": "read_write",
         });
+        let ground = Ground::linked(hub, world, login, more).await;
+        Self { ground, account, calendar }
+    }
+
+    /// The same place with another hub.
+    pub fn with_hub(self, hub: TestHub) -> Self {
+        Self { ground: Ground { hub, ..self.ground }, ..self }
+    }
+
+    /// Anna drags an event in her calendar; the hub reads it and does what policies say.
+    pub async fn drag(&self, start: &str, new_start: &str, end: &str, new_end: &str) {
+        let event = self.stored().into_iter().find(|(_, body)| body.contains(start));
+        let (name, body) = event.expect("there is such an event");
+        let moved = body
+            .replace("@calhub", "%calhub")
+            .replace(end, "@")
+            .replace(start, new_start)
+            .replace('@', new_end)
+            .replace("%calhub", "@calhub");
+        self.calendar.put(&name, moved);
+        self.sync().await;
+        self.policies().await;
+    }
+
+    /// The bodies of all objects in the calendar.
+    pub fn objects(&self) -> Vec<String> {
+        self.stored().into_iter().map(|(_, body)| body).collect()
+    }
+
+    /// The same with their names.
+    pub fn stored(&self) -> Vec<(String, String)> {
+        let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
+        self.calendar.resources().into_iter().map(|(name, one)| (name, text(&one.body))).collect()
+    }
+}
+
+impl Ground {
+    /// An account with one calendar is linked, blocks Anna and takes her bookings.
+    pub async fn linked(hub: TestHub, world: World, login: Value, more: &Value) -> Self {
         hub.post("/v1/connections", login).await.expect(201);
         hub.hub.engine.step().await.unwrap();
         let calendars = hub.get("/v1/calendars").await.expect(200).body;
@@ -65,7 +117,7 @@ impl Place {
         }
         let resource = hub.post("/v1/resources", wanted).await.expect(201).id();
         hub.settle().await;
-        Self { hub, world, account, calendar, calendar_id, resource }
+        Self { hub, world, calendar_id, resource }
     }
 
     /// Runs all that is due, and lets the index see it.
@@ -133,37 +185,11 @@ impl Place {
         rows.map(|row| row["kind"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Anna drags an event in her calendar; the hub reads it and does what policies say.
-    pub async fn drag(&self, start: &str, new_start: &str, end: &str, new_end: &str) {
-        let event = self.stored().into_iter().find(|(_, body)| body.contains(start));
-        let (name, body) = event.expect("there is such an event");
-        let moved = body
-            .replace("@calhub", "%calhub")
-            .replace(end, "@")
-            .replace(start, new_start)
-            .replace('@', new_end)
-            .replace("%calhub", "@calhub");
-        self.calendar.put(&name, moved);
-        self.sync().await;
-        self.policies().await;
-    }
-
     /// Does what policies say about conflicts, and what follows.
     pub async fn policies(&self) {
         self.hub.hub.desk.follow_policies().await.unwrap();
         self.settle().await;
         self.sync().await;
-    }
-
-    /// The bodies of all objects in the calendar.
-    pub fn objects(&self) -> Vec<String> {
-        self.stored().into_iter().map(|(_, body)| body).collect()
-    }
-
-    /// The same with their names.
-    pub fn stored(&self) -> Vec<(String, String)> {
-        let text = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
-        self.calendar.resources().into_iter().map(|(name, one)| (name, text(&one.body))).collect()
     }
 
     pub fn now(&self) -> jiff::Timestamp {

@@ -215,7 +215,7 @@ async fn restored(bed: &Bed, file: &std::path::Path, place: Place) -> (Place, Op
     hub.clock.advance(
         Duration::try_from(late.duration_since(calhub::clock::Clock::now(&hub.clock))).unwrap(),
     );
-    (Place { hub, ..place }, database)
+    (place.with_hub(hub), database)
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ async fn taking_events_out_goes_on_after_an_outage_and_a_restart() {
 
         let store = bed.open_again().await;
         let hub = TestHub::beside(1, store, transport(&place.world), &[]).await;
-        let place = Place { hub, ..place };
+        let place = place.with_hub(hub);
         place.pass(Duration::from_secs(900)).await;
         assert_eq!(place.objects().len(), 2);
         assert_eq!(state(&place).await.as_deref(), Some("removing"));

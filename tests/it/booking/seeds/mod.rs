@@ -8,6 +8,7 @@
 
 mod person;
 mod run;
+mod shelf;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

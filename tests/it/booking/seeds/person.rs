@@ -9,13 +9,14 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use connectors::transport::{Cut, Service};
-use http::{Method, Request, Response, header};
+use http::{Request, Response, header};
 use rand_chacha::{
     ChaCha20Rng,
     rand_core::{RngCore, SeedableRng},
 };
-use simulators::{Calendar, World};
+use simulators::World;
 
+use super::shelf::Shelf;
 use crate::support::simulated::Simulated;
 
 /// Between the hub and the world. Clones are the same person.
@@ -25,7 +26,7 @@ pub struct Person(Arc<Mutex<Inner>>);
 struct Inner {
     world: World,
     chance: ChaCha20Rng,
-    calendar: Option<Calendar>,
+    shelf: Option<Shelf>,
     /// Whether edits fall between the hub's requests.
     interferes: bool,
     /// A fault to put into the hub: what it sends carries no condition.
@@ -52,7 +53,7 @@ impl Person {
         Self(Arc::new(Mutex::new(Inner {
             world: world.clone(),
             chance,
-            calendar: None,
+            shelf: None,
             interferes: false,
             is_blind,
             titles: BTreeMap::new(),
@@ -68,9 +69,9 @@ impl Person {
     }
 
     /// From now on the calendar is hers, and she is quick.
-    pub fn begins(&self, calendar: &Calendar) {
+    pub fn begins(&self, shelf: &Shelf) {
         let mut inner = self.inner();
-        (inner.calendar, inner.interferes) = (Some(calendar.clone()), true);
+        (inner.shelf, inner.interferes) = (Some(shelf.clone()), true);
     }
 
     /// From now on she leaves everything as it is.
@@ -113,11 +114,14 @@ impl Person {
 impl Service for Person {
     async fn call(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, Cut> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-        let is_write = method == Method::PUT || method == Method::DELETE;
+        let shelf = self.inner().shelf.clone();
+        let asked = shelf.as_ref().map(|shelf| shelf.asked(&request));
+        let is_write = asked.as_ref().is_some_and(|asked| asked.writes);
+        let reads_one = asked.as_ref().is_some_and(|asked| asked.reads_one);
+        let name = asked.map(|asked| asked.name).unwrap_or_default();
         let (world, before) = {
             let mut inner = self.inner();
-            if (is_write || method == Method::GET) && inner.interferes && inner.below(8) == 0 {
+            if (is_write || reads_one) && inner.interferes && inner.below(8) == 0 {
                 inner.interjected += 1;
                 inner.act(Some(&name));
             }
@@ -125,20 +129,24 @@ impl Service for Person {
                 request.headers_mut().remove(header::IF_MATCH);
                 request.headers_mut().remove(header::IF_NONE_MATCH);
             }
-            let before = inner.etag(&name).filter(|_| is_write && inner.unseen.contains(&name));
+            let is_unseen = is_write && inner.unseen.contains(&name);
+            let before = shelf.as_ref().filter(|_| is_unseen).and_then(|it| it.version(&name));
             (inner.world.clone(), before)
         };
         let answer = Simulated(world).call(request).await;
         let mut inner = self.inner();
-        if before.is_some() && inner.etag(&name) != before && !inner.may_be_blind(&method) {
+        if let (Some(shelf), true) = (&shelf, before.is_some())
+            && shelf.version(&name) != before
+            && !shelf.may_be_blind(&method, inner.world.account("anna").as_ref())
+        {
             inner.faults.push(format!("blind overwrite: {method} {path}"));
         }
-        if let Ok(answer) = &answer {
+        if let (Ok(answer), Some(shelf)) = (&answer, &shelf) {
             let body = String::from_utf8_lossy(answer.body());
-            if method == Method::GET && answer.status() == 200 {
+            if reads_one && answer.status() == 200 {
                 inner.unseen.remove(&name);
-            } else if body.contains("BEGIN:VCALENDAR") {
-                inner.unseen.retain(|name| !body.contains(name.as_str()));
+            } else if answer.status().is_success() {
+                inner.unseen.retain(|name| !shelf.shows(&body, name));
             }
         }
         let said = match &answer {
@@ -155,24 +163,12 @@ impl Inner {
         self.chance.next_u64() % most
     }
 
-    fn etag(&self, name: &str) -> Option<String> {
-        Some(self.calendar.as_ref()?.get(name)?.etag)
-    }
-
-    /// Some servers take out what they were told to take out, whatever has become of it.
-    fn may_be_blind(&self, method: &Method) -> bool {
-        let write = self.world.account("anna").map(|account| account.profile().write);
-        method == Method::DELETE && write.is_some_and(|write| !write.delete_honours_if_match)
-    }
-
     /// Gives one of the hub's events another title or time, or deletes it; mostly the one that is `wanted`.
     fn act(&mut self, wanted: Option<&str>) {
-        let Some(calendar) = self.calendar.clone() else { return };
-        let ours: Vec<(String, String)> = calendar
-            .resources()
-            .into_iter()
-            .filter_map(|(name, one)| Some((name, owner(&one.text())?)))
-            .collect();
+        let Some(shelf) = self.shelf.clone() else { return };
+        let papers = shelf.papers().into_iter();
+        let ours: Vec<(String, String)> =
+            papers.filter_map(|paper| Some((paper.name, paper.booking?))).collect();
         let wanted = ours.iter().position(|(name, _)| Some(name.as_str()) == wanted);
         let at = match (wanted, ours.len() as u64) {
             (_, 0) => return,
@@ -184,41 +180,20 @@ impl Inner {
         match self.below(5) {
             0..=1 => {
                 let title = format!("Mine {}", self.below(1_000));
-                let line = |line: &str| match line.starts_with("SUMMARY:") {
-                    true => format!("SUMMARY:{title}"),
-                    false => line.to_owned(),
-                };
-                calendar.edit_event(&name, |body| {
-                    body.lines().map(line).collect::<Vec<_>>().join("\r\n") + "\r\n"
-                });
+                shelf.retitle(&name, &title);
                 self.titles.insert(booking, title);
                 self.unseen.insert(name);
             }
             2..=3 => {
                 let minute = 1 + self.below(59);
-                calendar.edit_event(&name, |body| shifted(body, minute));
+                shelf.shift(&name, minute);
                 self.unseen.insert(name);
             }
             _ => {
-                calendar.delete(&name);
+                shelf.delete(&name);
                 self.titles.remove(&booking);
                 self.unseen.remove(&name);
             }
         }
     }
-}
-
-/// The same event, so many minutes after the hour.
-fn shifted(body: &str, minute: u64) -> String {
-    let line = |line: &str| match line.strip_prefix("DTSTART:") {
-        Some(at) => format!("DTSTART:{}{minute:02}00Z", &at[..11]),
-        None => line.to_owned(),
-    };
-    body.lines().map(line).collect::<Vec<_>>().join("\r\n") + "\r\n"
-}
-
-/// The booking whose event a calendar object is.
-pub fn owner(body: &str) -> Option<String> {
-    let line = body.lines().find_map(|line| line.strip_prefix("X-HUB-BOOKING:"))?;
-    Some(line.split('/').next().unwrap_or_default().to_owned())
 }
