@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use connectors::{Connector, RemoteCalendar, Verb};
+use connectors::{Connector, Kind, RemoteCalendar, Verb};
 use jiff::Timestamp;
 
 use super::{
@@ -155,12 +155,16 @@ impl Engine {
         let mut wakes = self.store_listing(&mut tx, tenant, connection, connector, listing).await?;
         tx.census().asked(tenant, AskedFor::AllOf(connection), row.provider, asked, now).await?;
         let calendars = tx.calendars().by_connection(tenant, connection).await?;
-        if !is_pulled(before.state) {
+        // Events need a scope that a listing does not: only a new grant brings what was missing.
+        let lacks_scope = before.state == ConnectionState::NeedsReauth
+            && before.last_error.as_deref() == Some(Kind::MissingScope.code());
+        let login = if lacks_scope { Login::Unheard } else { Login::Accepted };
+        if !is_pulled(before.state) && !lacks_scope {
             // The login works again: what was not asked meanwhile is asked now.
             calendars.iter().for_each(|calendar| wakes.add(calendar, Lane::Pull));
         }
         let note = Note {
-            login: Login::Accepted,
+            login,
             ok_at: Some(now),
             error: None,
             listing_failures: Some(0),

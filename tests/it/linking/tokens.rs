@@ -6,6 +6,7 @@ use calhub::drill::{Bug, Drill};
 use futures::future::join_all;
 use secrecy::ExposeSecret;
 use serde_json::json;
+use simulators::{Act, Fault};
 
 use super::scene::{CLIENT, Rotating, SCOPES, Scene, hub_on, token_calls, world};
 use crate::{
@@ -184,4 +185,33 @@ async fn no_token_and_no_secret_of_a_visit_stands_in_the_database() {
         }
     })
     .await;
+}
+
+/// What Google answers where the token lacks a scope.
+fn lacking() -> Act {
+    let body = json!({"error": {"code": 403, "message": "Request had insufficient authentication scopes.",
+        "errors": [{"domain": "global", "reason": "insufficientPermissions"}], "status": "PERMISSION_DENIED"}});
+    Act::Status { status: 403, retry_after_s: None, body: body.to_string() }
+}
+
+#[tokio::test]
+async fn a_listing_that_works_does_not_hide_that_events_lack_a_scope() {
+    let scene = Scene::new().await;
+    let connection = scene.import().await;
+    scene.step().await;
+    let path = format!("/v1/connections/{connection}");
+    scene.world.fault(Fault::new(lacking()).path("/calendar/v3/calendars/"));
+    for round in 0..6 {
+        scene.advance(3_600).await;
+        scene.step().await;
+        let found = scene.hub.get(&path).await.expect(200).body;
+        let told = (found["state"].as_str().unwrap(), found["last_error"].as_str().unwrap());
+        assert_eq!(told, ("needs_reauth", "missing_scope"), "round {round}");
+    }
+    scene.world.clear_faults();
+    let asked = json!({"provider": "google", "refresh_token": scene.ana.grant(CLIENT, &SCOPES)});
+    let again = scene.hub.post("/v1/connections", asked).await.expect(200);
+    assert_eq!(again.id(), connection, "a new grant for the same account");
+    scene.step().await;
+    assert_eq!(scene.hub.get(&path).await.body["state"], "healthy");
 }
