@@ -151,7 +151,7 @@ impl Linker {
     ///
     /// # Errors
     ///
-    /// [`Kind::WrongClient`] when there is none.
+    /// [`connectors::Kind::WrongClient`] when there is none.
     pub async fn client(
         &self,
         tenant: &TenantId,

@@ -23,7 +23,7 @@ async fn claim(
 
 async fn claim_one(tx: &mut Tx, now: Timestamp) -> WorkRow {
     // No two claims have one name.
-    let mut rows = claim(tx, "pull", &format!("hub.{now}"), 10, LEASE, now).await;
+    let mut rows = claim(tx, "pull", &format!("hub-{now}"), 10, LEASE, now).await;
     assert_eq!(rows.len(), 1);
     rows.remove(0)
 }

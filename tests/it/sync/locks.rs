@@ -8,10 +8,11 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use calhub::{
     audit::By,
+    clock::SystemEntropy,
     drill::{Bug, Drill},
     model::ids::{CalendarId, ConnectionId},
     store::{Claimed, Claiming, LinkRow, Share},
-    sync::{Lane, Removal, Selector},
+    sync::{Lane, Removal, Selector, mint_name},
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -240,10 +241,12 @@ impl Scene {
         let store = self.stage.store.clone();
         let now = self.stage.now() + Duration::from_hours(72);
         let mut held = Vec::new();
+        // No two claims have one name.
+        let owner = mint_name(&SystemEntropy);
         let mut tx = store.begin().await.unwrap();
         for lane in [Lane::Pull, Lane::List, Lane::Advance] {
             let (share, lease) = (Share::All, Duration::ZERO);
-            let ask = Claiming { share, owner: "beaten.1", limit: 8, lease, now, last: "" };
+            let ask = Claiming { share, owner: &owner, limit: 8, lease, now, last: "" };
             let rows = tx.work().claim(lane.as_str(), &ask).await.unwrap();
             held.extend(rows.iter().map(Claimed::from));
         }
