@@ -29,9 +29,9 @@ use url::Url;
 pub use self::knock::Refusal;
 
 use crate::{
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, Throttle},
     microsoft,
-    transport::{Call, Transport, refusal},
+    transport::{Call, Transport, refusal, retry_after},
 };
 
 /// The access tokens of one grant. Whoever gives them refreshes them, once for everybody who asks meanwhile.
@@ -301,6 +301,12 @@ impl OAuth {
             && let Some(error) = (self.endpoints.sorts)(reply.body())
         {
             return Err(error.with_status(status.as_u16()));
+        }
+        if let Some(asked) = retry_after(reply.headers()).filter(|_| !status.is_success()) {
+            // Whatever else the answer is called.
+            let detail = format!("the sign-in server of {} asks to be left alone", self.provider);
+            let kind = Kind::Throttled { retry_after: Some(asked), scope: Throttle::Account };
+            return Err(kind.error(detail).with_status(status.as_u16()));
         }
         if status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429) {
             return Err(refusal(&reply, &format!("the sign-in server of {}", self.provider)));

@@ -331,6 +331,9 @@ impl Engine {
         let now = self.clock.now();
         let tries = u32::try_from(work.attempts).unwrap_or(u32::MAX);
         let retry = |failure| schedule::retry(now, failure, tries, EVERY, &*self.entropy);
+        if remedy == Remedy::AskForLogin {
+            self.look_at(&task.tenant, &task.row.calendar_id).await?;
+        }
         let next = match remedy {
             _ if work.attempts >= TRIES => return self.give_up(work, task, code).await,
             Remedy::SetAside | Remedy::Rediscover => return self.give_up(work, task, code).await,

@@ -28,7 +28,7 @@ use super::{
     lanes::Lane,
     pausing::Use,
     schedule::{self, after, expected_max_age},
-    state::is_pulled,
+    state::{Consequence, consequence, is_pulled},
     timeline::Happened,
 };
 use crate::{
@@ -483,14 +483,18 @@ impl Engine {
         let is_told = rows.iter().any(|row| {
             row.state == "open" && row.expires_at.is_some_and(|expires_at| now < expires_at)
         });
-        if !is_told {
+        let is_deaf = !is_told && calendar.push != PushState::None;
+        let is_refused = consequence(error.kind.remedy(Verb::Pull)) == Consequence::LoginRefused;
+        let id = &calendar.calendar_id;
+        if is_deaf {
             let age = expected_max_age(calendar.poll_every);
             let mut tx = self.store.begin().await?;
-            tx.calendars().lock(&calendar.calendar_id).await?;
-            tx.calendars()
-                .set_push(tenant, &calendar.calendar_id, PushState::None, age, now)
-                .await?;
+            tx.calendars().lock(id).await?;
+            tx.calendars().set_push(tenant, id, PushState::None, age, now).await?;
             tx.commit().await?;
+        }
+        if is_deaf || is_refused {
+            self.look_at(tenant, id).await?;
         }
         let code = error.kind.code();
         tracing::warn!(calendar.id = %calendar.calendar_id, code, %error, "A provider does not tell of a calendar's changes; it is polled.");

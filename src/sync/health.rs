@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use super::{
     engine::Engine,
     error::SyncError,
+    lanes::Lane,
     state::{CalendarStanding, Login, change_type, derive},
     timeline::Happened,
 };
 use crate::{
-    model::ids::{ConnectionId, TenantId},
+    model::ids::{CalendarId, ConnectionId, TenantId},
     model::states::{ConnectionState, InitialSync},
-    store::{CalendarRow, ConnectionHealth, ConnectionRow, Tx},
+    store::{CalendarRow, ConnectionHealth, ConnectionRow, StoreError, Tx},
 };
 
 /// What one call showed about a connection.
@@ -53,6 +54,21 @@ impl Engine {
             learned: row.learned.clone(),
         };
         self.note(&mut tx, &row.tenant_id, &row.connection_id, note).await?;
+        tx.commit().await?;
+        self.ring();
+        Ok(())
+    }
+
+    /// Has a calendar's own pull find out now what is wrong: with a login that somebody else was refused with, or with
+    /// what told of its changes. It says so, and whoever waits for it need not wait for the next poll.
+    pub(crate) async fn look_at(
+        &self,
+        tenant: &TenantId,
+        calendar: &CalendarId,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        let (lane, now) = (Lane::Pull.as_str(), self.clock.now());
+        tx.work().nudge(tenant, lane, calendar.as_str(), None, now).await?;
         tx.commit().await?;
         self.ring();
         Ok(())

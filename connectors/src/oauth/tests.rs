@@ -7,7 +7,10 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Request, Response};
 
 use super::*;
-use crate::transport::{Cut, Service, Settings};
+use crate::{
+    error::RetryAfter,
+    transport::{Cut, Service, Settings},
+};
 
 /// Gives one answer again and again, and keeps what was asked.
 #[derive(Debug)]
@@ -68,6 +71,20 @@ async fn a_form_with_secrets_goes_to_no_other_address() {
         let asked = server.asked.lock().unwrap();
         let hosts: Vec<_> = asked.iter().map(|it| it.uri().host().unwrap()).collect();
         assert_eq!(hosts, ["oauth2.googleapis.com"; 3], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_names_a_time_is_left_alone_until_then() {
+    for status in [400, 403, 429, 500, 503] {
+        let mut answer = reply(status, None, "rateLimitExceeded");
+        answer.headers_mut().insert("retry-after", http::HeaderValue::from_static("435"));
+        let (oauth, _) = asking(answer);
+        let error = oauth.refresh(&app(), &"1//refresh".into()).await.unwrap_err();
+        let Kind::Throttled { retry_after: Some(asked), .. } = error.kind else {
+            panic!("{status}: {error:?}")
+        };
+        assert_eq!(asked, RetryAfter::In(std::time::Duration::from_secs(435)), "{status}");
     }
 }
 

@@ -71,6 +71,10 @@ pub fn refusal(reply: &Response<Bytes>, asked: &str) -> Error {
     let pause = retry_after(reply.headers());
     let kind = match status {
         StatusCode::UNAUTHORIZED => Kind::Unauthorized,
+        // Whoever names a time will not refuse for good.
+        StatusCode::FORBIDDEN if pause.is_some() => {
+            Kind::Throttled { retry_after: pause, scope: Throttle::Host }
+        }
         StatusCode::FORBIDDEN => Kind::Forbidden,
         StatusCode::NOT_FOUND | StatusCode::GONE => Kind::Gone,
         StatusCode::TOO_MANY_REQUESTS => {
