@@ -2,7 +2,11 @@
 //!
 //! `scripts/secrets-rotation` runs it with 100,000 logins.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use calhub::{
     clock::{SystemClock, SystemEntropy},
@@ -119,15 +123,21 @@ async fn rotated(database_url: Option<&str>) {
     let pulling = async {
         loop {
             sync_all(&hub, &pulled).await;
-            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+            tokio::time::sleep(Duration::from_millis(30)).await;
         }
     };
     let (path, url) = (dir.clone(), database_url.map(str::to_owned));
+    let asked = world.clone();
     let rotations = tokio::task::spawn_blocking(move || {
         let run = |line: &[&str]| {
-            let began = Instant::now();
+            let (began, so_far) = (Instant::now(), asked.count(|_| true));
             let told = secrets(&path, url.as_deref(), line);
             println!("{line:?} took {:?}: {told}", began.elapsed());
+            // A command may be quicker than the hub is with its next pull: the next one comes after that.
+            while asked.count(|_| true) == so_far {
+                assert!(began.elapsed() < Duration::from_secs(30), "no pull after {line:?}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
             told
         };
         let mut all = vec![run(&["rotate"]), run(&["rotate", "--new-kek"])];
