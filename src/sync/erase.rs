@@ -52,6 +52,11 @@ impl Engine {
             return Ok(None);
         }
         drop(tx);
+        if let Some(until) = self.wallet.closed_until(&client_id).await?
+            && claimed.attempts < TRIES
+        {
+            return Ok(Some(until));
+        }
         let Err(error) = oauth.revoke(&refresh_token).await else { return Ok(None) };
         if claimed.attempts >= TRIES {
             tracing::warn!(connection.id = %connection, %error, "A grant was not given back; it ends where it was given.");

@@ -247,6 +247,20 @@ impl Wallet {
         self.store(whose, owner, refresh_token, &granted).await.map_err(told)
     }
 
+    /// What stands for a sign-in server as a client meets it.
+    fn endpoint_key(&self, client_id: &str) -> String {
+        key_of(&self.parts.vault, &format!("tokens of {client_id}"))
+    }
+
+    /// Until when a client is to leave its sign-in server alone.
+    pub(super) async fn closed_until(
+        &self,
+        client_id: &str,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let mut tx = self.parts.store.glance().await?;
+        tx.hosts().closed_until(&self.endpoint_key(client_id), self.now()).await
+    }
+
     /// Asks a token endpoint, unless it wants to be left alone: whoever shares the OAuth client heeds that.
     async fn refreshed(
         &self,
@@ -254,14 +268,10 @@ impl Wallet {
         app: &App,
         refresh_token: &SecretString,
     ) -> connectors::Result<Granted> {
-        let key = key_of(&self.parts.vault, &format!("tokens of {}", app.client_id));
+        let key = self.endpoint_key(&app.client_id);
         let store = |error: StoreError| told(error.into());
-        let now = self.now();
-        let mut tx = self.parts.store.glance().await.map_err(store)?;
-        let closed = tx.hosts().closed_until(&key, now).await.map_err(store)?;
-        drop(tx);
-        if let Some(until) = closed {
-            let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+        if let Some(until) = self.closed_until(&app.client_id).await.map_err(store)? {
+            let wait = Duration::try_from(until.duration_since(self.now())).unwrap_or_default();
             let (retry_after, scope) = (Some(RetryAfter::In(wait)), Throttle::Account);
             return Err(Kind::Throttled { retry_after, scope }
                 .error("the sign-in server asked to be left alone"));

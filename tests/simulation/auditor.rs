@@ -5,7 +5,7 @@
 //! pull began. What was busy at the provider all the time since must be busy in it (or unknown), and what was
 //! never busy since must not be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calhub::{
     index::{Index, Link as IndexLink, query},
@@ -48,6 +48,10 @@ pub struct Auditor {
     trace: Trace,
     pub faults: Vec<String>,
     looks: usize,
+    /// When it looked last, by the hub's clock, and which calendars' removals were held back since: a slow provider may
+    /// make one step last for minutes.
+    looked_at: Timestamp,
+    held: BTreeSet<String>,
 }
 
 /// One calendar's answer.
@@ -66,8 +70,9 @@ pub struct Step {
 
 impl Auditor {
     pub fn new(window: (i64, i64), time: Time, trace: Trace) -> Self {
-        let (seen, follower, faults) = Default::default();
-        Self { window, seen, follower, time, trace, faults, looks: 0 }
+        let (seen, follower, faults, held) = Default::default();
+        let looked_at = time.hub();
+        Self { window, seen, follower, time, trace, faults, looks: 0, looked_at, held }
     }
 
     /// Looks at everything after a step.
@@ -81,6 +86,8 @@ impl Auditor {
         self.looks += 1;
         let news = self.follower.read(&mut tx).await;
         let rows = self.stored(&mut tx, &hub.tenant, &calendars, &news).await;
+        let held = news.iter().filter(|row| row.change.kind == "calendar.quarantined");
+        self.held = held.map(|row| row.change.subject.clone()).collect();
         self.follower.follow(&news, &rows, !step.disturbed, &self.trace, &mut self.faults);
         drop(tx);
         for row in &calendars {
@@ -89,6 +96,7 @@ impl Auditor {
             self.judge(row, &told, &rows[&id], truth, step);
         }
         self.seen.retain(|id, _| rows.contains_key(id));
+        self.looked_at = self.time.hub();
     }
 
     /// The busy rows of every calendar: read where a row or the log moved, and all of them now and then.
@@ -279,7 +287,9 @@ impl Auditor {
         let lost = lost.saturating_sub(won);
         let is_much = lost >= 5 && (lost > 50 || lost * 100 > was.len() * 30);
         let minute = SignedDuration::from_secs(60);
-        let was_held = before.held_since.is_some_and(|since| now >= since + minute);
+        let held_in_between = self.held.contains(row.calendar_id.as_str());
+        let since = before.held_since.or(held_in_between.then_some(self.looked_at));
+        let was_held = since.is_some_and(|since| now >= since + minute);
         if is_much && !was_held && !step.disturbed {
             self.faults.push(format!(
                 "{}: {lost} of {} went without a second look ({})",

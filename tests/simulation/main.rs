@@ -32,9 +32,9 @@ use calhub::drill::Bug;
 
 /// Seeds that once failed, run first. What a seed means hangs on the order in which chance is asked: a
 /// change of the simulation itself makes other seeds of them, so each fault worth it has a test of its own too.
-const ONCE_FAILED: [u64; 26] = [
+const ONCE_FAILED: [u64; 29] = [
     2, 4, 7, 11, 13, 16, 23, 38, 46, 53, 57, 98, 118, 161, 184, 331, 348, 349, 480, 526, 578, 641,
-    708, 760, 833, 897,
+    708, 760, 780, 833, 835, 874, 897,
 ];
 
 #[test]

@@ -95,8 +95,8 @@ impl Run {
         truth.links.push(Link::new(format!("ics{n}.example"), Home::Feed));
     }
 
-    /// Links, or links again with today's password, as the person would.
-    pub async fn link(&mut self, n: usize) {
+    /// Links, or links again with today's password, as the person would; answers whether that went well.
+    pub async fn link(&mut self, n: usize) -> bool {
         let (login, host) = {
             let mut truth = self.wire.truth.lock().unwrap();
             let feed = truth.diaries.iter().find(|d| d.link == n).map(Diary::path);
@@ -124,6 +124,7 @@ impl Run {
             Err(error) => error.code().to_owned(),
         };
         self.trace.line(format!("@ link {host}: {told}"));
+        let is_linked = linked.is_ok();
         let mut truth = self.wire.truth.lock().unwrap();
         match linked {
             Ok(linked) => {
@@ -132,6 +133,7 @@ impl Run {
             }
             Err(_) => truth.links[n].is_out_of_date = true,
         }
+        is_linked
     }
 
     /// The person changes the password, or tells the hub of the last change.
