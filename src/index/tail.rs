@@ -424,8 +424,8 @@ impl Tail {
     }
 }
 
-/// Notes what is committed beyond `cursor` too: on PostgreSQL some transaction of the server may run for long, and a calendar's
-/// freshness, which is read under the same snapshot, must never be newer here than its busy time.
+/// Notes what is committed beyond `cursor` too: on PostgreSQL some transaction of the server may run for long, and a
+/// calendar's freshness, which is read under the same snapshot, must never be newer here than its busy time.
 async fn note_ahead(
     tx: &mut Tx,
     cursor: &LogCursor,

@@ -35,6 +35,11 @@ impl ChannelRow {
     pub fn is_live(&self) -> bool {
         self.state != "closing"
     }
+
+    /// Whether the provider has opened it and it has not ended by then.
+    pub fn tells_at(&self, now: Timestamp) -> bool {
+        self.state == "open" && self.expires_at.is_some_and(|expires_at| now < expires_at)
+    }
 }
 
 impl Stored for ChannelRow {

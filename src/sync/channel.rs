@@ -142,11 +142,7 @@ impl Engine {
     ///
     /// When the store fails; the provider is to tell again.
     pub async fn hear(&self, told: Told<'_>) -> Result<Hearing, StoreError> {
-        let Ok(channel) = told.channel.parse::<ChannelId>() else { return Ok(Hearing::Forged) };
-        let expected = self.channel_secret(&channel);
-        if !bool::from(expected.as_bytes().ct_eq(told.secret.as_bytes())) {
-            return Ok(Hearing::Forged);
-        }
+        let Some(channel) = self.proven(&told) else { return Ok(Hearing::Forged) };
         let now = self.clock.now();
         // A greeting comes once, and what is told next is no burst.
         let due = if told.is_greeting { Some(now) } else { self.ears.due(&channel, now) };
@@ -158,6 +154,26 @@ impl Engine {
         heard
     }
 
+    /// The channel of a message that bears its secret; nothing else is asked before this.
+    fn proven(&self, told: &Told<'_>) -> Option<ChannelId> {
+        let channel = told.channel.parse().ok()?;
+        let expected = self.channel_secret(&channel);
+        bool::from(expected.as_bytes().ct_eq(told.secret.as_bytes())).then_some(channel)
+    }
+
+    /// The channel as it is stored, if the message is about what it was opened for.
+    async fn told_of(
+        &self,
+        channel: &ChannelId,
+        told: &Told<'_>,
+    ) -> Result<Result<ChannelRow, Hearing>, StoreError> {
+        let row = self.store.glance().await?.channels().find(channel).await?;
+        Ok(row.ok_or(Hearing::Unknown).and_then(|row| {
+            let is_its = row.resource.as_deref().is_none_or(|resource| resource == told.resource);
+            if is_its { Ok(row) } else { Err(Hearing::Forged) }
+        }))
+    }
+
     async fn note_told(
         &self,
         channel: &ChannelId,
@@ -165,13 +181,10 @@ impl Engine {
         due: Timestamp,
         now: Timestamp,
     ) -> Result<Hearing, StoreError> {
-        let Some(row) = self.store.glance().await?.channels().find(channel).await? else {
-            return Ok(Hearing::Unknown);
+        let row = match self.told_of(channel, &told).await? {
+            Ok(row) => row,
+            Err(heard) => return Ok(heard),
         };
-        let is_ours = row.resource.as_deref().is_none_or(|resource| resource == told.resource);
-        if !is_ours {
-            return Ok(Hearing::Forged);
-        }
         let number = told.number.unwrap_or_else(|| row.number.saturating_add(1));
         if !row.is_live() || number <= row.number {
             return Ok(Hearing::Covered);
@@ -215,17 +228,11 @@ impl Engine {
     ///
     /// When the store fails; the provider is to tell again.
     pub async fn hear_fate(&self, told: Told<'_>, fate: Fate) -> Result<Hearing, StoreError> {
-        let Ok(channel) = told.channel.parse::<ChannelId>() else { return Ok(Hearing::Forged) };
-        let expected = self.channel_secret(&channel);
-        if !bool::from(expected.as_bytes().ct_eq(told.secret.as_bytes())) {
-            return Ok(Hearing::Forged);
-        }
-        let Some(row) = self.store.glance().await?.channels().find(&channel).await? else {
-            return Ok(Hearing::Unknown);
+        let Some(channel) = self.proven(&told) else { return Ok(Hearing::Forged) };
+        let row = match self.told_of(&channel, &told).await? {
+            Ok(row) => row,
+            Err(heard) => return Ok(heard),
         };
-        if row.resource.as_deref().is_some_and(|resource| resource != told.resource) {
-            return Ok(Hearing::Forged);
-        }
         let (tenant, calendar, now) = (&row.tenant_id, &row.calendar_id, self.clock.now());
         let mut tx = self.store.begin().await?;
         tx.calendars().lock(calendar).await?;
@@ -331,10 +338,7 @@ impl Engine {
         };
         // The last one that was opened; ids grow.
         let Some(good) = rows.iter().rev().find(is_good) else {
-            let lives = |row: &&ChannelRow| {
-                row.state == "open" && row.expires_at.is_some_and(|expires_at| now < expires_at)
-            };
-            let old = rows.iter().rev().find(lives);
+            let old = rows.iter().rev().find(|row| row.tells_at(now));
             let is_renewed = match old {
                 Some(old) => self.renew_channel(channels, subject, base, old).await?,
                 None => false,
@@ -480,9 +484,7 @@ impl Engine {
         let mut tx = self.store.glance().await?;
         let rows = tx.channels().of_calendar(tenant, &calendar.calendar_id).await?;
         drop(tx);
-        let is_told = rows.iter().any(|row| {
-            row.state == "open" && row.expires_at.is_some_and(|expires_at| now < expires_at)
-        });
+        let is_told = rows.iter().any(|row| row.tells_at(now));
         let is_deaf = !is_told && calendar.push != PushState::None;
         let is_refused = consequence(error.kind.remedy(Verb::Pull)) == Consequence::LoginRefused;
         let id = &calendar.calendar_id;

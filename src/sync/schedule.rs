@@ -104,7 +104,7 @@ fn doubled(base: Duration, times: u32) -> Duration {
 }
 
 /// A number in `[0, 1)`.
-pub(super) fn fraction(entropy: &dyn Entropy) -> f64 {
+fn fraction(entropy: &dyn Entropy) -> f64 {
     let mut bytes = [0_u8; 4];
     entropy.fill(&mut bytes);
     f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
